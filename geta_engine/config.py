@@ -1,0 +1,172 @@
+"""Configurations of a run: frozen, validated when made, versioned, YAML both ways. No torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from geta_engine.errors import InputError
+
+MIN_BITS = 2
+"""d(b) = q_m^t / (2^(b-1) - 1) divides by zero at b = 1 (METHOD, section 2)."""
+INITIAL_BITS = 16
+"""b_init: where every quantizer starts, and so the largest upper bound (METHOD, section 2)."""
+STAGES = ("warmup", "projection", "joint", "cooldown")
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Bounds(_Frozen):
+    """Inclusive bounds on the bit width of one quantizer: 2 <= lower <= upper <= 16."""
+
+    lower: Annotated[int, Field(strict=True)] = 4
+    upper: Annotated[int, Field(strict=True)] = 8
+
+    @model_validator(mode="after")
+    def _check(self) -> Bounds:
+        if not MIN_BITS <= self.lower <= self.upper <= INITIAL_BITS:
+            raise ValueError(
+                f"bits {self.lower}:{self.upper} are not usable: give LOWER:UPPER as whole numbers with "
+                f"{MIN_BITS} <= LOWER <= UPPER <= {INITIAL_BITS}, such as 4:8"
+            )
+        return self
+
+    @classmethod
+    def parse(cls, text: str) -> Bounds:
+        """`"4:8"` -> Bounds(lower=4, upper=8); raises InputError with the allowed range."""
+        parts = text.split(":")
+        if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+            raise InputError(f"bits {text!r} are not usable: give LOWER:UPPER as whole numbers, such as 4:8")
+        try:
+            return cls(lower=int(parts[0]), upper=int(parts[1]))
+        except ValidationError as error:
+            raise InputError(validation_sentences(error)[0][1]) from None
+
+
+class Schedule(_Frozen):
+    """Lengths of the four stages in steps (METHOD, section 4); any may be 0.
+
+    `projection` steps are split over `projection_periods` (B), `joint` steps over `joint_periods` (P);
+    each must be a whole multiple of its periods.
+    """
+
+    warmup: Annotated[int, Field(ge=0, le=10_000_000)] = 60
+    projection: Annotated[int, Field(ge=0, le=10_000_000)] = 100
+    projection_periods: Annotated[int, Field(ge=0, le=10_000)] = 5
+    joint: Annotated[int, Field(ge=0, le=10_000_000)] = 100
+    joint_periods: Annotated[int, Field(ge=0, le=10_000)] = 5
+    cooldown: Annotated[int, Field(ge=0, le=10_000_000)] = 140
+
+    @model_validator(mode="after")
+    def _check(self) -> Schedule:
+        for stage, steps, periods in (
+            ("projection", self.projection, self.projection_periods),
+            ("joint", self.joint, self.joint_periods),
+        ):
+            if (steps == 0) != (periods == 0) or (periods and steps % periods):
+                raise ValueError(
+                    f"the {stage} stage has {steps} steps in {periods} periods: "
+                    "the steps must be a whole multiple of the periods, or both 0"
+                )
+        if self.total == 0:
+            raise ValueError("the schedule has 0 steps: give at least one stage a length")
+        return self
+
+    @property
+    def total(self) -> int:
+        return self.warmup + self.projection + self.joint + self.cooldown
+
+    def stages(self) -> list[tuple[str, int, int]]:
+        """(name, first step, one past the last step) of the stages that have a length, in order; steps count from 0."""
+        spans, start = [], 0
+        for name in STAGES:
+            length = getattr(self, name)
+            if length:
+                spans.append((name, start, start + length))
+            start += length
+        return spans
+
+
+class RunConfig(_Frozen):
+    """Everything that decides a run; two runs of one config on one machine are equal bit by bit."""
+
+    version: Literal[1] = 1
+    model: str
+    data: str = "digits"
+    sparsity: float = 0.5
+    bits: Bounds = Bounds()
+    layer_bits: dict[str, Bounds] = {}
+    weights: bool = True
+    activations: bool = True
+    protect: tuple[str, ...] = ()
+    schedule: Schedule = Schedule()
+    optimizer: Literal["sgd", "adam", "adamw"] = "adam"
+    lr: Annotated[float, Field(gt=0, le=10)] = 3e-3
+    lr_quant: Annotated[float, Field(gt=0, le=10)] = 1e-4
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
+    batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
+    baseline: bool = False
+
+    @field_validator("sparsity")
+    @classmethod
+    def _sparsity(cls, value: float) -> float:
+        if not 0 <= value < 1:
+            raise ValueError(f"sparsity {value} is not usable: give a share of units to remove, 0 <= sparsity < 1")
+        return value
+
+    @model_validator(mode="after")
+    def _reachable(self) -> RunConfig:
+        if self.sparsity > 0 and self.schedule.joint == 0:
+            raise ValueError(
+                f"sparsity {self.sparsity} needs a joint stage, which has 0 steps: give it a length or set sparsity 0"
+            )
+        if (self.weights or self.activations) and self.schedule.projection == 0:
+            raise ValueError(
+                "quantizers reach their bounds in the projection stage, which has 0 steps: "
+                "give it a length or switch quantizers off"
+            )
+        return self
+
+    def bounds_of(self, quantizer_id: str) -> Bounds:
+        return self.layer_bits.get(quantizer_id, self.bits)
+
+    def to_yaml(self) -> str:
+        return yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False)
+
+    @classmethod
+    def from_yaml(cls, text: str, **overrides: object) -> RunConfig:
+        """YAML text (and overriding fields) -> config; raises InputError with one sentence."""
+        try:
+            fields = yaml.safe_load(text) or {}
+        except yaml.YAMLError as error:
+            raise InputError(f"the configuration is not YAML ({str(error).splitlines()[0]}): see docs/config.md") from None
+        if not isinstance(fields, dict):
+            raise InputError("the configuration must be a YAML mapping of field: value, such as `sparsity: 0.5`")
+        return make_config(**{**fields, **overrides})
+
+
+def make_config(**fields: object) -> RunConfig:
+    """RunConfig(**fields), with InputError (one sentence) in place of pydantic's error."""
+    try:
+        return RunConfig(**fields)  # type: ignore[arg-type]
+    except ValidationError as error:
+        raise InputError(validation_sentences(error)[0][1]) from None
+
+
+def validation_sentences(error: ValidationError) -> list[tuple[str, str]]:
+    """pydantic's errors as (dotted field, sentence) pairs; the field is "" where the whole config is at fault."""
+    sentences = []
+    for item in error.errors():
+        field = ".".join(str(part) for part in item["loc"])
+        message = item["msg"].removeprefix("Value error, ")
+        own = item["type"] == "value_error"
+        given = item.get("input")
+        shown = repr(given) if isinstance(given, (str, int, float, bool, type(None))) else "this"
+        sentences.append((field, message if own else f"{field} was given as {shown}: {message[0].lower()}{message[1:]}"))
+    return sentences
