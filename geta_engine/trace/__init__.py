@@ -1,0 +1,6 @@
+"""Model source -> TracedModel. The only room that reads ExportedProgram."""
+
+from geta_engine.trace.spec import load
+from geta_engine.trace.traced import TracedModel, trace
+
+__all__ = ["TracedModel", "load", "trace"]

@@ -1,0 +1,8 @@
+"""Teaching and reference architectures, one file each, with example inputs. `zoo.names` and this page import no torch."""
+
+from __future__ import annotations
+
+from geta_engine.zoo.names import ZOO
+from geta_engine.zoo.registry import build
+
+__all__ = ["ZOO", "build"]

@@ -1,0 +1,354 @@
+"""What a graph shows for a set of open scopes: rows of nodes, closed scopes, and the edges between them.
+
+A *row* is one node or a small chain drawn as one: a layer with its batch norm and the activation after it. A *scope* is
+a module that holds at least two things; closed, it is drawn as one node. Works on the "graph" of an analysis
+(nodes with "id", "op", "kind", "scope", ...; edges with "source", "target", "quantizer"), returns plain dicts.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Graph = Mapping[str, Any]
+
+SCOPE_PREFIX = "scope:"
+"""A drawn scope's id is this and its module path, so that it cannot be taken for a node."""
+NORMS = frozenset({"batch_norm"})
+ACTIVATIONS = frozenset(
+    "relu relu6 gelu silu elu celu selu mish hardswish hardtanh hardsigmoid leaky_relu sigmoid tanh softplus "
+    "dropout feature_dropout".split()
+)
+DEFAULT_BUDGET = 60
+"""The first view shows at most this many rows and closed scopes."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Nodes drawn as one, in program order: `nodes[0]` leads and gives the row its id; `path` are the scopes around it,
+    outermost first; `label` is what is written on it."""
+
+    nodes: tuple[str, ...]
+    path: tuple[str, ...]
+    label: str
+
+
+@dataclass(frozen=True)
+class Link:
+    """An edge between two nodes that are not hidden, with the activation quantizers met on the way."""
+
+    source: str
+    target: str
+    quantizers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Hierarchy:
+    """A graph without its hidden nodes: rows by id, links between nodes, and where each node went.
+
+    `row_of[node]` is the id of the row that stands for any node of the graph, hidden ones included.
+    `children[scope]` lists what is directly inside: row ids and `SCOPE_PREFIX`-ed scopes, in program order; "" is the root.
+    """
+
+    rows: Mapping[str, Row]
+    links: tuple[Link, ...]
+    row_of: Mapping[str, str]
+    children: Mapping[str, tuple[str, ...]]
+
+    @property
+    def scopes(self) -> tuple[str, ...]:
+        """Module paths of the scopes that can be opened, outer before inner."""
+        return tuple(scope for scope in self.children if scope)
+
+    def shown_as(self, row: str, open_scopes: Iterable[str]) -> str:
+        """What is on screen for a row: the outermost closed scope around it, or the row itself."""
+        for scope in self.rows[row].path:
+            if scope not in open_scopes:
+                return SCOPE_PREFIX + scope
+        return row
+
+
+def build(graph: Graph, show_shape: bool = False) -> Hierarchy:
+    """Hide shape-only nodes (unless asked for), join chains into rows, and drop scopes that hold a single thing."""
+    nodes = {node["id"]: node for node in graph["nodes"]}
+    hidden = set() if show_shape else {key for key, node in nodes.items() if node["kind"] == "shape"}
+    links = _pass_through(graph["edges"], hidden)
+    scopes = _scopes_of(nodes, hidden)
+    lead_of = _join(nodes, links, scopes, hidden)
+    members: dict[str, list[str]] = defaultdict(list)
+    for key in nodes:
+        if key not in hidden:
+            members[lead_of[key]].append(key)
+    paths = _paths({lead: scopes[lead] for lead in members})
+    rows = {
+        lead: Row(tuple(keys), paths[lead], _row_label(nodes, keys, scopes[lead], paths[lead]))
+        for lead, keys in members.items()
+    }
+    row_of = _row_of(nodes, graph["edges"], hidden, lead_of)
+    return Hierarchy(rows, links, row_of, _children(rows))
+
+
+def visible(graph: Graph, hierarchy: Hierarchy, open_scopes: frozenset[str]) -> dict[str, Any]:
+    """The rows and closed scopes on screen, and the edges between them.
+
+    `{"nodes": {id: {"id", "kind": "row" | "scope", "parent", "label", "badge", "detail", "members": [node ids]}},
+    "edges": [{"source", "target", "multiplicity", "quantizers": [ids]}]}`; "parent" is the open scope around it.
+    """
+    facts = {node["id"]: node for node in graph["nodes"]}
+    shown = {row: hierarchy.shown_as(row, open_scopes) for row in hierarchy.rows}
+    inside: dict[str, list[str]] = defaultdict(list)
+    for row, target in shown.items():
+        inside[target].append(row)
+    nodes = {}
+    for target, rows in inside.items():
+        make = _scope_entry if target.startswith(SCOPE_PREFIX) else _row_entry
+        nodes[target] = make(target, rows, hierarchy, facts)
+    return {"nodes": nodes, "edges": _visible_edges(hierarchy, shown)}
+
+
+def default_open(graph: Graph, budget: int = DEFAULT_BUDGET) -> frozenset[str]:
+    """The scopes that are open at first: whole levels while at most `budget` things are on screen, and, of the level
+    that would be too much, the first scope of each make as an example, where there is room."""
+    hierarchy = build(graph)
+    opened: frozenset[str] = frozenset()
+    while True:
+        level = [scope for scope in hierarchy.scopes if scope not in opened and _within(hierarchy, scope, opened)]
+        if not level:
+            return opened
+        if _count(hierarchy, opened.union(level)) > budget:
+            return _open_examples(graph, hierarchy, opened, level, budget)
+        opened = opened.union(level)
+
+
+def count_shown(graph: Graph, open_scopes: frozenset[str], show_shape: bool = False) -> int:
+    """How many rows and closed scopes are on screen."""
+    return _count(build(graph, show_shape), open_scopes)
+
+
+def _pass_through(edges: Iterable[Mapping[str, Any]], hidden: set[str]) -> tuple[Link, ...]:
+    """The links between nodes that stay, through any number of hidden ones, in order and without repeats."""
+    into: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
+    found: dict[Link, None] = {}
+    for edge in edges:
+        into[edge["target"]].append((edge["source"], (edge["quantizer"],) if edge.get("quantizer") else ()))
+    for target, sources in into.items():
+        if target in hidden:
+            continue
+        stack, seen = list(reversed(sources)), set()
+        while stack:
+            source, marks = stack.pop()
+            if source not in hidden:
+                found[Link(source, target, marks)] = None
+            elif (source, marks) not in seen:
+                seen.add((source, marks))
+                stack.extend((before, more + marks) for before, more in reversed(into[source]))
+    return tuple(found)
+
+
+def _scopes_of(nodes: Mapping[str, Mapping[str, Any]], hidden: set[str]) -> dict[str, str]:
+    """Each node's scope, climbing out of modules that hold this node alone (an activation module, say)."""
+    population: Counter[str] = Counter()
+    for key, node in nodes.items():
+        if key not in hidden:
+            population.update(_ancestors(node["scope"]))
+    scopes = {}
+    for key, node in nodes.items():
+        scope = node["scope"]
+        while scope and population[scope] <= 1:
+            scope = _outer(scope)
+        scopes[key] = scope
+    return scopes
+
+
+def _join(
+    nodes: Mapping[str, Mapping[str, Any]], links: Iterable[Link], scopes: Mapping[str, str], hidden: set[str]
+) -> dict[str, str]:
+    """The lead of each visible node's row: a norm joins the layer before it, an activation whatever is before it,
+    when nothing else reads or writes the tensor between them and no quantizer sits on it."""
+    sources: dict[str, list[Link]] = defaultdict(list)
+    readers: Counter[str] = Counter()
+    for link in links:
+        sources[link.target].append(link)
+        readers[link.source] += 1
+    lead_of: dict[str, str] = {}
+    for key, node in nodes.items():
+        lead_of[key] = key
+        if key in hidden or len(sources[key]) != 1:
+            continue
+        link = sources[key][0]
+        alone = readers[link.source] == 1 and not link.quantizers and scopes[link.source] == scopes[key]
+        if alone and link.source in lead_of and _joins(node, nodes[link.source]):
+            lead_of[key] = lead_of[link.source]
+    return lead_of
+
+
+def _joins(node: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
+    op = node["op"].rstrip("_")
+    if op in NORMS:
+        return before["kind"] == "layer" and before["op"] not in NORMS
+    return op in ACTIVATIONS and before["kind"] in ("layer", "op")
+
+
+def _paths(scope_of: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
+    """The scopes to draw around each row: those that hold two things or more (a row, or a scope that is drawn)."""
+    inside: dict[str, set[str]] = defaultdict(set)
+    for lead, scope in scope_of.items():
+        inside[scope].add(lead)
+        for ancestor in _ancestors(scope):
+            inside[_outer(ancestor)].add(SCOPE_PREFIX + ancestor)
+    drawn = {scope for scope in inside if scope and len(inside[scope]) > 1}
+    return {lead: tuple(scope for scope in _ancestors(scope) if scope in drawn) for lead, scope in scope_of.items()}
+
+
+def _row_label(
+    nodes: Mapping[str, Mapping[str, Any]], keys: list[str], scope: str, path: tuple[str, ...]
+) -> str:
+    """`conv1 + bn1 + relu`; a row alone in its module takes the module's name: `shortcut`."""
+    drawn = path[-1] if path else ""
+    if scope != drawn:
+        return relative(scope, drawn)
+    return " + ".join(nodes[key]["label"] for key in keys)
+
+
+def _row_of(
+    nodes: Mapping[str, Any], edges: Iterable[Mapping[str, Any]], hidden: set[str], lead_of: Mapping[str, str]
+) -> dict[str, str]:
+    """Hidden nodes stand with what they read (or, with no source, with what reads them)."""
+    row_of = {key: lead_of[key] for key in nodes if key not in hidden}
+    pairs = [(edge["source"], edge["target"]) for edge in edges]
+    for flow in (pairs, [(target, source) for source, target in reversed(pairs)]):
+        for source, target in flow:
+            if target not in row_of and source in row_of:
+                row_of[target] = row_of[source]
+    return row_of
+
+
+def _children(rows: Mapping[str, Row]) -> dict[str, tuple[str, ...]]:
+    inside: dict[str, dict[str, None]] = {"": {}}
+    for key, row in rows.items():
+        outer = ""
+        for scope in row.path:
+            inside[outer][SCOPE_PREFIX + scope] = None
+            outer = scope
+            inside.setdefault(scope, {})
+        inside[outer][key] = None
+    return {scope: tuple(things) for scope, things in sorted(inside.items(), key=lambda item: item[0].count("."))}
+
+
+def _row_entry(target: str, rows: list[str], hierarchy: Hierarchy, facts: Mapping[str, Any]) -> dict[str, Any]:
+    row = hierarchy.rows[rows[0]]
+    return {
+        "id": target,
+        "kind": "row",
+        "parent": row.path[-1] if row.path else "",
+        "label": row.label,
+        "badge": "",
+        "detail": facts[row.nodes[0]]["detail"],
+        "members": list(row.nodes),
+    }
+
+
+def _scope_entry(target: str, rows: list[str], hierarchy: Hierarchy, facts: Mapping[str, Any]) -> dict[str, Any]:
+    scope = target.removeprefix(SCOPE_PREFIX)
+    path = hierarchy.rows[rows[0]].path
+    outer = path[: path.index(scope)]
+    members = [key for row in rows for key in hierarchy.rows[row].nodes]
+    layers = sum(1 for key in members if facts[key]["kind"] == "layer" and facts[key]["op"] not in NORMS)
+    size = sum(facts[key].get("n_params") or 0 for key in members)
+    things = f"{layers} layer{'s' * (layers != 1)}" if layers else f"{len(members)} ops"
+    return {
+        "id": target,
+        "kind": "scope",
+        "parent": outer[-1] if outer else "",
+        "label": relative(scope, outer[-1] if outer else ""),
+        "badge": repeats(hierarchy, facts, scope),
+        "detail": f"{things} · {short_count(size)}" if size else things,
+        "members": members,
+    }
+
+
+def repeats(hierarchy: Hierarchy, facts: Mapping[str, Any], scope: str) -> str:
+    """`×12` when all modules inside are of the same make, `3 blocks` when they are not, "" below two."""
+    makes = [make for make in (_make(hierarchy, facts, child) for child in hierarchy.children[scope]) if make]
+    if len(makes) < 2:
+        return ""
+    return f"×{len(makes)}" if len(set(makes)) == 1 else f"{len(makes)} blocks"
+
+
+def _make(hierarchy: Hierarchy, facts: Mapping[str, Any], child: str) -> tuple[str, ...]:
+    """What a scope is made of: the ops inside, in order ("" for a row)."""
+    if not child.startswith(SCOPE_PREFIX):
+        return ()
+    return tuple(_ops_inside(hierarchy, facts, child))
+
+
+def _ops_inside(hierarchy: Hierarchy, facts: Mapping[str, Any], child: str) -> Iterator[str]:
+    if not child.startswith(SCOPE_PREFIX):
+        yield from (facts[key]["op"] for key in hierarchy.rows[child].nodes)
+        return
+    for inner in hierarchy.children[child.removeprefix(SCOPE_PREFIX)]:
+        yield from _ops_inside(hierarchy, facts, inner)
+
+
+def _visible_edges(hierarchy: Hierarchy, shown: Mapping[str, str]) -> list[dict[str, Any]]:
+    merged: dict[tuple[str, str], dict[str, Any]] = {}
+    for link in hierarchy.links:
+        source, target = shown[hierarchy.row_of[link.source]], shown[hierarchy.row_of[link.target]]
+        if source == target:
+            continue
+        empty = {"source": source, "target": target, "multiplicity": 0, "quantizers": []}
+        edge = merged.setdefault((source, target), empty)
+        edge["multiplicity"] += 1
+        edge["quantizers"] += [mark for mark in link.quantizers if mark not in edge["quantizers"]]
+    return list(merged.values())
+
+
+def _within(hierarchy: Hierarchy, scope: str, opened: frozenset[str]) -> bool:
+    """Whether the scope is on screen, closed, when `opened` are open."""
+    around = [path for row in hierarchy.rows.values() if scope in (path := row.path)]
+    path = around[0]
+    return all(outer in opened for outer in path[: path.index(scope)])
+
+
+def _count(hierarchy: Hierarchy, opened: frozenset[str]) -> int:
+    return len({hierarchy.shown_as(row, opened) for row in hierarchy.rows})
+
+
+def _open_examples(
+    graph: Graph, hierarchy: Hierarchy, opened: frozenset[str], level: list[str], budget: int
+) -> frozenset[str]:
+    facts = {node["id"]: node for node in graph["nodes"]}
+    seen: set[tuple[str, ...]] = set()
+    for scope in level:
+        make = _make(hierarchy, facts, SCOPE_PREFIX + scope)
+        if make in seen:
+            continue
+        seen.add(make)
+        if _count(hierarchy, opened | {scope}) <= budget:
+            opened |= {scope}
+    return opened
+
+
+def relative(scope: str, outer: str) -> str:
+    """A module path as written inside `outer`: relative("layer1.0.shortcut", "layer1.0") is "shortcut"."""
+    return scope[len(outer) + 1 :] if outer and scope.startswith(outer + ".") else scope
+
+
+def short_count(number: float) -> str:
+    """`950`, `14.0 k`, `1.2 M`, `8.1 G`."""
+    for limit, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= limit:
+            return f"{number / limit:.1f} {unit}"
+    return f"{number:.0f}"
+
+
+def _ancestors(scope: str) -> list[str]:
+    """The scope and those around it, outermost first."""
+    parts = scope.split(".") if scope else []
+    return [".".join(parts[: end + 1]) for end in range(len(parts))]
+
+
+def _outer(scope: str) -> str:
+    return scope.rpartition(".")[0]

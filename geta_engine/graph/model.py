@@ -1,0 +1,152 @@
+"""The quantization-aware dependency graph as plain data: numpy arrays and strings, no torch."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Role = Literal["producer", "consumer", "statistic"]
+"""producer: its slices are set to zero with the unit; consumer: reads the unit's zeros; statistic: only cut."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """Labels over some dims of a tensor, jointly.
+
+    `units[i, j, ...]` (one axis a dim of `dims`, in order) is the unit whose removal takes this index along; -1 where
+    nothing that can be removed is. A tensor has one block for each set of dims that are labelled together.
+    """
+
+    dims: tuple[int, ...]
+    units: NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Member:
+    """Slices of one parameter (or buffer) that go with a group's units.
+
+    `index` has shape [units, k]: row u lists the k indices along `dim` that unit u owns.
+    """
+
+    parameter: str
+    dim: int
+    role: Role
+    index: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Units of the same make. `first_unit` is the global number of unit 0; a group's units are consecutive.
+
+    `reason` says in plain words why the group cannot be pruned (None when it can); `via` names the traced nodes that
+    tie its members, in program order.
+    """
+
+    id: int
+    name: str
+    size: int
+    first_unit: int
+    prunable: bool
+    reason: str | None
+    members: tuple[Member, ...]
+    via: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """One quantized tensor: a layer's weight, or the tensor that enters one or more layers.
+
+    `source` is the traced node whose output is quantized, `readers` the layer nodes that read it quantized.
+    """
+
+    id: str
+    layer: str
+    kind: Literal["weight", "activation"]
+    source: str
+    readers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Qadg:
+    """The result of `analyze`: groups, quantizers, and the unit that owns each index of each traced tensor.
+
+    `blocks` maps traced node names to the blocks of their output (a list per output for nodes with several);
+    unit numbers in it run over all groups, prunable or not. `exact_norms` maps each norm over a pruned axis to
+    its original divisor (METHOD, section 3.3).
+    """
+
+    groups: tuple[Group, ...]
+    quantizers: tuple[Quantizer, ...]
+    pinned_ops: Mapping[str, int]
+    blocks: Mapping[str, tuple[Block, ...] | tuple[tuple[Block, ...], ...]] = field(repr=False)
+    exact_norms: Mapping[str, int] = field(repr=False)
+    nodes: int = 0
+    edges: int = 0
+
+    @property
+    def prunable(self) -> tuple[Group, ...]:
+        """The groups that can be pruned, by id."""
+        return tuple(group for group in self.groups if group.prunable)
+
+    @property
+    def prunable_units(self) -> int:
+        """|G|: how many units may be removed at all, before each group keeps one."""
+        return sum(group.size for group in self.prunable)
+
+    @property
+    def total_units(self) -> int:
+        return sum(group.size for group in self.groups)
+
+    @property
+    def max_zero_units(self) -> int:
+        """The largest K that can be reached: every group keeps at least one unit."""
+        return sum(group.size - 1 for group in self.prunable)
+
+    def candidate_units(self) -> NDArray[np.int64]:
+        """Global numbers of the prunable units in run order: by group id, then unit. Shape [prunable_units]."""
+        spans = [np.arange(group.first_unit, group.first_unit + group.size) for group in self.prunable]
+        return np.concatenate(spans) if spans else np.zeros(0, np.int64)
+
+    def to_json(self) -> str:
+        """Groups, quantizers and counts as JSON text (without the index arrays)."""
+        return json.dumps(self.to_dict(), indent=1)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "nodes": self.nodes,
+            "edges": self.edges,
+            "groups": [_group_dict(group) for group in self.groups],
+            "quantizers": [{"id": q.id, "layer": q.layer, "kind": q.kind} for q in self.quantizers],
+            "prunable_units": self.prunable_units,
+            "total_units": self.total_units,
+            "max_zero_units": self.max_zero_units,
+            "pinned_ops": [{"op": op, "count": count} for op, count in sorted(self.pinned_ops.items())],
+        }
+
+    def to_dot(self) -> str:
+        """Groups and the parameters they tie as Graphviz text."""
+        lines = ["graph qadg {", "  node [shape=box, fontname=Helvetica];"]
+        for group in self.groups:
+            lines.append(f'  g{group.id} [label="g{group.id} · {group.size} units", shape=ellipse];')
+            lines += [f"  g{group.id} -- {json.dumps(member.parameter)} [label={member.dim}];" for member in group.members]
+        return "\n".join([*lines, "}"])
+
+
+def _group_dict(group: Group) -> dict[str, Any]:
+    return {
+        "id": group.id,
+        "name": group.name,
+        "size": group.size,
+        "prunable": group.prunable,
+        "reason": group.reason,
+        "members": [
+            {"parameter": m.parameter, "dim": m.dim, "role": m.role, "per_unit": int(m.index.shape[1])}
+            for m in group.members
+        ],
+        "via": list(group.via),
+    }

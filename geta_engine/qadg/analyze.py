@@ -1,0 +1,71 @@
+"""`analyze`: traced program -> Qadg."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Literal
+
+from torch.fx import GraphModule
+
+from geta_engine.errors import InputError
+from geta_engine.graph.model import Qadg
+from geta_engine.qadg.groups import blocks_of, group_units
+from geta_engine.qadg.placement import place_quantizers
+from geta_engine.qadg.propagate import propagate, protect_labels
+from geta_engine.qadg.space import Value
+from geta_engine.qadg.units import components
+from geta_engine.trace import TracedModel
+
+
+def analyze(
+    traced: TracedModel,
+    weights: bool = True,
+    activations: bool = False,
+    protect: Iterable[str] = (),
+    granularity: Literal["head"] = "head",
+) -> Qadg:
+    """The quantization-aware dependency graph of a traced model (METHOD, section 3).
+
+    `weights` and `activations` say which tensors get quantizers; `protect` are globs on parameter names or layers
+    that must stay whole; attention loses whole heads. Only shapes are read, so meta tensors will do.
+    Raises InputError when a glob matches nothing. Example: for the zoo's `resnet20`, 12 prunable groups of 448 units.
+    """
+    if granularity != "head":
+        raise InputError(f"granularity {granularity!r} is not known: give 'head'")
+    return analyze_module(traced.graph_module(), weights, activations, protect)
+
+
+def analyze_module(module: GraphModule, weights: bool, activations: bool, protect: Iterable[str]) -> Qadg:
+    """`analyze` on a graph module that is at hand already."""
+    propagated = propagate(module)
+    protect_labels(propagated, _protected(module, tuple(protect)))
+    found = components(propagated)
+    grouped = group_units(propagated, found)
+    blocks = {}
+    for node, values in propagated.values.items():
+        if isinstance(values, tuple):
+            blocks[node.name] = tuple(blocks_of(v, found, grouped.unit_of) for v in values)
+        elif isinstance(values, Value):
+            blocks[node.name] = blocks_of(values, found, grouped.unit_of)
+    calls = [node for node in module.graph.nodes if node.op == "call_function"]
+    return Qadg(
+        groups=grouped.groups,
+        quantizers=place_quantizers(module, weights, activations),
+        pinned_ops=dict(propagated.space.unknown_ops),
+        blocks=blocks,
+        exact_norms=dict(propagated.space.norms),
+        nodes=len(calls),
+        edges=sum(source.op == "call_function" for node in calls for source in node.all_input_nodes),
+    )
+
+
+def _protected(module: GraphModule, patterns: tuple[str, ...]) -> Mapping[str, str]:
+    names = [name for name, _ in module.named_parameters(remove_duplicate=False)]
+    matched: dict[str, str] = {}
+    for pattern in patterns:
+        hits = [n for n in names if fnmatchcase(n, pattern) or fnmatchcase(n.rpartition(".")[0], pattern)]
+        if not hits:
+            raise InputError(f"protect {pattern!r} matches no parameter: give a glob such as 'layer1.*' or {names[0]!r}")
+        matched.update(dict.fromkeys(hits, pattern))
+    return matched

@@ -1,0 +1,123 @@
+"""Walk the program once, in order, and push labels through it (METHOD, section 3.2)."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.fx import GraphModule, Node
+
+from geta_engine.qadg.context import Context, Values, op_name, shape_of, shapes_of, title
+from geta_engine.qadg.rules import find
+from geta_engine.qadg.rules.contraction import pin_all
+from geta_engine.qadg.rules.elementwise import is_pointwise, pointwise
+from geta_engine.qadg.space import Axes, Labels, LabelSpace, Value
+
+
+@dataclass(frozen=True)
+class Source:
+    """Labels of one dim of one parameter or buffer: `start` to `start + size` along `dim`."""
+
+    name: str
+    dim: int
+    start: int
+    size: int
+    parameter: bool
+
+
+@dataclass(frozen=True)
+class Propagated:
+    """All labels of a program: the space with its ties and pins, each node's values, each parameter's labels."""
+
+    space: LabelSpace
+    values: Mapping[Node, Values]
+    sources: tuple[Source, ...]
+
+
+def propagate(module: GraphModule) -> Propagated:
+    """Label every index of every parameter dim and visit each node once; nothing here aborts on an unknown op."""
+    context = Context()
+    sources: list[Source] = []
+    parameters = dict(module.named_parameters(remove_duplicate=False))
+    for node in module.graph.nodes:
+        if node.op == "get_attr":
+            context.values[node] = _source(context, node, str(node.target) in parameters, sources)
+        elif node.op == "placeholder":
+            context.values[node] = Value(shape_of(node)) if _is_tensor(node) else None
+        elif node.op == "call_function":
+            context.values[node] = _visit(context, node)
+        elif node.op == "output":
+            for result in node.all_input_nodes:
+                _pin_output(context, result)
+    return Propagated(context.space, context.values, tuple(sources))
+
+
+def _is_tensor(node: Node) -> bool:
+    return isinstance(node.meta.get("val"), torch.Tensor)
+
+
+def _source(context: Context, node: Node, parameter: bool, sources: list[Source]) -> Value | None:
+    if not _is_tensor(node):
+        return None
+    shape = shape_of(node)
+    axes = []
+    for dim, size in enumerate(shape):
+        if size > 1:
+            labels = context.space.allocate(size)
+            sources.append(Source(str(node.target), dim, int(labels[0]), size, parameter))
+            axes.append(Axes((dim,), labels, np.full(size, parameter)))
+    return Value(shape, tuple(axes), parameter, None if parameter else f"{node.target} (a constant of the model)")
+
+
+def _visit(context: Context, node: Node) -> Values:
+    if node.target is operator.getitem:
+        rule = find("getitem")
+    else:
+        rule = find(op_name(node)) or (pointwise if is_pointwise(node) else None)
+    if not shapes_of(node) or not any(context.values.get(source) is not None for source in node.all_input_nodes):
+        return Value(shape_of(node)) if _is_tensor(node) else None
+    if rule is None:
+        return _unknown(context, node)
+    return rule(context, node)
+
+
+def _unknown(context: Context, node: Node) -> Values:
+    """Pin the neighbourhood, count the op, go on."""
+    name = op_name(node)
+    context.space.unknown_ops[name] = context.space.unknown_ops.get(name, 0) + 1
+    if _is_tensor(node):
+        return pin_all(context, node)
+    shapes = shapes_of(node)
+    node_values = [context.values.get(source) for source in node.all_input_nodes]
+    for found in node_values:
+        for value in found if isinstance(found, tuple) else (found,):
+            if value is not None:
+                context.space.pin_value(value, f"`{title(node)}` is an operation without a rule")
+    return tuple(Value(shape) for shape in shapes)
+
+
+def _pin_output(context: Context, result: Node) -> None:
+    found = context.values.get(result)
+    for value in found if isinstance(found, tuple) else (found,):
+        if value is not None:
+            context.space.pin_value(value, f"output: what the model returns comes straight from `{_layer_behind(result)}`")
+
+
+def _layer_behind(node: Node) -> str:
+    """The nearest layer upstream, for a sentence people recognise."""
+    while node.op == "call_function" and not any(a.op == "get_attr" for a in node.all_input_nodes):
+        if not node.all_input_nodes:
+            break
+        node = node.all_input_nodes[0]
+    return title(node).split(" (")[0]
+
+
+def protect_labels(propagated: Propagated, names: Mapping[str, str]) -> None:
+    """Pin every dim of the named parameters; `names` maps a parameter to the pattern that named it."""
+    for source in propagated.sources:
+        if source.name in names:
+            labels: Labels = np.arange(source.start, source.start + source.size, dtype=np.int32)
+            propagated.space.pin(labels, f"protected: you asked for it with `{names[source.name]}`")

@@ -1,0 +1,160 @@
+"""The process of a run: `python -m geta_engine.runs.worker --store URL --run ID`.
+
+It holds the run's lock, beats its heart, loads the traced model, goes on from the newest checkpoint, and writes what the
+loop yields. torch is imported only once the store knows that the worker is there.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from geta_engine.config import RunConfig
+from geta_engine.errors import GetaError, InputError
+from geta_engine.runs.recorder import Heartbeat, Recorder
+from geta_engine.runs.requests import Obedience, Stopped
+from geta_engine.runs.workspace import Workspace
+from geta_engine.store.records import LogEvent, StepEvent
+from geta_engine.store.runs import Store
+from geta_engine.zoo.names import ZOO
+
+if TYPE_CHECKING:
+    from geta_engine.runs.checkpoint import Checkpoints
+    from geta_engine.runs.loop import Loop
+    from geta_engine.trace import TracedModel
+
+HOLD_SECONDS = 10.0
+_log = logging.getLogger("geta.worker")
+
+
+class Worker:
+    """One run from its newest checkpoint to its end, or to the next stop."""
+
+    def __init__(self, store: Store, workspace: Workspace, run_id: int) -> None:
+        self._store = store
+        self._workspace = workspace
+        self._run_id = run_id
+        self._recorder = Recorder(store, run_id)
+        self._obedience = Obedience(store, run_id, rest=self._checkpoint, show=self._recorder.flush)
+        self._step = 0
+        self._loop: Loop
+        self._checkpoints: Checkpoints
+
+    def work(self) -> None:
+        """Train to the end and leave the run "done", "stopped" or "failed"; never raises for what the run does wrong."""
+        self._obedience.listen_to_signals()
+        try:
+            self._train()
+        except Stopped:
+            self._store.set_status(self._run_id, "stopped")
+            _log.info("stopped at step %d", self._step)
+        except GetaError as error:
+            self._fail(str(error))
+        except Exception as error:
+            self._fail(
+                f"the run ended on an internal error ({type(error).__name__}): worker.log among its artifacts says more"
+            )
+
+    def _fail(self, sentence: str) -> None:
+        _log.exception("run %d failed at step %d", self._run_id, self._step)
+        self._recorder.add(LogEvent(self._step, "error", sentence))
+        self._recorder.flush()
+        self._store.set_status(self._run_id, "failed", error=sentence)
+
+    def _train(self) -> None:
+        from geta_engine.runs.checkpoint import Checkpoints
+        from geta_engine.runs.loop import Loop
+
+        config = RunConfig.model_validate(self._store.get_run(self._run_id).config)
+        self._checkpoints = Checkpoints(self._workspace.checkpoints(self._run_id))
+        self._loop = Loop(load_model(self._workspace, self._run_id, config.model), config)
+        self._restore()
+        self._store.set_status(self._run_id, "running", summary=self._loop.plan)
+        self._follow(borders={end for _, _, end in config.schedule.stages()})
+        self._loop.compact().save(self._workspace.compact_file(self._run_id))
+        self._store.take_requests(self._run_id)
+        self._store.set_status(self._run_id, "done")
+
+    def _restore(self) -> None:
+        found = self._checkpoints.newest()
+        if found is None:
+            self._store.truncate(self._run_id, after=-1)
+            return
+        self._step, state = found
+        self._loop.restore(state)
+        self._checkpoints.drop_after(self._step)
+        self._store.truncate(self._run_id, after=self._step)
+        self._recorder.add(LogEvent(self._step, "info", f"resumed from the checkpoint at step {self._step}"))
+
+    def _follow(self, borders: set[int]) -> None:
+        for event in self._loop.events():
+            self._recorder.add(event)
+            if isinstance(event, StepEvent):
+                self._step = event.step
+                if event.step in borders:
+                    self._checkpoint()
+                self._obey()
+        self._recorder.flush()
+
+    def _obey(self) -> None:
+        try:
+            self._obedience.after_step()
+        except Stopped:
+            self._checkpoint()
+            raise
+
+    def _checkpoint(self) -> None:
+        self._recorder.flush()
+        self._checkpoints.save(self._step, self._loop.state())
+
+
+def load_model(workspace: Workspace, run_id: int, spec: str) -> TracedModel:
+    """The traced model of a run: its model.pt2, which a zoo model is traced into the first time.
+
+    Raises InputError for any other spec without its file: a worker runs no code that a spec names.
+    """
+    from geta_engine import trace
+
+    path = workspace.model_file(run_id)
+    if not path.is_file():
+        if spec not in ZOO:
+            raise InputError(f"the traced model of run {run_id} ({spec!r}) is not among its artifacts: start a new run")
+        trace.load(spec).save(path)
+    return dataclasses.replace(trace.load(str(path)), name=Path(spec).stem)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Work on one run; 0 unless another process holds it."""
+    parser = argparse.ArgumentParser(prog="python -m geta_engine.runs.worker", description="Work on one run.")
+    parser.add_argument("--store", required=True)
+    parser.add_argument("--run", required=True, type=int)
+    given = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    store, workspace = Store(given.store), Workspace(given.store)
+    deadline = time.monotonic() + HOLD_SECONDS
+    while True:
+        try:
+            with workspace.hold(given.run):
+                _work_held(store, workspace, given.run)
+            return 0
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                _log.error("run %d is held by another process", given.run)
+                return 1
+            time.sleep(0.1)
+
+
+def _work_held(store: Store, workspace: Workspace, run_id: int) -> None:
+    store.set_status(run_id, "queued", pid=os.getpid())
+    with Heartbeat(store, run_id):
+        Worker(store, workspace, run_id).work()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""A traced model: an exported ATen program with its parameters and example inputs."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import inspect
+import os
+import tempfile
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim, ExportedProgram
+from torch.fx import GraphModule
+from torch.utils._pytree import tree_map
+
+from geta_engine.errors import InputError
+from geta_engine.trace.modes import functionalize, set_training
+
+
+@dataclass(frozen=True)
+class TracedModel:
+    """One exported program and where it came from.
+
+    `program` is never changed; `graph_module()` hands out a trainable copy of it: flat ATen nodes, parameters under
+    their own dotted names, train/eval switched by `set_training`.
+    """
+
+    program: ExportedProgram
+    name: str
+    example_args: tuple[Any, ...]
+    example_kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def graph_module(self) -> GraphModule:
+        """A fresh GraphModule in eval mode whose parameters and buffers are its own."""
+        module = self.program.module(check_guards=False)
+        module = _own_parameters(module)
+        functionalize(module.graph)
+        set_training(module, False)
+        module.graph.lint()
+        module.recompile()
+        return module
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.graph_module()(*args, **kwargs)
+
+    @property
+    def hash(self) -> str:
+        """sha256 over the graph's text and the parameters' names and shapes (not their values), hex."""
+        digest = hashlib.sha256(str(self.program.graph).encode())
+        for key, value in self.program.state_dict.items():
+            digest.update(f"{key}:{tuple(value.shape)}:{value.dtype};".encode())
+        return digest.hexdigest()
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a `.pt2` that plain PyTorch loads with `torch.export.load`; the file appears whole or not at all."""
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=target.parent, suffix=".pt2")
+        os.close(handle)
+        try:
+            torch.export.save(self.program, temporary)
+            os.replace(temporary, target)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+
+def trace(
+    model: nn.Module,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any] | None = None,
+    dynamic_batch: bool = True,
+    name: str | None = None,
+) -> TracedModel:
+    """Trace `model` on example inputs with `torch.export` (eval mode).
+
+    With `dynamic_batch`, dim 0 of every tensor input of two or more dims is a free size: the example batch must be at
+    least 2, since exporting specialises sizes 0 and 1. Raises InputError when the model cannot be exported.
+    """
+    kwargs = dict(kwargs or {})
+    was_training = model.training
+    model.eval()
+    try:
+        program = _export(model, args, kwargs, dynamic_batch)
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+        raise InputError(
+            f"{type(model).__name__} cannot be traced by torch.export ({reason}): "
+            "give a model without data-dependent control flow and example inputs that fit it"
+        ) from error
+    finally:
+        model.train(was_training)
+    return TracedModel(program, name or type(model).__name__, args, kwargs)
+
+
+def retrace(module: GraphModule, origin: TracedModel, name: str) -> TracedModel:
+    """An edited graph module of `origin` as a TracedModel of its own; shapes are checked on the way."""
+    dynamic = is_dynamic(origin)
+    program = _export(module, origin.example_args, dict(origin.example_kwargs), dynamic)
+    return TracedModel(program, name, origin.example_args, origin.example_kwargs)
+
+
+def is_dynamic(traced: TracedModel) -> bool:
+    """Whether the batch size is free."""
+    return bool(traced.program.range_constraints)
+
+
+def _export(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: bool) -> ExportedProgram:
+    shapes = _batch_shapes(model, args, kwargs) if dynamic else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.export.export(model, tuple(args), kwargs, dynamic_shapes=shapes, strict=False)
+
+
+def _batch_shapes(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    positional, named = tree_map(_batch_dim, (tuple(args), kwargs))
+    if not named:
+        return positional
+    return {**dict(zip(inspect.signature(model.forward).parameters, positional)), **named}
+
+
+def _batch_dim(leaf: Any) -> Any:
+    return {0: Dim.DYNAMIC} if isinstance(leaf, Tensor) and leaf.ndim >= 2 else None
+
+
+def _own_parameters(module: nn.Module) -> GraphModule:
+    """Deep copy, so that training the copy leaves the program as it was."""
+    assert isinstance(module, GraphModule)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        copied = copy.deepcopy(module)
+    for parameter in copied.parameters():
+        parameter.requires_grad_(parameter.is_floating_point())
+    return copied

@@ -1,0 +1,85 @@
+"""The workspace: graph in the middle, side panel on the right, dock below, laid out like a debugger."""
+
+from __future__ import annotations
+
+import dash_mantine_components as dmc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from geta_studio import ids
+from geta_studio.pages.runs import runs_page
+from geta_studio.services import Services
+from geta_studio.views.configure import configure_panel
+from geta_studio.views.graph_panel import graph_panel
+from geta_studio.views.shell import dock, header, side_panel
+
+ACCENT = [
+    "#e6f7fa",
+    "#cdeaf0",
+    "#9ad5e1",
+    "#66bfd2",
+    "#3fadc5",
+    "#259fbc",
+    "#118ca8",
+    "#0b7285",
+    "#0a6374",
+    "#075261",
+]
+POLL_MS = 400
+TICK_MS = 250
+
+
+def layout(services: Services) -> Component:
+    """The whole page; state comes later, from the address and the store."""
+    return dmc.MantineProvider(
+        id=ids.PROVIDER,
+        theme={
+            "colors": {"geta": ACCENT},
+            "primaryColor": "geta",
+            "primaryShade": {"light": 7, "dark": 5},
+            "defaultRadius": 5,
+            "fontFamily": "var(--geta-font)",
+        },
+        children=[
+            *_state(),
+            html.Div(
+                className="app",
+                children=[
+                    header(services.models()),
+                    html.Main(
+                        id=ids.WORKSPACE,
+                        className="workspace",
+                        children=[
+                            html.Div(
+                                [graph_panel(), html.Div(id=ids.MODEL_STATUS, className="model-status", role="status")],
+                                id=ids.GRAPH_AREA,
+                                className="graph-area",
+                            ),
+                            side_panel(html.Div(id=ids.INSPECTOR), configure_panel()),
+                            dock(),
+                        ],
+                    ),
+                    runs_page(),
+                ],
+            ),
+            dmc.NotificationContainer(id=ids.NOTICES, position="bottom-right", limit=3),
+        ],
+    )
+
+
+def _state() -> list[Component]:
+    return [
+        dcc.Location(id=ids.URL, refresh=False),
+        dcc.Store(id=ids.COLOR_SCHEME, storage_type="local"),
+        dcc.Store(id=ids.MODEL_KEY),
+        dcc.Store(id=ids.SELECTION),
+        dcc.Store(id=ids.RUN_ID),
+        dcc.Store(id=ids.LIVE),
+        dcc.Store(id=ids.PHASE),
+        dcc.Store(id=ids.FRAME),
+        dcc.Store(id=ids.UPLOADED),
+        dcc.Store(id=ids.ADDRESS),
+        dcc.Store(id=ids.BITS),
+        dcc.Interval(id=ids.MODEL_POLL, interval=POLL_MS),
+        dcc.Interval(id=ids.TICK, interval=TICK_MS),
+    ]

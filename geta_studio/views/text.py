@@ -1,0 +1,41 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+
+def count(value: float | None) -> str:
+    """272474 -> "272,474"."""
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def short_count(value: float) -> str:
+    """272474 -> "0.27 M"; 2304 -> "2,304"."""
+    for unit, size in (("G", 1e9), ("M", 1e6)):
+        if value >= size / 10:
+            return f"{value / size:.3g} {unit}"
+    return count(value)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """0.974 -> "97.4 %"."""
+    return "–" if value is None else f"{100 * value:.{digits}f} %"
+
+
+def size(value: float) -> str:
+    """Bytes: 1090000 -> "1.09 MB"."""
+    for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if value >= scale:
+            return f"{value / scale:.3g} {unit}"
+    return f"{value:.0f} B"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds: 25 -> "25 s", 192 -> "3 min 12 s", 7500 -> "2 h 5 min"."""
+    if seconds is None:
+        return "–"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
