@@ -25,6 +25,8 @@ class ModelLibrary:
     def __init__(self, workspace: Workspace, given: str | None = None) -> None:
         self._workspace = workspace
         self._given = given if given is not None and given not in ZOO else None
+        self.first: str | None = GIVEN_KEY if self._given else given
+        """The key of the model named at the start, or None."""
 
     def options(self) -> list[dict[str, str]]:
         """Choices for the model selector: the given model, uploads by name, then the zoo."""
@@ -41,8 +43,8 @@ class ModelLibrary:
             return self._given
         if upload and self.upload_path(upload[1]).is_file():
             return str(self.upload_path(upload[1]))
-        if run and self._run_model(int(run[1])).is_file():
-            return str(self._run_model(int(run[1])))
+        if run and self._run_model(run[1]).is_file():
+            return str(self._run_model(run[1]))
         raise InputError(f"there is no model {key!r} here: choose one of the list or upload a .pt2 file")
 
     def key_of(self, run: RunRecord) -> str:
@@ -74,8 +76,8 @@ class ModelLibrary:
     def _uploads(self) -> list[Path]:
         return sorted(self._workspace.models.glob("*.pt2"), key=lambda path: path.stat().st_mtime, reverse=True)
 
-    def _run_model(self, run_id: int) -> Path:
-        return self._workspace.artifacts(run_id) / "model.pt2"
+    def _run_model(self, run_id: str) -> Path:
+        return self._workspace.root / "artifacts" / run_id / "model.pt2"
 
 
 def _upload_name(path: Path) -> str:

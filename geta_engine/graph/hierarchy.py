@@ -21,6 +21,15 @@ ACTIVATIONS = frozenset(
     "relu relu6 gelu silu elu celu selu mish hardswish hardtanh hardsigmoid leaky_relu sigmoid tanh softplus "
     "dropout feature_dropout".split()
 )
+SHORT_OPS = {
+    "scaled_dot_product_attention": "attention",
+    "adaptive_avg_pool2d": "average pool",
+    "avg_pool2d": "average pool",
+    "adaptive_max_pool2d": "max pool",
+    "max_pool2d": "max pool",
+    "layer_norm": "norm",
+    "cat": "concat",
+}
 DEFAULT_BUDGET = 60
 """The first view shows at most this many rows and closed scopes."""
 
@@ -143,7 +152,7 @@ def _pass_through(edges: Iterable[Mapping[str, Any]], hidden: set[str]) -> tuple
                 found[Link(source, target, marks)] = None
             elif (source, marks) not in seen:
                 seen.add((source, marks))
-                stack.extend((before, more + marks) for before, more in reversed(into[source]))
+                stack.extend((before, more + marks) for before, more in reversed(into.get(source, ())))
     return tuple(found)
 
 
@@ -209,7 +218,13 @@ def _row_label(
     drawn = path[-1] if path else ""
     if scope != drawn:
         return relative(scope, drawn)
-    return " + ".join(nodes[key]["label"] for key in keys)
+    return " + ".join(_short_label(nodes[key]) for key in keys)
+
+
+def _short_label(node: Mapping[str, Any]) -> str:
+    if node["kind"] == "input":
+        return f"input {node['label']}"
+    return SHORT_OPS.get(node["label"], node["label"])
 
 
 def _row_of(

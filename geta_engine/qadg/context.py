@@ -62,6 +62,12 @@ def layer_of(node: Node) -> str:
     return str(path).removeprefix("L__self__").lstrip(".")
 
 
+def is_leaf_module(node: Node) -> bool:
+    """Whether the node was traced from one of PyTorch's own modules (`nn.ReLU`, `nn.Conv2d`, ...)."""
+    stack = node.meta.get("nn_module_stack")
+    return bool(stack) and str(next(reversed(stack.values()))[1]).startswith("torch.nn.modules.")
+
+
 def op_name(node: Node) -> str:
     """`conv2d` for aten::conv2d; the qualified name for ops of other namespaces."""
     target = node.target

@@ -26,8 +26,13 @@ STARTING_SECONDS = 15.0
 """How long a worker that was just started may take to hold its run."""
 
 
+def model_name(spec: str) -> str:
+    """What to call the model of a spec: `dir/net.pt2` is "net", `package.module:make` is "make"."""
+    return Path(spec.rpartition(":")[2]).stem or spec
+
+
 def create(store: Store, workspace: Workspace, config: RunConfig, *, name: str, model_file: Path | None = None) -> int:
-    """A new run in the store and its artifacts folder; `model_file` (a checked .pt2) is copied there. Returns the id."""
+    """A new run and its artifacts folder, which `model_file` (a checked .pt2) is copied into. Returns the id."""
     run_id = store.create_run(config, config.model, name)
     if model_file is not None:
         shutil.copyfile(model_file, workspace.model_file(run_id))

@@ -1,7 +1,7 @@
 """The process of a run: `python -m geta_engine.runs.worker --store URL --run ID`.
 
-It holds the run's lock, beats its heart, loads the traced model, goes on from the newest checkpoint, and writes what the
-loop yields. torch is imported only once the store knows that the worker is there.
+It holds the run's lock, beats its heart, loads the traced model, goes on from the newest checkpoint, and writes what
+the loop yields. torch is imported only once the store knows that the worker is there.
 """
 
 from __future__ import annotations
@@ -11,12 +11,11 @@ import dataclasses
 import logging
 import os
 import sys
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from geta_engine.config import RunConfig
 from geta_engine.errors import GetaError, InputError
+from geta_engine.runs.control import model_name
 from geta_engine.runs.recorder import Heartbeat, Recorder
 from geta_engine.runs.requests import Obedience, Stopped
 from geta_engine.runs.workspace import Workspace
@@ -47,7 +46,7 @@ class Worker:
         self._checkpoints: Checkpoints
 
     def work(self) -> None:
-        """Train to the end and leave the run "done", "stopped" or "failed"; never raises for what the run does wrong."""
+        """Train to the end and leave the run "done", "stopped" or "failed"; raises only when the store is gone."""
         self._obedience.listen_to_signals()
         try:
             self._train()
@@ -57,9 +56,7 @@ class Worker:
         except GetaError as error:
             self._fail(str(error))
         except Exception as error:
-            self._fail(
-                f"the run ended on an internal error ({type(error).__name__}): worker.log among its artifacts says more"
-            )
+            self._fail(f"the run ended on an internal error ({type(error).__name__}): its worker.log says more")
 
     def _fail(self, sentence: str) -> None:
         _log.exception("run %d failed at step %d", self._run_id, self._step)
@@ -119,42 +116,28 @@ def load_model(workspace: Workspace, run_id: int, spec: str) -> TracedModel:
 
     Raises InputError for any other spec without its file: a worker runs no code that a spec names.
     """
-    from geta_engine import trace
+    from geta_engine.trace import load
 
     path = workspace.model_file(run_id)
     if not path.is_file():
         if spec not in ZOO:
             raise InputError(f"the traced model of run {run_id} ({spec!r}) is not among its artifacts: start a new run")
-        trace.load(spec).save(path)
-    return dataclasses.replace(trace.load(str(path)), name=Path(spec).stem)
+        load(spec).save(path)
+    return dataclasses.replace(load(str(path)), name=model_name(spec))
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Work on one run; 0 unless another process holds it."""
+def main(arguments: list[str] | None = None) -> None:
+    """Work on one run. Raises BlockingIOError when another process keeps holding it."""
     parser = argparse.ArgumentParser(prog="python -m geta_engine.runs.worker", description="Work on one run.")
     parser.add_argument("--store", required=True)
     parser.add_argument("--run", required=True, type=int)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     store, workspace = Store(given.store), Workspace(given.store)
-    deadline = time.monotonic() + HOLD_SECONDS
-    while True:
-        try:
-            with workspace.hold(given.run):
-                _work_held(store, workspace, given.run)
-            return 0
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                _log.error("run %d is held by another process", given.run)
-                return 1
-            time.sleep(0.1)
-
-
-def _work_held(store: Store, workspace: Workspace, run_id: int) -> None:
-    store.set_status(run_id, "queued", pid=os.getpid())
-    with Heartbeat(store, run_id):
-        Worker(store, workspace, run_id).work()
+    with workspace.hold(given.run, wait=HOLD_SECONDS), Heartbeat(store, given.run):
+        store.set_status(given.run, "queued", pid=os.getpid())
+        Worker(store, workspace, given.run).work()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from geta_engine.errors import InputError
 from geta_engine.store.database import parse_url
@@ -17,8 +19,8 @@ STORE_VARIABLE = "GETA_STORE"
 class Workspace:
     """The folder of a store: `geta.db`, `cache/`, `models/` (uploads), `artifacts/<run id>/`.
 
-    `store_url` None means the environment's GETA_STORE, else `.geta/geta.db` under the current directory; a store that is
-    no file keeps its folder at `.geta` there. Folders are made when asked for. Raises InputError for an unusable URL.
+    `store_url` None means the environment's GETA_STORE, else `.geta/geta.db` under the current directory; a store
+    that is no file keeps its folder at `.geta` there. Folders are made when asked for. Raises InputError for a bad URL.
     """
 
     def __init__(self, store_url: str | None = None) -> None:
@@ -61,10 +63,13 @@ class Workspace:
             return True
 
     @contextmanager
-    def hold(self, run_id: int) -> Iterator[None]:
-        """Hold a run for this process; the system lets go when the process ends. Raises BlockingIOError when it is held."""
+    def hold(self, run_id: int, wait: float = 0) -> Iterator[None]:
+        """Hold a run for this process; the system lets go when the process ends.
+
+        Raises BlockingIOError when another process still holds it after `wait` seconds.
+        """
         with open(self.artifacts(run_id) / "worker.lock", "ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(lock, time.monotonic() + wait)
             yield
 
     def _folder(self, *parts: str) -> Path:
@@ -72,7 +77,16 @@ class Workspace:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise InputError(
-                f"the folder {str(folder)!r} cannot be made ({error.strerror}): give another --store"
-            ) from None
+            reason = f"the folder {str(folder)!r} cannot be made ({error.strerror})"
+            raise InputError(f"{reason}: give another --store") from None
         return folder
+
+
+def _lock(file: IO[bytes], deadline: float) -> None:
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.05)

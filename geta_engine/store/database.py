@@ -1,4 +1,4 @@
-"""Opening the database: SQLite in WAL mode that waits instead of failing, and migrations run once, in one transaction."""
+"""Opening the database: SQLite in WAL mode that waits instead of failing, migrated once in one transaction."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def parse_url(url: str) -> URL:
 
 
 def open_engine(url: str) -> Engine:
-    """An engine on a migrated database; its folder is made. Raises InputError when it cannot be opened or is too new."""
+    """An engine on a migrated database, whose folder is made. Raises InputError when it cannot be opened."""
     parsed = parse_url(url)
     sqlite = parsed.get_backend_name() == "sqlite"
     try:
@@ -79,7 +79,7 @@ def _migrate(engine: Engine) -> None:
 
 
 def upgrade(connection: Connection, target: str = "head") -> None:
-    """Run the migrations inside the open transaction of `connection`. Raises InputError for a store newer than this code."""
+    """Migrate inside the open transaction of `connection`. Raises InputError for a store newer than this code."""
     from alembic import command
     from alembic.config import Config
     from alembic.util import CommandError

@@ -33,8 +33,8 @@ class StepEvent:
 class FrameEvent:
     """An array at a step: float32, 2-d.
 
-    "quantizers": [b, d, q_m, t] x n_quantizers; "units": [norm, state] x n_units with state 0 kept, 1 redundant, 2 zero;
-    "gamma": 1 x n_prunable_groups; "saliency": 1 x n_units.
+    "quantizers": n_quantizers x [b, d, q_m, t]; "units": n_units x [norm, state] with state 0 kept, 1 redundant,
+    2 zero; "gamma": 1 x n_prunable_groups; "saliency": 1 x n_units.
     """
 
     step: int

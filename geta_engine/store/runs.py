@@ -35,7 +35,7 @@ _STEP_COLUMNS = ("step", "loss", "metric", "lr", "sparsity", "relative_bops")
 class Store:
     """The record of runs at a database URL, such as `sqlite:////home/me/.geta/geta.db`; many processes may hold one.
 
-    Opening makes and migrates the database. Raises InputError when it cannot be opened, and wherever a run id is unknown.
+    Opening makes and migrates the database. Raises InputError when it cannot be opened, and for an unknown run id.
     """
 
     def __init__(self, url: str) -> None:
@@ -61,7 +61,7 @@ class Store:
             "summary": {},
         }
         with self._writer.begin() as connection:
-            return int(connection.execute(sa.insert(schema.runs).values(values)).inserted_primary_key[0])
+            return connection.execute(sa.insert(schema.runs).values(values).returning(schema.runs.c.id)).scalar_one()
 
     def get_run(self, run_id: int) -> RunRecord:
         with self._reader.connect() as connection:
@@ -161,7 +161,7 @@ class Store:
     # Reading back
 
     def steps(self, run_id: int, after: int = 0, limit: int | None = None) -> dict[str, np.ndarray]:
-        """Columns step (int64), loss, metric, lr, sparsity, relative_bops (float64, NaN where absent) of steps > `after`."""
+        """Columns step (int64), loss, metric, lr, sparsity, relative_bops (float64, NaN: none) of steps > `after`."""
         column = schema.steps.c
         query = sa.select(*(column[name] for name in _STEP_COLUMNS)).where(column.run_id == run_id, column.step > after)
         with self._reader.connect() as connection:

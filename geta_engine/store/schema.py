@@ -16,8 +16,8 @@ metadata = MetaData(
 )
 
 
-def _run_id(**options: bool) -> Column[int]:
-    return Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, **options)
+def _run_id(primary_key: bool = False) -> Column[int]:
+    return Column("run_id", Integer, ForeignKey("runs.id", ondelete="CASCADE"), nullable=False, primary_key=primary_key)
 
 
 runs = Table(

@@ -13,6 +13,8 @@ from geta_engine.config import INITIAL_BITS
 Stage = tuple[str, int, int]
 """(name, first step, one past the last step)."""
 Figure = dict[str, Any]
+Curve = tuple[np.ndarray, np.ndarray]
+"""(steps, values)."""
 
 FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'DejaVu Sans', sans-serif"
 STAGE_LABELS = {"warmup": "warm-up", "projection": "projection", "joint": "joint", "cooldown": "cool-down"}
@@ -80,24 +82,23 @@ def empty_figure(scheme: str) -> Figure:
     return _figure(Axis((), 1, scheme, "empty"), [], _y_axis(ink(scheme), visible=False))
 
 
-def loss_figure(axis: Axis, step: np.ndarray, loss: np.ndarray, metric: np.ndarray, metric_name: str) -> Figure:
-    """Loss on the left axis; the running test metric (NaN where it was not measured) on the right."""
+def loss_figure(axis: Axis, loss: Curve, metric: Curve, metric_name: str) -> Figure:
+    """Loss on the left axis; the test metric, where it was measured, on the right."""
     colours = ink(axis.scheme)
-    measured = ~np.isnan(metric)
     traces = [
-        _line(step, loss, "loss", colours.dark, "%{y:.3g}"),
-        _line(step[measured], metric[measured], metric_name, colours.accent, "%{y:.1%}", yaxis="y2", width=2),
+        _line(*loss, "loss", colours.dark, "%{y:.3g}"),
+        _line(*metric, metric_name, colours.accent, "%{y:.1%}", yaxis="y2", width=2),
     ]
     right = {**_y_axis(colours), "overlaying": "y", "side": "right", "showgrid": False, "range": [0, 1.02], "tickformat": ".0%"}
     return _figure(axis, traces, {**_y_axis(colours), "rangemode": "tozero"}, right)
 
 
-def cost_figure(axis: Axis, step: np.ndarray, relative_bops: np.ndarray, sparsity: np.ndarray) -> Figure:
+def cost_figure(axis: Axis, relative_bops: Curve, sparsity: Curve) -> Figure:
     """Relative BOPs on the left axis (share of the 32-bit dense model), sparsity of units on the right."""
     colours = ink(axis.scheme)
     traces = [
-        _line(step, relative_bops, "relative BOPs", colours.accent, "%{y:.2%}", width=2),
-        _line(step, sparsity, "sparsity", colours.second, "%{y:.1%}", yaxis="y2", shape="hv", width=2),
+        _line(*relative_bops, "relative BOPs", colours.accent, "%{y:.2%}", width=2),
+        _line(*sparsity, "sparsity", colours.second, "%{y:.1%}", yaxis="y2", shape="hv", width=2),
     ]
     right = {**_y_axis(colours), "overlaying": "y", "side": "right", "showgrid": False, "range": [0, 1.02], "tickformat": ".0%"}
     return _figure(axis, traces, {**_y_axis(colours), "rangemode": "tozero", "tickformat": "~%"}, right)

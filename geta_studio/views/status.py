@@ -96,7 +96,7 @@ def cursor_style(live: Mapping[str, Any] | None) -> dict[str, str]:
     return {"left": f"{100 * live['step'] / max(1, live['steps']):.3f}%"}
 
 
-def result_card(summary: Mapping[str, Any] | None, sparsity: float | None) -> Component:
+def result_card(summary: Mapping[str, Any] | None) -> Component:
     """The end of a run on one card; says what to do while there is none."""
     if not summary or "params_compact" not in summary:
         text = "When a run is done, its accuracy, cost and size stand here, with the compact model to download."

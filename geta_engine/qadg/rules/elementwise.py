@@ -37,7 +37,7 @@ def _join(context: Context, node: Node, nodes: list[Node], operands: list[Value]
     if any(fixed) or any(len(part) > 1 for part in parts):
         for part in parts:
             for axes in part:
-                context.space.pin(axes.labels, f"`{title(node)}` combines it with a tensor that cannot lose channels")
+                context.space.pin(axes.labels, f"`{title(node)}` combines it with a dimension that holds no channels")
         return None
     wide = {i: spread(part[0], dims, sizes) for i, part in enumerate(parts) if part}
     first = next(iter(wide.values()))

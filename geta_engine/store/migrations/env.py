@@ -1,4 +1,4 @@
-"""Alembic's environment: the store passes its open connection, so that a migration and the record of it are one transaction."""
+"""Alembic's environment. The store passes its open connection: a migration and the record of it are one transaction."""
 
 from __future__ import annotations
 

@@ -1,0 +1,145 @@
+"""`compact`: the smaller program, with no unit of zeros and no quantizer ops of ours left in it."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.fx import GraphModule, Node
+
+from geta_engine.compact.removal import Removal
+from geta_engine.compact.rewrite import rewrite
+from geta_engine.errors import CheckFailed
+from geta_engine.graph.model import Qadg
+from geta_engine.quant.fake_quant import fake_quantize
+from geta_engine.quant.insert import PreparedModel
+from geta_engine.trace import TracedModel
+from geta_engine.trace.modes import set_training
+from geta_engine.trace.traced import retrace
+
+_aten = torch.ops.aten
+
+
+def compact(model: PreparedModel | TracedModel, qadg: Qadg) -> TracedModel:
+    """Cut every prunable unit whose producer slices are all zero; weights are stored quantized.
+
+    Parameters keep their names, the result is plain ATen that `torch.export.load` reads. Raises CheckFailed when a
+    group would lose its last unit.
+    """
+    module, origin = frozen(model), origin_of(model)
+    return cut(module, origin, qadg, zero_units(module, qadg))
+
+
+def origin_of(model: PreparedModel | TracedModel) -> TracedModel:
+    return model.origin if isinstance(model, PreparedModel) else model
+
+
+def cut(module: GraphModule, origin: TracedModel, qadg: Qadg, zero: NDArray[np.bool_]) -> TracedModel:
+    """Remove the units marked in `zero` (over all units) from a frozen graph module, which is used up."""
+    for group in qadg.groups:
+        if zero[group.first_unit : group.first_unit + group.size].all():
+            raise CheckFailed(f"group {group.id} (`{group.name}`) would lose all of its {group.size} units")
+    removal = Removal(qadg, zero)
+    _cut_parameters(module, removal)
+    rewrite(module.graph, removal)
+    module.graph.eliminate_dead_code()
+    module.graph.lint()
+    module.recompile()
+    return retrace(module, origin, f"{origin.name}-compact")
+
+
+@torch.no_grad()
+def frozen(model: PreparedModel | TracedModel) -> GraphModule:
+    """A copy in eval mode in which weights hold their quantized values and activation quantizers are plain ATen."""
+    if isinstance(model, TracedModel):
+        return model.graph_module()
+    module = copy.deepcopy(model.program)
+    set_training(module, False)
+    constants = {q.id: i for i, q in enumerate(model.quantizers.quantizers)}
+    bank = model.quantizers
+    for node in list(module.graph.nodes):
+        if node.op == "call_function" and node.target is fake_quantize:
+            i = constants[node.meta["quantizer"]]
+            values = (bank.d[i], bank.q_m[i], bank.t[i] if bank.learn_t else None)
+            _bake(module, node, *values)
+    module.graph.eliminate_dead_code()
+    delattr(module, "quantizers")
+    module.recompile()
+    return module
+
+
+def _bake(module: GraphModule, node: Node, d: Tensor, q_m: Tensor, t: Tensor | None) -> None:
+    source = node.args[0]
+    assert isinstance(source, Node)
+    if source.op == "get_attr":
+        weight = module.get_parameter(str(source.target))
+        weight.copy_(fake_quantize(weight, d, q_m, t))
+        node.replace_all_uses_with(source)
+    else:
+        with module.graph.inserting_before(node):
+            node.replace_all_uses_with(_plain_quantizer(node, source, d, q_m, t))
+    module.graph.erase_node(node)
+
+
+def _plain_quantizer(node: Node, x: Node, d: Tensor, q_m: Tensor, t: Tensor | None) -> Node:
+    """The activation quantizer in ATen ops with its numbers as constants (t = 1: clamp, divide, round, multiply)."""
+    call = node.graph.call_function
+    step, clip = float(d), float(q_m)
+    if t is None:
+        c = call(_aten.clamp.default, (x, -clip, clip))
+    else:
+        magnitude = call(_aten.clamp.default, (call(_aten.abs.default, (x,)), 0.0, clip))
+        c = call(_aten.mul.Tensor, (call(_aten.pow.Tensor_Scalar, (magnitude, float(t))), call(_aten.sign.default, (x,))))
+    levels = call(_aten.round.default, (call(_aten.div.Tensor, (c, step)),))
+    return call(_aten.mul.Tensor, (levels, step))
+
+
+@torch.no_grad()
+def zero_units(module: GraphModule, qadg: Qadg) -> NDArray[np.bool_]:
+    """Prunable units whose producer slices are all exactly zero, over all units. Shape [total_units]."""
+    tensors = dict(module.named_parameters(remove_duplicate=False))
+    zero = np.zeros(qadg.total_units, bool)
+    for group in qadg.prunable:
+        alive = np.zeros(group.size, bool)
+        for member in group.members:
+            if member.role == "producer":
+                other = [d for d in range(tensors[member.parameter].ndim) if d != member.dim]
+                nonzero = (tensors[member.parameter] != 0).any(dim=other) if other else tensors[member.parameter] != 0
+                alive |= nonzero.cpu().numpy()[member.index].any(axis=1)
+        zero[group.first_unit : group.first_unit + group.size] = ~alive
+    return zero
+
+
+@torch.no_grad()
+def set_to_zero(module: nn.Module, qadg: Qadg, zero: NDArray[np.bool_]) -> None:
+    """Set the producer slices of the marked units to zero, in place."""
+    tensors = dict(module.named_parameters(remove_duplicate=False))
+    for group in qadg.prunable:
+        chosen = zero[group.first_unit : group.first_unit + group.size]
+        for member in group.members:
+            if member.role == "producer" and chosen.any():
+                index = torch.from_numpy(member.index[chosen].ravel()).to(tensors[member.parameter].device)
+                tensors[member.parameter].index_fill_(member.dim, index, 0)
+
+
+@torch.no_grad()
+def _cut_parameters(module: GraphModule, removal: Removal) -> None:
+    for node in list(module.graph.nodes):
+        if node.op != "get_attr":
+            continue
+        kept = removal.kept(node.name)
+        if not kept:
+            continue
+        owner_path, _, attribute = str(node.target).rpartition(".")
+        owner = module.get_submodule(owner_path)
+        tensor = getattr(owner, attribute)
+        small = tensor.detach()
+        for dim, index in kept.items():
+            small = small.index_select(dim, torch.from_numpy(index).to(small.device))
+        if isinstance(tensor, nn.Parameter):
+            setattr(owner, attribute, nn.Parameter(small, tensor.requires_grad))
+        else:
+            owner.register_buffer(attribute, small)

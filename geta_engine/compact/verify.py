@@ -1,0 +1,160 @@
+"""The certificate: zeroing units and removing them give the same function (METHOD, section 3.3)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.fx import GraphModule
+from torch.utils._pytree import tree_leaves, tree_map
+
+from geta_engine.compact.cut import cut, frozen, origin_of, set_to_zero, zero_units
+from geta_engine.errors import InputError
+from geta_engine.graph.model import Qadg
+from geta_engine.quant.insert import PreparedModel
+from geta_engine.trace import TracedModel
+from geta_engine.trace.traced import retrace
+
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+"""Largest max|difference| / max|output| that passes, by dtype."""
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What comparing the zeroed dense program with the compact one showed, in the dtype it was computed in."""
+
+    ok: bool
+    max_rel_diff: float
+    max_abs_diff: float
+    dtype: str
+    zero_units: int
+    prunable_units: int
+    params_dense: int
+    params_compact: int
+    pinned_ops: tuple[dict[str, Any], ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "pinned_ops": list(self.pinned_ops)}
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=1)
+
+
+def unit_budget(qadg: Qadg, sparsity: float) -> int:
+    """K = floor(sparsity * |G|); raises InputError, naming the largest K, when groups would lose their last unit."""
+    if not 0 <= sparsity < 1:
+        raise InputError(f"sparsity {sparsity} is not usable: give a share of units to remove, 0 <= sparsity < 1")
+    units = int(np.floor(sparsity * qadg.prunable_units + 1e-9))
+    if units > qadg.max_zero_units:
+        raise InputError(
+            f"sparsity {sparsity} asks for K = {units} zero units, but every group keeps one: the largest K is "
+            f"{qadg.max_zero_units} of {qadg.prunable_units}, sparsity {largest_sparsity(qadg):.4f}"
+        )
+    return units
+
+
+def largest_sparsity(qadg: Qadg) -> float:
+    """The sparsity whose K is the largest that can be reached."""
+    return qadg.max_zero_units / qadg.prunable_units if qadg.prunable_units else 0.0
+
+
+def random_units(qadg: Qadg, sparsity: float, seed: int) -> NDArray[np.bool_]:
+    """K random prunable units, every group keeping at least one. Shape [total_units]."""
+    budget = unit_budget(qadg, sparsity)
+    generator = np.random.default_rng(seed)
+    spare = []
+    for group in qadg.prunable:
+        units = generator.permutation(np.arange(group.first_unit, group.first_unit + group.size))
+        spare.append(units[1:])
+    zero = np.zeros(qadg.total_units, bool)
+    if budget:
+        zero[generator.permutation(np.concatenate(spare))[:budget]] = True
+    return zero
+
+
+def verify(
+    traced: TracedModel,
+    qadg: Qadg,
+    sparsity: float = 0.5,
+    seed: int = 0,
+    dtype: torch.dtype = torch.float32,
+    save: Callable[[TracedModel, TracedModel], None] | None = None,
+) -> Certificate:
+    """Zero random units, compact, and compare both on the traced example inputs.
+
+    `save` is handed the zeroed dense and the compact model.
+    """
+    module = traced.graph_module()
+    zero = random_units(qadg, sparsity, seed)
+    set_to_zero(module, qadg, zero)
+    small = cut(_copy(traced, module), traced, qadg, zero)
+    if save is not None:
+        save(retrace(_copy(traced, module), traced, f"{traced.name}-zeroed"), small)
+    return certify(module, small, traced, qadg, int(zero.sum()), dtype)
+
+
+def certify_run(model: PreparedModel, small: TracedModel, qadg: Qadg, inputs: tuple[Tensor, ...] | None = None) -> Certificate:
+    """The certificate of a finished run, in float64: a rounding step of an activation quantizer may flip on the last
+    bit of a float32 sum, which would hide what is compared here - the two programs."""
+    module = frozen(model)
+    count = int(zero_units(module, qadg).sum())
+    return certify(module, small, origin_of(model), qadg, count, torch.float64, inputs)
+
+
+def certify(
+    dense: GraphModule,
+    small: TracedModel,
+    origin: TracedModel,
+    qadg: Qadg,
+    zeros: int,
+    dtype: torch.dtype,
+    inputs: tuple[Tensor, ...] | None = None,
+) -> Certificate:
+    """Compare outputs of a dense module and a compact model; `inputs` default to the traced examples."""
+    args, kwargs = (inputs, {}) if inputs is not None else (origin.example_args, dict(origin.example_kwargs))
+    compact_module = small.graph_module()
+    before, after = dense.to(dtype), compact_module.to(dtype)
+    given = _cast((args, kwargs), dtype)
+    with torch.no_grad():
+        one, two = _outputs(before, given), _outputs(after, given)
+    absolute = max((float((a - b).abs().max()) for a, b in zip(one, two)), default=0.0)
+    scale = max((float(a.abs().max()) for a in one), default=0.0)
+    relative = absolute / scale if scale else absolute
+    finite = bool(np.isfinite(relative))
+    return Certificate(
+        ok=finite and relative <= TOLERANCE[dtype],
+        max_rel_diff=relative,
+        max_abs_diff=absolute,
+        dtype=str(dtype).removeprefix("torch."),
+        zero_units=zeros,
+        prunable_units=qadg.prunable_units,
+        params_dense=_count(dense),
+        params_compact=_count(compact_module),
+        pinned_ops=tuple({"op": op, "count": n} for op, n in sorted(qadg.pinned_ops.items())),
+    )
+
+
+def _copy(traced: TracedModel, module: GraphModule) -> GraphModule:
+    copied = traced.graph_module()
+    copied.load_state_dict(module.state_dict())
+    return copied
+
+
+def _cast(inputs: Any, dtype: torch.dtype) -> Any:
+    return tree_map(lambda leaf: leaf.to(dtype) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf, inputs)
+
+
+def _outputs(module: nn.Module, given: Any) -> list[Tensor]:
+    args, kwargs = given
+    leaves = tree_leaves(module(*args, **kwargs))
+    return [leaf.double() for leaf in leaves if isinstance(leaf, Tensor) and leaf.is_floating_point()]
+
+
+def _count(module: nn.Module) -> int:
+    return sum(p.numel() for p in module.parameters())

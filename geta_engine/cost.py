@@ -1,0 +1,188 @@
+"""Parameters, MACs, BOPs and bytes of a program, per layer (METHOD, section 5).
+
+One multiply-add is 1 MAC. BOPs of a layer are MACs * b_w * b_a, with 32 bits for what is not quantized. Counts are for
+one sample and come from the traced shapes, so they agree before and after compaction.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.fx import GraphModule, Node
+
+from geta_engine.graph.model import Block, Qadg
+from geta_engine.qadg.context import layer_of, op_name, shape_of
+from geta_engine.trace import TracedModel
+
+FLOAT_BITS = 32
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One layer: MACs for one sample, its weight's name (None for a product of two activations) and element count."""
+
+    node: str
+    layer: str
+    macs: int
+    weight: str | None
+    params: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Totals of a program; `bytes` counts packed weights (bits / 8), `bops` at the given bits."""
+
+    params: int
+    macs: int
+    bops: int
+    bytes: int
+    layers: tuple[LayerCost, ...]
+
+
+def cost(model: TracedModel | nn.Module, bits: Mapping[str, float] | None = None) -> Cost:
+    """Count a traced model, or a prepared one (whose own quantizers then give the bits).
+
+    `bits` maps quantizer ids (a weight's parameter name, `act.<node>`) to bit widths; what is missing counts as 32.
+    Example: a 3x3 convolution from 16 to 32 channels on 8x8 outputs is 16 * 32 * 9 * 64 = 294,912 MACs.
+    """
+    from geta_engine.quant.insert import PreparedModel
+
+    if isinstance(model, PreparedModel):
+        bits = model.bits_by_id() if bits is None else bits
+        module: nn.Module = model.program
+    else:
+        module = model.graph_module() if isinstance(model, TracedModel) else model
+    assert isinstance(module, GraphModule)
+    bits = bits or {}
+    layers = layer_costs(module)
+    inputs = _activation_sources(module)
+    bops = sum(
+        layer.macs * bits.get(layer.weight or "", FLOAT_BITS) * bits.get(inputs.get(layer.node, ""), FLOAT_BITS)
+        for layer in layers
+    )
+    own = {name: p for name, p in module.named_parameters() if not name.startswith("quantizers.")}
+    size = sum(p.numel() * bits.get(name, FLOAT_BITS) / 8 for name, p in own.items())
+    return Cost(
+        params=sum(p.numel() for p in own.values()),
+        macs=sum(layer.macs for layer in layers),
+        bops=round(bops),
+        bytes=math.ceil(size),
+        layers=layers,
+    )
+
+
+def layer_costs(module: GraphModule) -> tuple[LayerCost, ...]:
+    """Every op that multiplies and adds, in program order."""
+    batch = _batch(module)
+    found = []
+    for node in module.graph.nodes:
+        formula = _FORMULAS.get(op_name(node)) if node.op == "call_function" else None
+        if formula is not None:
+            weight = _weight_name(node)
+            params = math.prod(shape_of(node.args[1])) if weight else 0
+            found.append(LayerCost(node.name, layer_of(node) or node.name, formula(node) // batch, weight, params))
+    return tuple(found)
+
+
+def _batch(module: GraphModule) -> int:
+    """Rows of the example batch: what MACs of the traced shapes are divided by."""
+    for node in module.graph.nodes:
+        value = node.meta.get("val")
+        if node.op == "placeholder" and isinstance(value, torch.Tensor) and value.ndim > 1:
+            return shape_of(node)[0]
+    return 1
+
+
+def _linear(node: Node) -> int:
+    return math.prod(shape_of(node)) * shape_of(node.args[0])[-1]  # type: ignore[arg-type]
+
+
+def _convolution(node: Node) -> int:
+    weight = shape_of(node.args[1])  # type: ignore[arg-type]
+    return math.prod(shape_of(node)) * math.prod(weight[1:])
+
+
+def _transposed(node: Node) -> int:
+    weight = shape_of(node.args[1])  # type: ignore[arg-type]
+    return math.prod(shape_of(node.args[0])) * math.prod(weight[1:])  # type: ignore[arg-type]
+
+
+def _attention(node: Node) -> int:
+    query, key, value = (shape_of(a) for a in node.args[:3])  # type: ignore[arg-type]
+    return math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
+
+
+_FORMULAS = {
+    "linear": _linear,
+    "conv1d": _convolution,
+    "conv2d": _convolution,
+    "conv3d": _convolution,
+    "conv_transpose1d": _transposed,
+    "conv_transpose2d": _transposed,
+    "conv_transpose3d": _transposed,
+    "matmul": _linear,
+    "bmm": _linear,
+    "mm": _linear,
+    "scaled_dot_product_attention": _attention,
+}
+
+
+def _weight_name(node: Node) -> str | None:
+    source = node.args[1]
+    while isinstance(source, Node) and source.op == "call_function" and op_name(source) == "fake_quantize":
+        source = source.args[0]
+    return str(source.target) if isinstance(source, Node) and source.op == "get_attr" else None
+
+
+def _activation_sources(module: GraphModule) -> dict[str, str]:
+    """Layer node -> id of the activation quantizer on its input, had it one."""
+    sources = {}
+    for node in module.graph.nodes:
+        if node.op == "call_function" and op_name(node) in _FORMULAS:
+            source = node.args[0]
+            while isinstance(source, Node) and source.op == "call_function" and op_name(source) == "fake_quantize":
+                source = source.args[0]
+            if isinstance(source, Node):
+                sources[node.name] = f"act.{source.name}"
+    return sources
+
+
+class CostModel:
+    """Relative BOPs of a run at any step: kept units and current bits in, one number out.
+
+    The MACs of a layer shrink with the share of its weight that is kept (rows and columns of whole units).
+    """
+
+    def __init__(self, module: GraphModule, qadg: Qadg) -> None:
+        self.layers = layer_costs(module)
+        sources = _activation_sources(module)
+        order = {q.id: i for i, q in enumerate(qadg.quantizers)}
+        missing = len(order)
+        self._weight = np.array([order.get(layer.weight or "", missing) for layer in self.layers])
+        self._activation = np.array([order.get(sources.get(layer.node, ""), missing) for layer in self.layers])
+        self._macs = np.array([layer.macs for layer in self.layers], np.float64)
+        self._units = [_owners(layer, module, qadg) for layer in self.layers]
+
+    def kept_share(self, zero: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Share of each layer's MACs that is left; `zero[unit]` over all units of the graph. Shape [layers]."""
+        removed = np.append(zero, False)
+        return np.array([math.prod(float(1 - removed[units].mean()) for units in owners) for owners in self._units])
+
+    def relative_bops(self, share: NDArray[np.float64], bits: NDArray[np.float32]) -> float:
+        """BOPs over those of the dense model at 32 x 32 bits; `bits` in the order of the graph's quantizers."""
+        known = np.append(bits, FLOAT_BITS).astype(np.float64)
+        bops = self._macs * share * known[self._weight] * known[self._activation]
+        return float(bops.sum() / (self._macs.sum() * FLOAT_BITS * FLOAT_BITS))
+
+
+def _owners(layer: LayerCost, module: GraphModule, qadg: Qadg) -> list[NDArray[np.int32]]:
+    """For each labelled dim that scales the layer's MACs, the unit of every index (-1: none)."""
+    weights = {str(node.target): node.name for node in module.graph.nodes if node.op == "get_attr"}
+    blocks = qadg.blocks.get(weights.get(layer.weight or "", layer.node), ())
+    return [block.units for block in blocks if isinstance(block, Block) and len(block.dims) == 1]

@@ -1,0 +1,60 @@
+"""All quantizers of a model as flat tensors: one update moves them all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from geta_engine.config import INITIAL_BITS, Bounds
+from geta_engine.graph.model import Quantizer
+from geta_engine.quant.formula import bit_width, step_size
+
+
+class QuantizerBank(nn.Module):
+    """Step sizes, clips and exponents of n quantizers, each a tensor of shape [n], in the order of the graph.
+
+    `lower` and `upper` are the bounds on b. `t` is fixed at 1 unless `learn_t`.
+    """
+
+    lower: Tensor
+    upper: Tensor
+
+    def __init__(
+        self, quantizers: Sequence[Quantizer], bits: Bounds, own_bits: Mapping[str, Bounds], learn_t: bool = False
+    ) -> None:
+        super().__init__()
+        self.quantizers = tuple(quantizers)
+        self.learn_t = learn_t
+        count = len(self.quantizers)
+        bounds = [own_bits.get(q.id, bits) for q in self.quantizers]
+        self.register_buffer("lower", torch.tensor([float(b.lower) for b in bounds]))
+        self.register_buffer("upper", torch.tensor([float(b.upper) for b in bounds]))
+        self.q_m = nn.Parameter(torch.ones(count))
+        self.t = nn.Parameter(torch.ones(count), requires_grad=learn_t)
+        self.d = nn.Parameter(torch.ones(count))
+        self.reset_steps()
+
+    @property
+    def weight_mask(self) -> Tensor:
+        """True for weight quantizers, False for activation quantizers. Shape [n]."""
+        return torch.tensor([q.kind == "weight" for q in self.quantizers], dtype=torch.bool)
+
+    @torch.no_grad()
+    def set_clips(self, clips: Mapping[str, float]) -> None:
+        """Set q_m of the named quantizers (never below a tiny positive value) and their d to that of b_init."""
+        for i, quantizer in enumerate(self.quantizers):
+            if quantizer.id in clips:
+                self.q_m[i] = max(clips[quantizer.id], 1e-6)
+        self.reset_steps()
+
+    @torch.no_grad()
+    def reset_steps(self) -> None:
+        """d = d(b_init), b_init = 16."""
+        self.d.copy_(step_size(torch.full_like(self.q_m, float(INITIAL_BITS)), self.q_m, self.t))
+
+    @torch.no_grad()
+    def bits(self) -> Tensor:
+        """Bit widths now, shape [n]."""
+        return bit_width(self.d, self.q_m, self.t)

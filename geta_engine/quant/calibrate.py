@@ -1,0 +1,54 @@
+"""Clips of activation quantizers from the user's data (METHOD, section 2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.fx import Interpreter, Node
+
+from geta_engine.quant.insert import PreparedModel, calibration_sources
+
+QUANTILE = 0.9995
+"""q_m is this quantile of |a|: a few outliers are clipped so that the rest keeps its resolution."""
+_SAMPLES = 200_000
+
+
+class _Watcher(Interpreter):
+    """Runs the program and notes the high quantile of each watched tensor."""
+
+    def __init__(self, model: PreparedModel) -> None:
+        super().__init__(model.program)
+        self.watched: dict[Node, str] = {node: name for name, node in calibration_sources(model).items()}
+        self.peaks: dict[str, list[float]] = {name: [] for name in self.watched.values()}
+
+    def run_node(self, n: Node) -> Any:
+        result = super().run_node(n)
+        if n in self.watched:
+            self.peaks[self.watched[n]].append(_high_quantile(result))
+        return result
+
+
+def _high_quantile(values: Tensor) -> float:
+    magnitude = values.detach().abs().flatten().float()
+    stride = max(1, magnitude.numel() // _SAMPLES)
+    sample = magnitude[::stride]
+    rank = max(1, round(QUANTILE * sample.numel()))
+    return float(sample.kthvalue(rank).values)
+
+
+@torch.no_grad()
+def calibrate(model: PreparedModel, batches: Iterable[tuple[Any, ...]]) -> None:
+    """Set q_m of every activation quantizer to the mean over batches of a high quantile of |a|; d follows (b = 16).
+
+    `batches` yields argument tuples of the model. A tensor that is all zero gets a tiny positive clip.
+    """
+    watcher = _Watcher(model)
+    training = model.training
+    model.eval()
+    for args in batches:
+        watcher.run(*args, enable_io_processing=False)
+    model.train(training)
+    model.quantizers.set_clips({name: sum(p) / len(p) for name, p in watcher.peaks.items() if p})

@@ -1,0 +1,127 @@
+"""`prepare`: a trainable copy of a traced program with its quantizers in place, one node each."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.fx import GraphModule, Node
+
+from geta_engine.config import Bounds
+from geta_engine.errors import InputError
+from geta_engine.graph.model import Qadg
+from geta_engine.quant.bank import QuantizerBank
+from geta_engine.quant.fake_quant import fake_quantize
+from geta_engine.trace import TracedModel
+from geta_engine.trace.modes import set_training
+
+
+class PreparedModel(nn.Module):
+    """A traced program that trains with fake quantizers.
+
+    `program` is the graph module (nodes keep their traced names, quantizers are `fake_quantize` nodes marked with
+    their id in `meta["quantizer"]`), `quantizers` the bank of their parameters, `origin` what was traced.
+    """
+
+    def __init__(self, program: GraphModule, quantizers: QuantizerBank, origin: TracedModel) -> None:
+        super().__init__()
+        self.program = program
+        self.quantizers = quantizers
+        self.origin = origin
+        self.eval()
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        return self.program(*args, **kwargs)
+
+    def train(self, mode: bool = True) -> PreparedModel:
+        """Switch BatchNorm and dropout, whose flags are constants of an exported program."""
+        self.training = mode
+        set_training(self.program, mode)
+        return self
+
+    def bits_by_id(self) -> dict[str, float]:
+        """Quantizer id -> bit width now."""
+        return dict(zip((q.id for q in self.quantizers.quantizers), self.quantizers.bits().tolist()))
+
+    def model_parameters(self) -> dict[str, nn.Parameter]:
+        """The network's own parameters by traced name, quantizers left out."""
+        return {name: p for name, p in self.program.named_parameters() if not name.startswith("quantizers.")}
+
+
+def prepare(
+    traced: TracedModel,
+    qadg: Qadg,
+    bits: Bounds | str = Bounds(),
+    layer_bits: Mapping[str, Bounds] | None = None,
+    learn_t: bool = False,
+) -> PreparedModel:
+    """Insert the graph's quantizers (METHOD, section 2): weights start at q_m = max|W|, t = 1, d = d(16).
+
+    `bits` bounds every quantizer, `layer_bits` single ones by id. Activation clips are set by `calibrate`.
+    Raises InputError for an id that the graph does not have.
+    """
+    own = dict(layer_bits or {})
+    known = {q.id for q in qadg.quantizers}
+    for name in own:
+        if name not in known:
+            raise InputError(f"there is no quantizer {name!r}: `geta analyze` lists their ids, such as {min(known, default='')!r}")
+    bounds = Bounds.parse(bits) if isinstance(bits, str) else bits
+    program = traced.graph_module()
+    bank = QuantizerBank(qadg.quantizers, bounds, own, learn_t)
+    program.add_module("quantizers", bank)
+    _insert(program, qadg, learn_t)
+    model = PreparedModel(program, bank, traced)
+    refresh_weight_clips(model)
+    return model
+
+
+@torch.no_grad()
+def refresh_weight_clips(model: PreparedModel) -> None:
+    """q_m = max|W| for every weight quantizer, with one transfer for all of them."""
+    weights = [q.id for q in model.quantizers.quantizers if q.kind == "weight"]
+    if weights:
+        parameters = dict(model.program.named_parameters(remove_duplicate=False))
+        peaks = torch.stack(torch._foreach_norm([parameters[name].detach() for name in weights], float("inf")))
+        model.quantizers.set_clips(dict(zip(weights, peaks.tolist())))
+
+
+def _insert(program: GraphModule, qadg: Qadg, learn_t: bool) -> None:
+    graph = program.graph
+    nodes = {node.name: node for node in graph.nodes}
+    first = next(iter(graph.nodes))
+    with graph.inserting_before(first):
+        rows = {
+            name: graph.call_function(torch.unbind, (graph.get_attr(f"quantizers.{name}"),))
+            for name in ("d", "q_m", *(("t",) if learn_t else ()))
+        }
+        scalars = [tuple(graph.call_function(operator.getitem, (row, i)) for row in rows.values()) for i in range(len(qadg.quantizers))]
+    for quantizer, parameters in zip(qadg.quantizers, scalars):
+        source = nodes[quantizer.source]
+        readers = [nodes[name] for name in quantizer.readers]
+        with graph.inserting_after(_after(source, quantizer.readers, nodes)):
+            marked = graph.call_function(fake_quantize, (source, *parameters))
+        marked.meta = {**source.meta, "quantizer": quantizer.id}
+        for reader in readers:
+            position = 1 if quantizer.kind == "weight" else 0
+            reader.update_arg(position, marked)
+    graph.lint()
+    program.recompile()
+
+
+def _after(source: Node, readers: tuple[str, ...], nodes: Mapping[str, Node]) -> Node:
+    """Placeholders must stay together: a quantized program input is quantized right before its first reader."""
+    if source.op == "call_function":
+        return source
+    return nodes[readers[0]].prev
+
+
+def calibration_sources(model: PreparedModel) -> dict[str, Node]:
+    """Activation quantizer id -> the node whose output it quantizes."""
+    return {
+        node.meta["quantizer"]: node.args[0]  # type: ignore[misc]
+        for node in model.program.graph.nodes
+        if node.target is fake_quantize and str(node.meta["quantizer"]).startswith("act.")
+    }

@@ -1,0 +1,146 @@
+"""The REST routes: health, models in, runs and compact models out. OpenAPI is at /openapi.json."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import uuid
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi.responses import FileResponse
+from pydantic import BaseModel
+
+from geta_engine.errors import InputError
+from geta_engine.store import RunRecord
+from geta_studio.services import Services, without_paths
+from geta_studio.views.text import size
+
+
+class Health(BaseModel):
+    status: str = "ok"
+
+
+class UploadedModel(BaseModel):
+    """`model` is the key that `/?model=` and the model selector know."""
+
+    model: str
+    name: str
+
+
+class Run(BaseModel):
+    """A run as stored; `created` is seconds since the epoch, `summary` is what `geta show --json` holds."""
+
+    run: int
+    name: str
+    created: float
+    status: str
+    stage: str | None
+    step: int
+    steps: int
+    error: str | None
+    config: dict[str, Any]
+    summary: dict[str, Any]
+
+
+class Runs(BaseModel):
+    runs: list[Run]
+
+
+def register(app: FastAPI, services: Services) -> None:
+    """Put the routes under /api."""
+    app.title = "GETA Studio"
+    app.include_router(_router(services), prefix="/api")
+
+
+def _router(services: Services) -> APIRouter:
+    router = APIRouter(tags=["studio"])
+
+    @router.get("/health")
+    async def health() -> Health:
+        """Whether the server answers."""
+        return Health()
+
+    @router.post("/models", status_code=201, responses={413: {}, 422: {}})
+    async def upload(request: Request, name: str = "model.pt2") -> UploadedModel:
+        """Upload a traced model: the body is the .pt2 file itself. It is inspected and analysed in a worker afterwards."""
+        return await receive_model(request, services, Path(name.replace("\\", "/")).name or "model.pt2")
+
+    @router.get("/runs")
+    def runs() -> Runs:
+        """All runs, newest first."""
+        return Runs(runs=[_shown(run, services) for run in services.runs()])
+
+    @router.get("/runs/{run_id}", responses={404: {}})
+    def run(run_id: int) -> Run:
+        """One run."""
+        return _shown(_known(services, run_id), services)
+
+    @router.get("/runs/{run_id}/compact.pt2", responses={404: {}}, response_class=FileResponse)
+    def compact(run_id: int) -> FileResponse:
+        """The compact model of a finished run, for torch.export.load."""
+        record = _known(services, run_id)
+        file = services.compact_file(run_id)
+        if file is None:
+            raise HTTPException(404, f"run {run_id} has no compact model yet: it is {record.status}")
+        stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(record.name).stem)
+        return FileResponse(file, media_type="application/octet-stream", filename=f"{stem}-run{run_id}-compact.pt2")
+
+    return router
+
+
+def _known(services: Services, run_id: int) -> RunRecord:
+    try:
+        return services.run(run_id)
+    except (InputError, OverflowError):
+        raise HTTPException(404, f"run {run_id} is not in this store") from None
+
+
+def _shown(run: RunRecord, services: Services) -> Run:
+    root = services.workspace.root
+    config = {**run.config, "model": services.library.label(services.library.key_of(run))}
+    return Run(
+        run=run.id,
+        name=run.name,
+        created=run.created,
+        status=run.status,
+        stage=run.stage,
+        step=run.step,
+        steps=run.steps,
+        error=without_paths(run.error, root),
+        config=config,
+        summary=run.summary,
+    )
+
+
+async def receive_model(request: Request, services: Services, name: str) -> UploadedModel:
+    """Stream the body to disk under its hash; nothing is left behind when it is too large or breaks off."""
+    limit = services.upload_limit
+    _refuse_beyond(limit, int(request.headers.get("content-length") or 0))
+    part = services.workspace.models / f"{uuid.uuid4().hex}.part"
+    try:
+        sha256 = await _stream(request, part, limit)
+        key = await asyncio.to_thread(services.library.add, part, sha256, name)
+    finally:
+        part.unlink(missing_ok=True)
+    services.forget_failure(key)
+    return UploadedModel(model=key, name=name)
+
+
+async def _stream(request: Request, part: Path, limit: int) -> str:
+    digest, received = hashlib.sha256(), 0
+    with part.open("wb") as file:
+        async for chunk in request.stream():
+            received += len(chunk)
+            _refuse_beyond(limit, received)
+            digest.update(chunk)
+            await asyncio.to_thread(file.write, chunk)
+    if not received:
+        raise HTTPException(422, "the upload is empty: send a .pt2 file written by torch.export.save as the body")
+    return digest.hexdigest()
+
+
+def _refuse_beyond(limit: int, received: int) -> None:
+    if received > limit:
+        raise HTTPException(413, f"the file is larger than the {size(limit)} this studio takes: raise GETA_MAX_UPLOAD_MB, or trim it")

@@ -1,0 +1,134 @@
+"""Following the run on screen. A short callback asks what is new; figures are redrawn only when something is.
+
+Nothing is kept in the server between calls, so a reload, a second tab and a restarted server all find the run again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dash import Dash, Input, Output, State, no_update
+
+from geta_engine.config import RunConfig
+from geta_studio import ids
+from geta_studio.curves import bits_view, norms_options, norms_view, scalars_view
+from geta_studio.services import Services
+from geta_studio.views.status import (
+    ACTIVE,
+    bands,
+    controls,
+    cursor_style,
+    result_card,
+    run_message,
+    status_text,
+    step_text,
+)
+
+TICK_ACTIVE, TICK_IDLE = 250, 1500
+
+
+def register(app: Dash, services: Services) -> None:
+    """Wire the tail, the figures, the words and the controls."""
+
+    @app.callback(
+        Output(ids.LIVE, "data"),
+        Output(ids.TICK, "interval"),
+        Input(ids.TICK, "n_intervals"),
+        Input(ids.RUN_ID, "data"),
+        State(ids.LIVE, "data"),
+        running=[(Output(ids.TICK, "disabled"), True, False)],
+    )
+    def tail(_: int, run_id: int | None, known: dict[str, Any] | None) -> tuple[Any, Any]:
+        news = services.news(run_id)
+        return (no_update, no_update) if news == known else (news, tick_interval(news))
+
+    for store, picked in ((ids.PHASE, "status"), (ids.FRAME, "frame")):
+        app.clientside_callback(
+            f"(live, known) => window.geta.pick(live, known, '{picked}')",
+            Output(store, "data"),
+            Input(ids.LIVE, "data"),
+            State(store, "data"),
+        )
+
+    @app.callback(
+        Output(ids.RUN_STEP, "children"),
+        Output(ids.RUN_STATUS, "children"),
+        Output(ids.RUN_MESSAGE, "children"),
+        Output(ids.TIMELINE_CURSOR, "style"),
+        Input(ids.LIVE, "data"),
+    )
+    def say(live: dict[str, Any] | None) -> tuple[Any, ...]:
+        return step_text(live), status_text(live), run_message(live), cursor_style(live)
+
+    @app.callback(
+        [Output(button, "disabled") for button in (ids.PAUSE, ids.RESUME, ids.STEP, ids.STOP)],
+        Output(ids.TIMELINE_BANDS, "children"),
+        Output(ids.DOCK_EMPTY, "style"),
+        Output(ids.RESULT, "children"),
+        Output(ids.EXPORT, "href"),
+        Output(ids.EXPORT, "aria-disabled"),
+        Input(ids.PHASE, "data"),
+    )
+    def settle(phase: dict[str, Any] | None) -> tuple[Any, ...]:
+        return phase_outputs(services, phase)
+
+    @app.callback(
+        Output(ids.LOSS_FIGURE, "figure"),
+        Output(ids.COST_FIGURE, "figure"),
+        Output(ids.LOSS_NOW, "children"),
+        Output(ids.COST_NOW, "children"),
+        Input(ids.LIVE, "data"),
+        Input(ids.PROVIDER, "forceColorScheme"),
+        Input(ids.LOSS_FIGURE, "relayoutData"),
+        Input(ids.COST_FIGURE, "relayoutData"),
+    )
+    def draw_scalars(live: dict[str, Any] | None, scheme: str, loss_zoom: Any, cost_zoom: Any) -> tuple[Any, ...]:
+        return scalars_view(services, live, scheme, loss_zoom, cost_zoom)
+
+    @app.callback(
+        Output(ids.NORMS_FIGURE, "figure"),
+        Output(ids.NORMS_NOW, "children"),
+        Input(ids.FRAME, "data"),
+        Input(ids.NORMS_GROUP, "value"),
+        Input(ids.PROVIDER, "forceColorScheme"),
+    )
+    def draw_norms(frame: dict[str, Any] | None, group: str, scheme: str) -> tuple[Any, ...]:
+        return norms_view(services, frame, group, scheme)
+
+    @app.callback(
+        Output(ids.BITS_FIGURE, "figure"),
+        Output(ids.BITS_NOW, "children"),
+        Input(ids.FRAME, "data"),
+        Input(ids.SELECTION, "data"),
+        Input(ids.PROVIDER, "forceColorScheme"),
+    )
+    def draw_bits(frame: dict[str, Any] | None, selection: Any, scheme: str) -> tuple[Any, ...]:
+        return bits_view(services, frame, selection, scheme)
+
+    @app.callback(
+        Output(ids.NORMS_GROUP, "data"),
+        Output(ids.NORMS_GROUP, "value"),
+        Input(ids.MODEL_KEY, "data"),
+        Input(ids.SELECTION, "data"),
+        State(ids.NORMS_GROUP, "value"),
+    )
+    def choose_group(model: str | None, selection: Any, value: str) -> tuple[Any, str]:
+        return norms_options(services.analysis(model), selection, value)
+
+
+def tick_interval(news: dict[str, Any]) -> int:
+    """How often to ask, in ms: often while something can change."""
+    return TICK_ACTIVE if news.get("status") in ACTIVE else TICK_IDLE
+
+
+def phase_outputs(services: Services, phase: dict[str, Any] | None) -> tuple[Any, ...]:
+    """Everything that changes with the status alone: controls off, timeline, empty state, result, download."""
+    if not phase or phase.get("run") is None:
+        return True, True, True, True, [], {}, result_card(None), None, "true"
+    run = services.run(phase["run"])
+    stages = RunConfig(**run.config).schedule.stages()
+    done = services.compact_file(run.id) is not None
+    href = f"/api/runs/{run.id}/compact.pt2" if done else None
+    off = [not usable for usable in controls(phase["status"])]
+    summary = run.summary if phase["status"] == "done" else None
+    return *off, bands(stages), {"display": "none"}, result_card(summary), href, "false" if done else "true"

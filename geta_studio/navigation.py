@@ -1,0 +1,70 @@
+"""Which model and run are on screen: from the address, the two selectors and the store, to one consistent answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import parse_qs
+
+KINDS = ("node", "group", "quantizer")
+
+
+class Place(NamedTuple):
+    """What an address names; None for what it leaves out."""
+
+    model: str | None
+    run: int | None
+    select: dict[str, str] | None
+    overlay: str | None
+
+
+class Shown(NamedTuple):
+    """The model (a key) and the run on screen."""
+
+    model: str
+    run: int | None
+
+
+def parse(search: str | None) -> Place:
+    """`?model=resnet20&run=7&select=group:3` -> Place; what cannot be read is left out."""
+    query = {key: values[0] for key, values in parse_qs((search or "").lstrip("?")).items()}
+    kind, _, identity = query.get("select", "").partition(":")
+    select = {"kind": kind, "id": identity} if kind in KINDS and identity else None
+    return Place(query.get("model"), run_number(query.get("run")), select, query.get("overlay"))
+
+
+def run_number(text: Any) -> int | None:
+    """A run id as text -> int, or None."""
+    return int(text) if isinstance(text, (str, int)) and str(text).isdecimal() and len(str(text)) < 10 else None
+
+
+def selection_of(place: Place) -> dict[str, Any] | None:
+    """The selection an address names; group ids are numbers."""
+    select = place.select
+    if select and select["kind"] == "group":
+        return {"kind": "group", "id": int(select["id"])} if select["id"].isdecimal() else None
+    return select
+
+
+def on_open(place: Place, models: Mapping[int, str], first_model: str, active_run: int | None) -> Shown:
+    """What an opened page shows. `models` maps run ids to the key of their model, `active_run` is a run still going."""
+    if place.run in models:
+        return Shown(models[place.run], place.run)
+    if place.model is None and place.run is None and active_run in models:
+        return Shown(models[active_run], active_run)
+    return Shown(place.model or first_model, None)
+
+
+def on_choice(changed: str, model: str, run: int | None, models: Mapping[int, str]) -> Shown:
+    """What is shown after the "model" or the "run" selector changed: a run brings its model; another model lets go of it."""
+    known = run if run in models else None
+    if known is None:
+        return Shown(model, None)
+    if changed == "run":
+        return Shown(models[known], known)
+    return Shown(model, known if models[known] == model else None)
+
+
+def newest_active(runs: list[Any], active: Callable[[str], bool]) -> int | None:
+    """The newest run that is still going, of records newest first."""
+    return next((run.id for run in runs if active(run.status)), None)
