@@ -247,7 +247,9 @@ def _settings(config: Path | None, spec: str, flags: dict[str, Any]) -> RunConfi
     given = {key: value for key, value in flags.items() if value is not None}
     settings = RunConfig.from_yaml(text, model=spec, **given)
     sources.check(settings.data)
-    return settings
+    kind, colon, place = settings.data.partition(":")
+    absolute = f"{kind}:{Path(place).expanduser().resolve()}" if colon else kind
+    return settings.model_copy(update={"data": absolute})
 
 
 def _create(store: Store, workspace: Workspace, settings: RunConfig, name: str | None, input: str | None) -> int:

@@ -47,8 +47,7 @@ def check(draft: Mapping[str, Any], analysis: Mapping[str, Any] | None, data_pro
 
     `data_problem` is the sentence about the data source, or None.
     """
-    problems = {"bits": text for text in _bits_problems(draft["bits"], analysis)[:1]}
-    problems.update(_blank_problems(draft))
+    problems = {**_bits_problems(draft["bits"], analysis), **_blank_problems(draft)}
     if data_problem:
         problems["data"] = data_problem
     fields = _fields(draft)
@@ -67,10 +66,13 @@ def _fields(draft: Mapping[str, Any]) -> dict[str, Any]:
     return {**draft, "bits": {"lower": lower, "upper": upper}, "layer_bits": own}
 
 
-def _bits_problems(bits: Mapping[str, Any], analysis: Mapping[str, Any] | None) -> list[str]:
+def _bits_problems(bits: Mapping[str, Any], analysis: Mapping[str, Any] | None) -> dict[str, str]:
+    """The first pair that is not usable, named by its layer."""
     names = {q["id"]: f"{q['layer']} ({q['kind']})" for q in (analysis or {}).get("quantizers", ())}
     pairs = {"all layers": bits["default"], **{names.get(key, key): pair for key, pair in bits["layers"].items()}}
-    return [f"{name}: {text}" for name, pair in pairs.items() if (text := bits_problem(*pair))]
+    problems = (f"{name}: {text}" for name, pair in pairs.items() if (text := bits_problem(*pair)))
+    first = next(problems, None)
+    return {"bits": first} if first else {}
 
 
 def bits_problem(lower: Any, upper: Any) -> str | None:

@@ -41,7 +41,7 @@ def estimate(analysis: Mapping[str, Any], bounds: Mapping[str, Pair], sparsity: 
     """
     keep = {group["id"]: 1 - sparsity if group["prunable"] else 1.0 for group in analysis["groups"]}
     low, high = (_costs(analysis, keep, bounds, end) for end in (0, 1))
-    dense = analysis["model"]["parameters"] * FLOAT_BITS / 8
+    dense = analysis["model"]["params"] * FLOAT_BITS / 8
     return Estimate((low[0], high[0]), (low[1], high[1]), dense)
 
 
@@ -60,5 +60,5 @@ def _costs(
         macs += layer["macs"]
         stored += layer["params"] * share * bits(layer["weight_quantizer"]) / 8
         counted += layer["params"]
-    rest = max(0.0, analysis["model"]["parameters"] - counted) * FLOAT_BITS / 8
+    rest = max(0.0, analysis["model"]["params"] - counted) * FLOAT_BITS / 8
     return bops / (macs * FLOAT_BITS**2) if macs else 0.0, stored + rest

@@ -124,3 +124,30 @@ RUNS_EMPTY = "runs-empty"
 def schedule_field(name: str) -> str:
     """The id of the number input of one schedule field, such as "joint_periods"."""
     return f"schedule-{name.replace('_', '-')}"
+
+# Graph
+GRAPH_OPEN = "graph-open"
+"""dcc.Store: {"model", "scopes": [open scopes]}; the server writes it with the elements."""
+GRAPH_SCENE = "graph-scene"
+"""dcc.Store: {"model", "width", "height", "anchor", "focus", "hosts", "groups"}: what the browser needs beside the elements."""
+GRAPH_COMMAND = "graph-command"
+"""dcc.Store: {"action": "toggle" | "reveal" | "all" | "fold", "scope", "node", "count"}; written by assets/graph.js."""
+GRAPH_NOW = "graph-now"
+"""dcc.Store: {"bits": {quantizer: b}, "groups": {group: [kept, redundant, zero, mean norm]}, "step"} of the run, or None."""
+GRAPH_MATCHES = "graph-matches"
+GRAPH_MATCH_COUNT = "graph-match-count"
+GRAPH_SHAPE = "graph-shape"
+GRAPH_TREE = "graph-tree"
+GRAPH_TIP = "graph-tip"
+GRAPH_MAP = "graph-map"
+GRAPH_SCALE = "graph-scale"
+GRAPH_SINK = "graph-sink"
+"""dcc.Store: sink of clientside callbacks that only draw."""
+GRAPH_SINKS = tuple(f"graph-sink-{name}" for name in ("scene", "paint", "select", "match", "step"))
+
+# Inspector
+INSPECT_HEAD = "inspect-head"
+INSPECT_LIVE = "inspect-live"
+INSPECT_FIGURE = "inspect-figure"
+INSPECT_NOTE = "inspect-note"
+INSPECT_BODY = "inspect-body"

@@ -53,12 +53,12 @@ def main(arguments: list[str] | None = None) -> int:
         _write(given.out, _analyse(given.spec, channel))
     except GetaError as error:
         return channel.refuse(str(error))
-    except MemoryError:
-        return channel.refuse(
-            f"the model needs more than {given.memory_gb:g} GB to be analysed: analyse it with `geta analyze`"
-        )
     except Exception as error:
         traceback.print_exc()
+        if _is_out_of_memory(error):
+            return channel.refuse(
+                f"the model needs more than {given.memory_gb:g} GB to be analysed: try `geta analyze`"
+            )
         return channel.refuse(f"the model could not be analysed, on an internal error ({type(error).__name__})")
     return 0
 
@@ -71,10 +71,16 @@ def _limit(memory_gb: float, seconds: int) -> None:
     signal.alarm(seconds)
 
 
+def _is_out_of_memory(error: Exception) -> bool:
+    """Python, torch and the loader of libraries each have their own way to say it."""
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or "allocate memory" in said or "failed to map segment" in said
+
+
 def _analyse(spec: str, channel: _Channel) -> dict[str, Any]:
     channel.say(progress="Starting PyTorch")
-    from geta_engine.trace import load
     from geta_engine.qadg.report import analysis_report
+    from geta_engine.trace import load
 
     channel.say(progress="Tracing the model")
     started = time.perf_counter()

@@ -4,28 +4,32 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, Dash, Input, Output, State, ctx
 
-from geta_engine.config import make_config
 from geta_studio import ids
 from geta_studio.drafting import (
     FIELD_IDS,
-    SCHEDULE_IDS,
+    VALUE_IDS,
     Edit,
-    checked_outputs,
     draft_of,
     edited_bits,
-    field_values,
-    grid_update,
+    grid_bounds,
+    shown,
+    yaml_download,
     yaml_values,
 )
 from geta_studio.services import Services
-from geta_studio.views.configure import scope_text
+from geta_studio.views.configure import bits_rows
 
 
 def register(app: Dash, services: Services) -> None:
     """Wire the grid, the fields, the check and the YAML file."""
+    _register_bits(app, services)
+    _register_check(app, services)
+    _register_yaml(app, services)
 
+
+def _register_bits(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.BITS, "data"),
         Output(ids.BITS_LOWER, "value"),
@@ -39,23 +43,23 @@ def register(app: Dash, services: Services) -> None:
         State(ids.BITS_GRID, "selectedRows"),
         State(ids.BITS, "data"),
     )
-    def edit_bits(model: Any, cells: Any, lower: Any, upper: Any, _: Any, loaded: Any, rows: Any, bits: Any) -> tuple[Any, ...]:
+    def edit_bits(model: Any, cells: Any, lower: Any, upper: Any, _: Any, loaded: Any, rows: Any, bits: Any) -> Any:
         edit = Edit(ctx.triggered_id, model, cells, lower, upper, loaded, [row["id"] for row in rows or []])
-        return edited_bits(edit, bits, services.analysis(model))
+        return tuple(edited_bits(edit, bits, services.analysis(model)))
 
-    @app.callback(
-        Output(ids.BITS_GRID, "rowData"),
-        Input(ids.BITS, "data"),
-        State(ids.BITS_GRID, "rowData"),
-    )
-    def fill_grid(bits: Any, rows: Any) -> Any:
-        return grid_update(services.analysis((bits or {}).get("model")), bits, rows)
+    @app.callback(Output(ids.BITS_GRID, "rowData"), Input(ids.BITS, "data"))
+    def fill_grid(bits: dict[str, Any] | None) -> list[dict[str, Any]]:
+        analysis = services.analysis((bits or {}).get("model"))
+        return bits_rows(analysis, grid_bounds(analysis, bits))
 
     app.clientside_callback(
         "(rows) => rows && rows.length ? `bits for the ${rows.length} selected` : 'bits for all layers'",
         Output(ids.BITS_SCOPE, "children"),
         Input(ids.BITS_GRID, "selectedRows"),
     )
+
+
+def _register_check(app: Dash, services: Services) -> None:
     app.clientside_callback(
         "(slider, typed) => window.geta.linked(slider, typed)",
         Output(ids.SPARSITY, "value"),
@@ -66,23 +70,29 @@ def register(app: Dash, services: Services) -> None:
     )
 
     @app.callback(
-        Output(ids.CONFIG, "data"),
-        Output(ids.CONFIG_ERRORS, "children"),
-        Output(ids.LAUNCH, "disabled"),
-        Output(ids.SPARSITY_CAPTION, "children"),
-        Output(ids.ESTIMATE, "children"),
-        Output(ids.SCHEDULE_BAR, "children"),
-        Output(ids.BITS_PROBLEM, "children"),
-        Output(ids.SCHEDULE_PROBLEM, "children"),
-        {name: Output(identity, "error") for name, identity in FIELD_IDS.items()},
-        Input(ids.BITS, "data"),
-        Input(ids.BITS_LOWER, "value"),
-        Input(ids.BITS_UPPER, "value"),
-        {name: Input(identity, "value") for name, identity in {**FIELD_IDS, **SCHEDULE_IDS}.items()},
+        output={
+            "config": Output(ids.CONFIG, "data"),
+            "errors": Output(ids.CONFIG_ERRORS, "children"),
+            "launch_off": Output(ids.LAUNCH, "disabled"),
+            "caption": Output(ids.SPARSITY_CAPTION, "children"),
+            "estimate": Output(ids.ESTIMATE, "children"),
+            "schedule": Output(ids.SCHEDULE_BAR, "children"),
+            "bits_problem": Output(ids.BITS_PROBLEM, "children"),
+            "schedule_problem": Output(ids.SCHEDULE_PROBLEM, "children"),
+            "fields": {name: Output(identity, "error") for name, identity in FIELD_IDS.items()},
+        },
+        inputs={
+            "bits": Input(ids.BITS, "data"),
+            "lower": Input(ids.BITS_LOWER, "value"),
+            "upper": Input(ids.BITS_UPPER, "value"),
+            "values": {name: Input(identity, "value") for name, identity in VALUE_IDS.items()},
+        },
     )
-    def check_draft(bits: Any, lower: Any, upper: Any, values: dict[str, Any]) -> Any:
-        return checked_outputs(services, draft_of(bits, lower, upper, values))
+    def check_draft(bits: Any, lower: Any, upper: Any, values: dict[str, Any]) -> dict[str, Any]:
+        return shown(services, draft_of(bits, values), (lower, upper))
 
+
+def _register_yaml(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.YAML_DOWNLOAD, "data"),
         Input(ids.YAML_SAVE, "n_clicks"),
@@ -90,17 +100,16 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def save(_: int, fields: dict[str, Any] | None) -> Any:
-        return yaml_download(fields)
+        return yaml_download(services, fields)
+
+    @app.callback(
+        output={name: Output(identity, "value", allow_duplicate=True) for name, identity in VALUE_IDS.items()},
+        inputs={"loaded": Input(ids.YAML_LOADED, "data")},
+        prevent_initial_call=True,
+    )
+    def load(loaded: dict[str, Any] | None) -> dict[str, Any]:
+        return yaml_values(loaded)
 
     app.clientside_callback(
         "(id) => window.geta.attachYaml(id)", Output(ids.YAML_FILE, "title"), Input(ids.YAML_FILE, "id")
     )
-
-    @app.callback(
-        {name: Output(identity, "value", allow_duplicate=True) for name, identity in {**FIELD_IDS, **SCHEDULE_IDS}.items()},
-        Output(ids.MODEL_SELECT, "value", allow_duplicate=True),
-        Input(ids.YAML_LOADED, "data"),
-        prevent_initial_call=True,
-    )
-    def load(loaded: dict[str, Any] | None) -> Any:
-        return yaml_values(services, loaded)

@@ -101,7 +101,7 @@ def bits_grid() -> Component:
             "headerHeight": 28,
             "floatingFiltersHeight": 28,
             "tooltipShowDelay": 300,
-            "overlayNoRowsTemplate": "The layers stand here once the model is analysed.",
+            "localeText": {"noRowsToShow": "The layers stand here once the model is analysed."},
             "animateRows": False,
         },
         className="ag-theme-alpine geta-grid",
@@ -318,8 +318,3 @@ def schedule_bands(schedule: Mapping[str, Any]) -> list[Component]:
         for name, length in lengths.items()
         if isinstance(length, int) and length > 0
     ]
-
-
-def scope_text(selected: int) -> str:
-    """Whom the two set-all inputs speak for."""
-    return "bits for all layers" if not selected else f"bits for the {selected} selected"

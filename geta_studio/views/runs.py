@@ -30,7 +30,7 @@ def runs_grid() -> Component:
             "rowHeight": 34,
             "headerHeight": 34,
             "animateRows": False,
-            "overlayNoRowsTemplate": "No runs yet: launch one from the workspace, or with geta run.",
+            "localeText": {"noRowsToShow": "No runs yet: launch one from the workspace, or with geta run."},
         },
         className="ag-theme-alpine geta-grid",
         style={"height": "100%", "width": "100%"},
@@ -92,18 +92,20 @@ def _row(run: RunRecord, label: str) -> dict[str, Any]:
 
 
 
-def disabled_actions(selected: Sequence[dict[str, Any]] | None) -> tuple[bool, bool, bool]:
-    """(open, resume, delete) of the selected row: True where the button is off."""
-    if not selected:
+def disabled_actions(
+    selected: Sequence[dict[str, Any]] | None, rows: Sequence[dict[str, Any]] | None
+) -> tuple[bool, bool, bool]:
+    """(open, resume, delete) of the selected row: True where the button is off. A run that is going cannot be deleted."""
+    states = {row["id"]: row["state"] for row in rows or ()}
+    state = states.get(selected[0]["id"]) if selected else None
+    if state is None:
         return True, True, True
-    state = selected[0]["state"]
-    return False, state not in RESUMABLE, False
+    return False, state not in RESUMABLE, state in ("queued", "running", "paused")
 
 
 def confirm_text(row: dict[str, Any]) -> str:
     """What deleting this run means."""
-    running = " It is stopped first." if row["state"] in ("queued", "running", "paused") else ""
-    return f"Run {row['run']} ({row['model']} on {row['data']}) and everything it recorded will be deleted.{running}"
+    return f"Run {row['run']} ({row['model']} on {row['data']}) and everything it recorded will be deleted."
 
 
 def toolbar() -> Component:

@@ -156,6 +156,6 @@ def model_summary(analysis: Mapping[str, Any] | None) -> str:
     if analysis is None:
         return ""
     prunable = sum(group["prunable"] for group in analysis["groups"])
-    parameters = short_count(analysis["model"]["parameters"])
+    parameters = short_count(analysis["model"]["params"])
     quantizers = len(analysis["quantizers"])
     return f"{parameters} parameters · {prunable} groups · {count(analysis['prunable_units'])} units · {quantizers} quantizers"

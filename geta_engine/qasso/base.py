@@ -1,0 +1,79 @@
+"""Base methods: SGD, Adam and AdamW directions over lists of tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+Method = Literal["sgd", "adam", "adamw"]
+
+
+@dataclass(frozen=True)
+class Base:
+    """Hyperparameters of the base method; `momentum` is SGD's, `betas` and `eps` are Adam's."""
+
+    method: Method = "sgd"
+    momentum: float = 0.9
+    nesterov: bool = False
+    dampening: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.999)
+    eps: float = 1e-8
+    weight_decay: float = 0.0
+
+    def slots(self) -> tuple[str, ...]:
+        """Names of the state tensors, one a parameter."""
+        if self.method == "sgd":
+            return ("momentum",) if self.momentum else ()
+        return ("exp_avg", "exp_avg_sq")
+
+    def direction(
+        self, x: Sequence[Tensor], grads: Sequence[Tensor], states: Sequence[dict[str, Any]], step: int, lr: float
+    ) -> list[Tensor]:
+        """The direction g of x <- x - lr g, as torch.optim's method of that name has it; AdamW's decay is part of g.
+
+        `states` holds the slots (made on the first step); `step` counts from 1.
+        """
+        grad = list(grads)
+        if self.weight_decay and self.method != "adamw":
+            grad = list(torch._foreach_add(grad, list(x), alpha=self.weight_decay))
+        if self.method == "sgd":
+            return self._sgd(grad, states)
+        return self._adam(list(x), grad, states, step)
+
+    def _sgd(self, grad: list[Tensor], states: Sequence[dict[str, Any]]) -> list[Tensor]:
+        if not self.momentum:
+            return grad
+        if "momentum" not in states[0]:
+            for state, g in zip(states, grad):
+                state["momentum"] = g.detach().clone()
+            buffers = [state["momentum"] for state in states]
+        else:
+            buffers = [state["momentum"] for state in states]
+            torch._foreach_mul_(buffers, self.momentum)
+            torch._foreach_add_(buffers, grad, alpha=1 - self.dampening)
+        return list(torch._foreach_add(grad, buffers, alpha=self.momentum)) if self.nesterov else list(buffers)
+
+    def _adam(
+        self, x: list[Tensor], grad: list[Tensor], states: Sequence[dict[str, Any]], step: int
+    ) -> list[Tensor]:
+        first, second = self.betas
+        for state, g in zip(states, grad):
+            if "exp_avg" not in state:
+                state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(g), torch.zeros_like(g)
+        mean = [state["exp_avg"] for state in states]
+        square = [state["exp_avg_sq"] for state in states]
+        torch._foreach_lerp_(mean, grad, 1 - first)
+        torch._foreach_mul_(square, second)
+        torch._foreach_addcmul_(square, grad, grad, 1 - second)
+        scale = torch._foreach_sqrt(square)
+        torch._foreach_div_(scale, (1 - second**step) ** 0.5)
+        torch._foreach_add_(scale, self.eps)
+        direction = torch._foreach_div(mean, scale)
+        torch._foreach_div_(direction, 1 - first**step)
+        if self.weight_decay and self.method == "adamw":
+            torch._foreach_add_(direction, x, alpha=self.weight_decay)
+        return list(direction)

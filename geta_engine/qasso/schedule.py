@@ -1,0 +1,58 @@
+"""step -> stage, period, and the upper bound in force: pure functions of the schedule (METHOD, section 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from geta_engine.config import Schedule
+
+Stage = Literal["warmup", "projection", "joint", "cooldown"]
+
+
+@dataclass(frozen=True)
+class Position:
+    """Where a step stands: its stage, the period in it (from 0; 0 in stages without periods), and the step in that
+    period of `length` steps (from 0)."""
+
+    stage: Stage
+    period: int
+    offset: int
+    length: int
+
+    @property
+    def starts_period(self) -> bool:
+        return self.offset == 0
+
+    @property
+    def ends_period(self) -> bool:
+        return self.offset == self.length - 1
+
+
+def position(schedule: Schedule, step: int) -> Position:
+    """The position of `step`, 0 <= step < schedule.total; later steps count as cool-down."""
+    start = 0
+    for stage, length, periods in (
+        ("warmup", schedule.warmup, 1),
+        ("projection", schedule.projection, schedule.projection_periods),
+        ("joint", schedule.joint, schedule.joint_periods),
+    ):
+        if step < start + length:
+            each = length // periods
+            return Position(stage, (step - start) // each, (step - start) % each, each)  # type: ignore[arg-type]
+        start += length
+    return Position("cooldown", 0, step - start, max(schedule.cooldown, 1))
+
+
+def projected_share(schedule: Schedule, at: Position) -> float:
+    """How far the upper bound has come down from b_init to b_u: 0 in the warm-up, p / B in projection period p, then 1."""
+    if at.stage == "warmup":
+        return 0.0
+    return (at.period + 1) / schedule.projection_periods if at.stage == "projection" else 1.0
+
+
+def units_due(schedule: Schedule, at: Position, k_target: int) -> int:
+    """Units that are redundant or zero once the period of `at` has started: K * p / P, rounded down, K at the end."""
+    if at.stage in ("warmup", "projection"):
+        return 0
+    return k_target * (at.period + 1) // schedule.joint_periods if at.stage == "joint" else k_target

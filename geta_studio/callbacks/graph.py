@@ -1,0 +1,149 @@
+"""The graph: draws it when the model or the open modules change; everything that moves happens in assets/graph.js."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+
+from geta_engine.graph.hierarchy import SCOPE_PREFIX
+from geta_engine.graph.layout import default_open
+from geta_studio import ids
+from geta_studio.services import Services
+from geta_studio.views.elements import elements, scene
+from geta_studio.views.graph_panel import stage_options, tree
+from geta_studio.views.legend import legend
+from geta_studio.views.search import search
+from geta_studio.views.stylesheet import stylesheet
+from geta_studio.views.unit_state import now
+
+ALL_BUDGET = 1200
+"""`open all` opens whole levels while at most this many nodes are on screen."""
+SINK_SCENE, SINK_PAINT, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
+
+
+def register(app: Dash, services: Services) -> None:
+    """Wire the drawing, the live values, search, and the clientside parts."""
+
+    @app.callback(
+        Output(ids.GRAPH, "elements"),
+        Output(ids.GRAPH_SCENE, "data"),
+        Output(ids.GRAPH_OPEN, "data"),
+        Output(ids.GRAPH_LEGEND, "children"),
+        Output(ids.GRAPH_TREE, "children"),
+        Input(ids.MODEL_KEY, "data"),
+        Input(ids.GRAPH_COMMAND, "data"),
+        Input(ids.GRAPH_SHAPE, "checked"),
+        State(ids.GRAPH_OPEN, "data"),
+    )
+    def draw(key: str | None, command: dict[str, Any] | None, shape: bool, known: dict[str, Any] | None) -> tuple[Any, ...]:
+        asked = command if ctx.triggered_id == ids.GRAPH_COMMAND else None
+        return drawing(services, key, asked, bool(shape), known)
+
+    @app.callback(
+        Output(ids.GRAPH, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"), Input(ids.GRAPH_STAGE, "value")
+    )
+    def restyle(scheme: str | None, stage: str) -> list[dict[str, Any]]:
+        return stylesheet("dark" if scheme == "dark" else "light", stage)
+
+    @app.callback(
+        Output(ids.GRAPH_NOW, "data"), Input(ids.FRAME, "data"), Input(ids.RUN_ID, "data"), Input(ids.MODEL_KEY, "data")
+    )
+    def follow(frame: dict[str, Any] | None, run_id: int | None, key: str | None) -> Any:
+        return state_now(services, run_id, key)
+
+    @app.callback(
+        Output(ids.GRAPH_STAGE, "data"),
+        Output(ids.GRAPH_STAGE, "value"),
+        Input(ids.PHASE, "data"),
+        State(ids.GRAPH_STAGE, "value"),
+    )
+    def offer_stages(phase: dict[str, Any] | None, stage: str) -> tuple[Any, Any]:
+        done = (phase or {}).get("status") == "done"
+        return stage_options(done), "groups" if stage == "compact" and not done else no_update
+
+    @app.callback(Output(ids.GRAPH_MATCHES, "data"), Input(ids.GRAPH_SEARCH, "value"), State(ids.MODEL_KEY, "data"))
+    def find(query: str | None, key: str | None) -> dict[str, Any]:
+        analysis = services.analysis(key)
+        return {"query": query or "", "nodes": search(analysis, query or "") if analysis else []}
+
+    _clientside(app)
+
+
+def _clientside(app: Dash) -> None:
+    for name, sink, inputs in (
+        ("scene", SINK_SCENE, [Input(ids.GRAPH_SCENE, "data")]),
+        (
+            "paint",
+            SINK_PAINT,
+            [
+                Input(ids.GRAPH_NOW, "data"),
+                Input(ids.GRAPH_OVERLAY, "value"),
+                Input(ids.GRAPH_STAGE, "value"),
+                Input(ids.BITS, "data"),
+                Input(ids.PROVIDER, "forceColorScheme"),
+            ],
+        ),
+        ("choose", SINK_SELECT, [Input(ids.SELECTION, "data")]),
+        ("match", SINK_MATCH, [Input(ids.GRAPH_MATCHES, "data")]),
+        ("step", SINK_STEP, [Input(ids.GRAPH_SEARCH, "n_submit")]),
+    ):
+        app.clientside_callback(ClientsideFunction("getaGraph", name), Output(sink, "data"), *inputs)
+
+
+class Opened(NamedTuple):
+    """Which scopes are open after a command, the scope to hold still on screen, and the node to go to."""
+
+    scopes: frozenset[str]
+    anchor: str | None
+    focus: str | None
+
+
+def drawing(
+    services: Services, key: str | None, command: Mapping[str, Any] | None, shape: bool, known: Mapping[str, Any] | None
+) -> tuple[Any, ...]:
+    """(elements, scene, open scopes, legend, tree) for a model, or nothing new where it is not analysed."""
+    analysis = services.analysis(key)
+    if key is None or analysis is None:
+        return (no_update,) * 5
+    same = known is not None and known["model"] == key
+    scopes = frozenset(known["scopes"]) if same and known else default_open(analysis["graph"])
+    opened = apply(analysis["graph"], scopes, command) if same and command else Opened(scopes, None, None)
+    layout = services.layout(key, opened.scopes, "groups", shape)
+    return (
+        elements(analysis, layout),
+        scene(key, analysis, layout, opened.anchor, opened.focus),
+        {"model": key, "scopes": sorted(opened.scopes)},
+        no_update if same else legend(analysis),
+        tree(layout, analysis),
+    )
+
+
+def apply(graph: Mapping[str, Any], scopes: frozenset[str], command: Mapping[str, Any]) -> Opened:
+    """What a command of the graph makes of the open scopes."""
+    action = command.get("action")
+    if action == "toggle":
+        scope = str(command["scope"])
+        inner = {other for other in scopes if other.startswith(scope + ".")}
+        after = scopes - inner - {scope} if scope in scopes else scopes | {scope}
+        return Opened(after, SCOPE_PREFIX + scope, None)
+    if action == "reveal":
+        node = next((n for n in graph["nodes"] if n["id"] == command["node"]), None)
+        path = node["scope"].split(".") if node and node["scope"] else []
+        around = {".".join(path[: end + 1]) for end in range(len(path))}
+        return Opened(scopes | around, None, command["node"])
+    if action == "all":
+        return Opened(default_open(graph, ALL_BUDGET), None, None)
+    if action == "fold":
+        return Opened(frozenset(), None, None)
+    return Opened(scopes, None, None)
+
+
+def state_now(services: Services, run_id: int | None, key: str | None) -> dict[str, Any] | None:
+    """Bits and unit states of the run on screen from its newest frames."""
+    analysis = services.analysis(key)
+    if run_id is None or analysis is None or not services.has_run(run_id):
+        return None
+    units, quantizers = services.frame(run_id, "units"), services.frame(run_id, "quantizers")
+    return now(analysis, units and units.values, quantizers and quantizers.values)

@@ -1,0 +1,174 @@
+"""The graph and what lies on it: stage, overlay, search, buttons, legend, scale, overview map, and its readable twin."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dash_cytoscape as cyto
+import dash_mantine_components as dmc
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from geta_engine.graph.hierarchy import SCOPE_PREFIX
+from geta_studio import ids
+from geta_studio.views.legend import OVERLAYS, STAGES, scale
+from geta_studio.views.stylesheet import stylesheet
+
+TREE_LIMIT = 400
+"""The readable twin lists at most this many things; the search finds the rest."""
+
+
+def graph_panel() -> Component:
+    """The panel, empty: the callbacks fill it once there is an analysis."""
+    return html.Div(
+        id=ids.GRAPH_PANEL,
+        className="graph-panel",
+        children=[
+            *(dcc.Store(id=name) for name in (ids.GRAPH_OPEN, ids.GRAPH_SCENE, ids.GRAPH_COMMAND, ids.GRAPH_NOW)),
+            *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, *ids.GRAPH_SINKS)),
+            _canvas(),
+            _toolbar(),
+            html.Div(
+                [html.Details([html.Summary("Legend"), html.Div(id=ids.GRAPH_LEGEND)], open=True), scale()],
+                className="graph-legend",
+            ),
+            html.Canvas(id=ids.GRAPH_MAP, className="graph-map", width=168, height=112, **{"aria-hidden": "true"}),
+            _zoom(),
+            html.Div(id=ids.GRAPH_TIP, className="graph-tip", role="tooltip"),
+            html.Nav(id=ids.GRAPH_TREE, className="graph-tree", **{"aria-label": "The graph as a list"}),
+        ],
+    )
+
+
+def _canvas() -> Component:
+    return cyto.Cytoscape(
+        id=ids.GRAPH,
+        className="graph-canvas",
+        elements=[],
+        layout={"name": "preset", "fit": False},
+        stylesheet=stylesheet("light"),
+        style={"width": "100%", "height": "100%"},
+        minZoom=0.08,
+        maxZoom=3,
+        wheelSensitivity=0.25,
+        autoungrabify=True,
+        boxSelectionEnabled=False,
+        autoRefreshLayout=False,
+        clearOnUnhover=True,
+    )
+
+
+def stage_options(done: bool) -> list[dict[str, str]]:
+    """The stages there is something to show for: the compact graph once a run is done."""
+    return [{"value": key, "label": text} for key, text in STAGES.items() if done or key != "compact"]
+
+
+def _toolbar() -> Component:
+    return html.Div(
+        className="graph-tools",
+        children=[
+            dmc.SegmentedControl(
+                id=ids.GRAPH_STAGE,
+                data=stage_options(False),
+                value="groups",
+                size="xs",
+                **{"aria-label": "Stage of the graph"},
+            ),
+            dmc.SegmentedControl(
+                id=ids.GRAPH_OVERLAY,
+                data=[{"value": key, "label": text} for key, text in OVERLAYS.items()],
+                value="group",
+                size="xs",
+                **{"aria-label": "What colours the nodes"},
+            ),
+            dmc.TextInput(
+                id=ids.GRAPH_SEARCH,
+                placeholder="Find conv1, op:conv, group:3, unprunable",
+                size="xs",
+                debounce=180,
+                value="",
+                n_submit=0,
+                className="graph-find",
+                rightSection=html.Span("", id=ids.GRAPH_MATCH_COUNT, className="match-count"),
+                rightSectionWidth=54,
+                **{"aria-label": "Find in the graph; Enter goes to the next match"},
+            ),
+            html.Div(
+                [
+                    _button("all", "Open all", "Open every module"),
+                    _button("fold", "Fold", "Close every module"),
+                    dmc.Switch(id=ids.GRAPH_SHAPE, label="shape ops", size="xs", checked=False),
+                ],
+                className="graph-buttons",
+            ),
+        ],
+    )
+
+
+def _button(action: str, text: str, title: str) -> Component:
+    return html.Button(text, className="graph-button", title=title, **{"data-graph": action})
+
+
+def _zoom() -> Component:
+    buttons = (("in", "+", "Zoom in"), ("out", "−", "Zoom out"), ("fit", "Fit", "Show the whole graph"))
+    return html.Div(
+        [
+            html.Button(text, className="graph-button", title=title, **{"data-graph": action, "aria-label": title})
+            for action, text, title in buttons
+        ],
+        className="graph-zoom",
+    )
+
+
+def tree(layout: Mapping[str, Any], analysis: Mapping[str, Any]) -> list[Component]:
+    """The visible graph as nested lists of buttons, for keyboards and screen readers: Enter selects, + and − open and
+    close a module."""
+    inside: dict[str, list[Mapping[str, Any]]] = {}
+    boxes = {box["id"]: box for box in layout["boxes"]}
+    order = {node["id"]: place for place, node in enumerate(analysis["graph"]["nodes"])}
+    for node in layout["nodes"]:
+        inside.setdefault(node["parent"], []).append(node)
+    for box in boxes.values():
+        inside.setdefault(_parent(box, boxes), []).append(box)
+    first = {key: min(order[m] for m in node["members"]) for node in layout["nodes"] for key in [node["id"]]}
+    shown = min(len(layout["nodes"]), TREE_LIMIT)
+    title = html.P(f"Graph: {shown} of {len(layout['nodes'])} nodes listed. Enter inspects, + and − open and close modules.")
+    return [title, _branch("", inside, first, boxes, [TREE_LIMIT])]
+
+
+def _parent(box: Mapping[str, Any], boxes: Mapping[str, Any]) -> str:
+    scope = box["id"].removeprefix(SCOPE_PREFIX)
+    around = [outer for key in boxes if scope.startswith((outer := key.removeprefix(SCOPE_PREFIX)) + ".")]
+    return max(around, key=len, default="")
+
+
+def _branch(
+    scope: str, inside: Mapping[str, Any], first: dict[str, int], boxes: Mapping[str, Any], left: list[int]
+) -> Component:
+    def place(entry: Mapping[str, Any]) -> int:
+        name = entry["id"].removeprefix(SCOPE_PREFIX)
+        if entry["id"] not in boxes:
+            return first[entry["id"]]
+        return min((place(child) for child in inside.get(name, ())), default=0)
+
+    items = []
+    for entry in sorted(inside.get(scope, ()), key=place):
+        if left[0] <= 0:
+            break
+        left[0] -= 1
+        items.append(html.Li(_leaf(entry, inside, first, boxes, left)))
+    return html.Ul(items)
+
+
+def _leaf(
+    entry: Mapping[str, Any], inside: Mapping[str, Any], first: dict[str, int], boxes: Mapping[str, Any], left: list[int]
+) -> list[Component]:
+    scope = entry["id"].removeprefix(SCOPE_PREFIX) if entry["id"].startswith(SCOPE_PREFIX) else None
+    opened = entry["id"] in boxes
+    words = [entry["label"], entry.get("detail", ""), entry.get("badge", "")]
+    data = {"data-kind": "node" if scope is None else "scope", "data-id": entry["id"] if scope is None else scope}
+    if scope is not None:
+        data["aria-expanded"] = str(opened).lower()
+    button = html.Button(", ".join(word for word in words if word), className="tree-item", **data)
+    return [button, _branch(scope, inside, first, boxes, left)] if opened and scope is not None else [button]

@@ -1,0 +1,102 @@
+"""The legend of the graph: its groups, its marks, and the scale of the overlay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dash import html
+from dash.development.base_component import Component
+
+from geta_studio import ids
+from geta_studio.views.palette import SLOT_NAMES, THEMES, group_slots, ramp_css, shades
+
+STAGES = {"qadg": "QADG", "groups": "Groups", "compact": "Compact"}
+OVERLAYS = {"group": "Group", "bits": "Bits", "norm": "Norm", "macs": "MACs", "params": "Params"}
+
+
+def palette_variables() -> str:
+    """CSS custom properties of the palette for both schemes, such as `--slot0-line`."""
+    blocks = []
+    for scheme, theme in THEMES.items():
+        rules = [f"--slot{i}-line:{s.line};--slot{i}-text:{s.text};--slot{i}-tint:{s.tint};" for i, s in enumerate(shades(scheme))]
+        rules.append(f"--bar-redundant:{theme.redundant};--bar-zero:{theme.zero};--graph-page:{theme.page};")
+        blocks.append(f'[data-mantine-color-scheme="{scheme}"]{{{"".join(rules)}}}')
+    return "\n".join(blocks)
+
+
+def legend(analysis: Mapping[str, Any]) -> list[Component]:
+    """Groups (those that can be pruned first), then what the marks mean."""
+    slots = group_slots(analysis)
+    prunable = [group for group in analysis["groups"] if group["prunable"]]
+    fixed = [group for group in analysis["groups"] if not group["prunable"]]
+    return [
+        html.Div(
+            [
+                html.Strong(f"{len(prunable)} prunable groups"),
+                html.Span(f"{analysis['prunable_units']} units", className="legend-total"),
+            ],
+            className="legend-title",
+        ),
+        html.Div([*(group_row(g, slots[g["id"]]) for g in prunable), *(group_row(g, None) for g in fixed)], className="legend-groups"),
+        marks(analysis["quantizers"]),
+    ]
+
+
+def group_row(group: Mapping[str, Any], slot: int | None) -> Component:
+    """A group as a button that selects it; pointing at it lights its members up."""
+    look = "grey" if slot is None else f"slot{slot}"
+    title = f"g{group['id']} {group['name']}: " + (group["reason"] or f"{group['size']} units that can be removed")
+    return html.Button(
+        [
+            html.Span(className=f"swatch {look}"),
+            html.Span(f"g{group['id']}", className="legend-id"),
+            html.Span(group["name"], className="legend-name"),
+            html.Span("", className="legend-zero", **{"data-zero-of": str(group["id"])}),
+            html.Span(str(group["size"]), className="legend-size"),
+        ],
+        className="legend-group",
+        title=title,
+        **{"data-kind": "group", "data-id": str(group["id"])},
+    )
+
+
+def marks(quantizers: Sequence[Mapping[str, Any]]) -> Component:
+    """What diamonds, pills, grey and the bar mean."""
+    kinds = {quantizer["kind"] for quantizer in quantizers}
+    entries = []
+    if "weight" in kinds:
+        entries.append(_mark("diamond", "weight bits"))
+    if "activation" in kinds:
+        entries.append(_mark("pill", "activation bits"))
+    entries += [_mark("dashed", "cannot be pruned"), _mark("bar3", "kept · redundant · zero")]
+    return html.Div(entries, className="legend-marks")
+
+
+def _mark(kind: str, text: str) -> Component:
+    return html.Span([html.Span(className=f"mark {kind}"), text], className="legend-mark")
+
+
+def scale() -> Component:
+    """The overlay's scale; assets/graph.js writes its ends and shows it while an overlay with a scale is on."""
+    return html.Div(
+        [
+            html.Span("", className="scale-name"),
+            html.Div(
+                [
+                    html.Span("", className="scale-low"),
+                    html.Span(className="scale-ramp", style={"background": ramp_css()}),
+                    html.Span("", className="scale-high"),
+                ],
+                className="scale-row",
+            ),
+        ],
+        id=ids.GRAPH_SCALE,
+        className="graph-scale",
+        hidden=True,
+    )
+
+
+def slot_count() -> int:
+    """How many colours there are."""
+    return len(SLOT_NAMES)

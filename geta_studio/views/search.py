@@ -1,0 +1,46 @@
+"""Finding nodes of a graph by what is typed into the search box."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Node = Mapping[str, Any]
+Groups = Mapping[int, Mapping[str, Any]]
+
+
+def search(analysis: Mapping[str, Any], query: str) -> list[str]:
+    """Ids of the nodes that fit every word, in program order.
+
+    A word is part of a name, module path, op or parameter; `op:conv` looks at the op alone, `group:3` at the groups a
+    node writes or reads, `param:bias` at its parameters; `unprunable` finds nodes whose output cannot be pruned.
+    """
+    words = query.lower().split()
+    if not words:
+        return []
+    groups = {group["id"]: group for group in analysis["groups"]}
+    return [node["id"] for node in analysis["graph"]["nodes"] if all(_fits(word, node, groups) for word in words)]
+
+
+def _fits(word: str, node: Node, groups: Groups) -> bool:
+    key, colon, value = word.partition(":")
+    if word == "unprunable":
+        return _unprunable(node, groups)
+    if colon and key in _KEYS:
+        return bool(value) and _KEYS[key](value, node)
+    return any(word in text.lower() for text in (node["name"], node["label"], node["op"], node["id"], *node["parameters"]))
+
+
+def _unprunable(node: Node, groups: Groups) -> bool:
+    return node["group"] is None or not groups[node["group"]]["prunable"]
+
+
+def _of_group(value: str, node: Node) -> bool:
+    return value.removeprefix("g") in {str(g) for g in (node["group"], node["in_group"]) if g is not None}
+
+
+_KEYS: dict[str, Callable[[str, Node], bool]] = {
+    "op": lambda value, node: value in node["op"].lower(),
+    "group": _of_group,
+    "param": lambda value, node: any(value in name.lower() for name in node["parameters"]),
+}
