@@ -10,8 +10,8 @@ import sys
 def main() -> int:
     """Parse arguments and serve until interrupted; 2 when something given cannot be used."""
     parser = argparse.ArgumentParser(prog="app.py", description="GETA Studio, in the browser.")
-    parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"), help="address to bind (default 127.0.0.1)")
-    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8050")), help="port to bind (default 8050)")
+    parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"), help="address to bind")
+    parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8050")), help="port to bind")
     parser.add_argument("--model", metavar="SPEC", help="model on screen at the first visit (default resnet20)")
     parser.add_argument("--store", metavar="URL", help="where runs are kept (default .geta/geta.db)")
     parser.add_argument("--open", action="store_true", help="open a browser")

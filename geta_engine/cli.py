@@ -6,6 +6,7 @@ import shutil
 import signal
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -50,7 +51,9 @@ Protect = Annotated[
 
 
 def app() -> None:
-    """The entry point; ends the process with the exit code."""
+    """The entry point; ends the process with the exit code. Libraries' warnings are shown only with `python -W`."""
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
     sys.exit(terminal.main(commands, sys.argv[1:]))
 
 

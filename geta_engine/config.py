@@ -54,12 +54,12 @@ class Schedule(_Frozen):
     each must be a whole multiple of its periods.
     """
 
-    warmup: Annotated[int, Field(ge=0, le=10_000_000)] = 60
-    projection: Annotated[int, Field(ge=0, le=10_000_000)] = 100
-    projection_periods: Annotated[int, Field(ge=0, le=10_000)] = 5
-    joint: Annotated[int, Field(ge=0, le=10_000_000)] = 100
-    joint_periods: Annotated[int, Field(ge=0, le=10_000)] = 5
-    cooldown: Annotated[int, Field(ge=0, le=10_000_000)] = 140
+    warmup: Annotated[int, Field(ge=0, le=10_000_000)] = 100
+    projection: Annotated[int, Field(ge=0, le=10_000_000)] = 120
+    projection_periods: Annotated[int, Field(ge=0, le=10_000)] = 4
+    joint: Annotated[int, Field(ge=0, le=10_000_000)] = 160
+    joint_periods: Annotated[int, Field(ge=0, le=10_000)] = 8
+    cooldown: Annotated[int, Field(ge=0, le=10_000_000)] = 220
 
     @model_validator(mode="after")
     def _check(self) -> Schedule:
@@ -145,7 +145,9 @@ class RunConfig(_Frozen):
         try:
             fields = yaml.safe_load(text) or {}
         except yaml.YAMLError as error:
-            raise InputError(f"the configuration is not YAML ({str(error).splitlines()[0]}): see docs/config.md") from None
+            raise InputError(
+                f"the configuration is not YAML ({str(error).splitlines()[0]}): see docs/config.md"
+            ) from None
         if not isinstance(fields, dict):
             raise InputError("the configuration must be a YAML mapping of field: value, such as `sparsity: 0.5`")
         return make_config(**{**fields, **overrides})
@@ -168,5 +170,7 @@ def validation_sentences(error: ValidationError) -> list[tuple[str, str]]:
         own = item["type"] == "value_error"
         given = item.get("input")
         shown = repr(given) if isinstance(given, (str, int, float, bool, type(None))) else "this"
-        sentences.append((field, message if own else f"{field} was given as {shown}: {message[0].lower()}{message[1:]}"))
+        sentences.append(
+            (field, message if own else f"{field} was given as {shown}: {message[0].lower()}{message[1:]}")
+        )
     return sentences

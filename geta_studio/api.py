@@ -64,7 +64,7 @@ def _router(services: Services) -> APIRouter:
 
     @router.post("/models", status_code=201, responses={413: {}, 422: {}})
     async def upload(request: Request, name: str = "model.pt2") -> UploadedModel:
-        """Upload a traced model: the body is the .pt2 file itself. It is inspected and analysed in a worker afterwards."""
+        """Upload a traced model: the body is the .pt2 file itself. A worker inspects it afterwards."""
         return await receive_model(request, services, Path(name.replace("\\", "/")).name or "model.pt2")
 
     @router.get("/runs")
@@ -124,7 +124,6 @@ async def receive_model(request: Request, services: Services, name: str) -> Uplo
         key = await asyncio.to_thread(services.library.add, part, sha256, name)
     finally:
         part.unlink(missing_ok=True)
-    services.forget_failure(key)
     return UploadedModel(model=key, name=name)
 
 
@@ -143,4 +142,5 @@ async def _stream(request: Request, part: Path, limit: int) -> str:
 
 def _refuse_beyond(limit: int, received: int) -> None:
     if received > limit:
-        raise HTTPException(413, f"the file is larger than the {size(limit)} this studio takes: raise GETA_MAX_UPLOAD_MB, or trim it")
+        allowed = f"this studio takes files of at most {size(limit)}"
+        raise HTTPException(413, f"the file is too large: {allowed}; start it with a larger GETA_MAX_UPLOAD_MB")

@@ -26,6 +26,8 @@ from geta_studio.views.text import count, percent
 
 MOST_ROWS = 384
 MOST_NORM_CELLS = 60_000
+TICK_SPACE = 0.1
+"""Of the height of the figure: the room a label takes."""
 ALL_GROUPS = "all"
 METRIC = "accuracy"
 
@@ -108,13 +110,20 @@ def bits_view(services: Services, frame: Mapping[str, Any] | None, selection: An
     bounds = run.config["bits"]
     chosen = chosen_quantizer(analysis, selection)
     figure = bits_figure(run_axis(run, scheme), lines, (bounds["lower"], bounds["upper"]), chosen)
-    return figure, f"mean {lines.bits[-1].mean():.2f}" + (f" · {lines.names[chosen]} {lines.bits[-1, chosen]:.2f}" if chosen is not None else "")
+    return figure, bits_now(lines, chosen)
+
+
+def bits_now(lines: BitLines, chosen: int | None) -> str:
+    """ "mean 6.10", or "layer1.0.conv1 W 6.00" where a quantizer is selected."""
+    if chosen is None:
+        return f"mean {lines.bits[-1].mean():.2f}"
+    return f"{lines.names[chosen]} {lines.bits[-1, chosen]:.2f}"
 
 
 def bit_lines(frames: Frames, analysis: Mapping[str, Any] | None) -> BitLines:
-    """Row 0 of the quantizer frames is b."""
+    """Column 0 of the quantizer frames is b."""
     chosen = sampled(len(frames.step), 120)
-    bits = frames.values[chosen, 0, :]
+    bits = frames.values[chosen, :, 0]
     quantizers = (analysis or {}).get("quantizers", [])
     if len(quantizers) != bits.shape[1]:
         quantizers = [{"layer": f"quantizer {index}", "kind": "weight"} for index in range(bits.shape[1])]
@@ -139,10 +148,9 @@ def norms_view(services: Services, frame: Mapping[str, Any] | None, group: str, 
     frames = services.series.frames(run.id, "units", run.steps)
     if not len(frames.step):
         return empty_figure(scheme), ""
-    units = unit_names(services.analysis(services.library.key_of(run)), frames.values.shape[2])
-    rows = rows_of(units, group)
-    picture, scale = norm_map(frames, rows, [units[row][1] for row in rows], [units[row][0] for row in rows])
-    return norms_figure(run_axis(run, scheme), picture, scale), zeros_now(frames, rows)
+    units = unit_names(services.analysis(services.library.key_of(run)), frames.values.shape[1])
+    rows = rows_of(frames, units, group)
+    return norms_figure(run_axis(run, scheme), norm_map(frames, units, rows)), zeros_now(frames, units, group)
 
 
 def unit_names(analysis: Mapping[str, Any] | None, units: int) -> list[tuple[int, str]]:
@@ -152,35 +160,47 @@ def unit_names(analysis: Mapping[str, Any] | None, units: int) -> list[tuple[int
     return names if len(names) == units else [(0, f"unit {unit}") for unit in range(units)]
 
 
-def rows_of(units: list[tuple[int, str]], group: str) -> list[int]:
-    """The rows of a group, or of all; at most `MOST_ROWS`, evenly spread."""
+def members(units: list[tuple[int, str]], group: str) -> np.ndarray:
+    """The rows of a group, or of all groups."""
     rows = [row for row, (identity, _) in enumerate(units) if group in (ALL_GROUPS, str(identity))]
-    rows = rows or list(range(len(units)))
-    return [rows[index] for index in sampled(len(rows), MOST_ROWS)]
+    return np.array(rows or range(len(units)), int)
 
 
-def norm_map(frames: Frames, rows: list[int], names: list[str], groups: list[int]) -> tuple[NormMap, np.ndarray]:
-    """The picture of some units, and the norm each is measured by: the largest of its group at the start."""
+def rows_of(frames: Frames, units: list[tuple[int, str]], group: str) -> np.ndarray:
+    """The rows to draw, at most `MOST_ROWS`: group by group, large norms first, the first to reach zero last."""
+    rows = members(units, group)
+    identity = np.array([units[row][0] for row in rows])
+    zero_for = (frames.values[:, rows, 1] == 2).sum(axis=0)
+    ordered = rows[np.lexsort((-frames.values[-1, rows, 0], zero_for, identity))]
+    return ordered[sampled(len(ordered), MOST_ROWS)]
+
+
+def norm_map(frames: Frames, units: list[tuple[int, str]], rows: np.ndarray) -> NormMap:
+    """The picture of some units; each is measured by twice its own norm at the start, so that all begin half dark."""
     columns = sampled(len(frames.step), max(8, min(160, MOST_NORM_CELLS // max(1, len(rows)))))
-    norms = frames.values[np.ix_(columns, [0], rows)][:, 0, :].T
-    states = frames.values[np.ix_(columns, [1], rows)][:, 0, :].T
-    identities = np.array(groups)
-    scale = np.zeros((len(rows), 1), np.float32)
-    for identity in np.unique(identities):
-        members = identities == identity
-        scale[members] = norms[members, 0].max()
-    return NormMap(frames.step[columns], norms, states, names), scale
+    norms, states = (frames.values[np.ix_(columns, rows, [kind])][:, :, 0].T for kind in (0, 1))
+    ticks = group_ticks(np.array([units[row][0] for row in rows]))
+    return NormMap(frames.step[columns], norms, states, 2 * norms[:, :1], [units[row][1] for row in rows], ticks)
 
 
-def zeros_now(frames: Frames, rows: list[int]) -> str:
-    """How many of these units are redundant and zero in the newest frame."""
-    states = frames.values[-1, 1, rows]
+def group_ticks(identity: np.ndarray) -> list[tuple[float, str]]:
+    """A label in the middle of each group's rows, where it does not run into the one before."""
+    ticks: list[tuple[float, str]] = []
+    for group in np.unique(identity):
+        middle = float(np.flatnonzero(identity == group).mean())
+        if not ticks or middle - ticks[-1][0] >= TICK_SPACE * len(identity):
+            ticks.append((middle, f"g{group}"))
+    return ticks
+
+
+def zeros_now(frames: Frames, units: list[tuple[int, str]], group: str) -> str:
+    """ "11 zero of 32 · 3 redundant" in the newest frame."""
+    states = frames.values[-1, members(units, group), 1]
     zero, redundant = int((states == 2).sum()), int((states == 1).sum())
-    shown = f"{count(zero)} zero of {count(len(rows))}"
-    return f"{shown} · {redundant} redundant" if redundant else shown
+    return f"{count(zero)} zero of {count(len(states))}" + (f" · {redundant} redundant" if redundant else "")
 
 
-def norms_options(analysis: Mapping[str, Any] | None, selection: Any, value: str) -> tuple[Any, str]:
+def norms_options(analysis: Mapping[str, Any] | None, selection: Any, value: str) -> tuple[list[dict[str, str]], str]:
     """(choices, value) of the group chooser; it follows the selected group or the group of the selected node."""
     groups = [group for group in (analysis or {}).get("groups", []) if group["prunable"]]
     choices = [{"value": ALL_GROUPS, "label": "all groups"}]

@@ -10,6 +10,7 @@ from dash import no_update
 
 from geta_engine.config import RunConfig, make_config
 from geta_engine.errors import InputError
+from geta_engine.zoo.names import ZOO
 from geta_studio import ids
 from geta_studio.drafts import SCHEDULE_FIELDS, Checked, bits_problem, bounds_of, check, default_bits
 from geta_studio.estimate import estimate, reach
@@ -101,9 +102,14 @@ def edge_quantizers(analysis: Mapping[str, Any] | None) -> list[str]:
 
 
 def loaded_bits(loaded: Mapping[str, Any] | None, bits: Mapping[str, Any], model: str | None) -> BitsState:
+    """The bounds of a YAML file; of one that is no configuration nothing (`yaml_values` says why)."""
     if not loaded:
         return BitsState(no_update)
-    config = RunConfig.from_yaml(loaded["text"])
+    try:
+        config = RunConfig.from_yaml(loaded["text"])
+    except InputError:
+        return BitsState(no_update)
+    model = config.model if config.model in ZOO else model
     pair = [config.bits.lower, config.bits.upper]
     layers = {name: [own.lower, own.upper] for name, own in config.layer_bits.items()}
     return BitsState({**bits, "model": model, "default": pair, "layers": layers}, *pair)
@@ -117,7 +123,12 @@ def draft_of(bits: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[
     """A draft from the fields as typed."""
     bits = bits or default_bits(None)
     schedule = {name: values[name] for name in SCHEDULE_FIELDS}
-    return {**{name: values[name] for name in FIELD_IDS}, "model": bits["model"] or "", "bits": bits, "schedule": schedule}
+    return {
+        **{name: values[name] for name in FIELD_IDS},
+        "model": bits["model"] or "",
+        "bits": bits,
+        "schedule": schedule,
+    }
 
 
 class Shown(NamedTuple):
@@ -149,7 +160,11 @@ def _outputs(draft: Mapping[str, Any], analysis: Mapping[str, Any] | None, check
     sparsity = draft["sparsity"]
     usable = analysis is not None and not problems.keys() & {"bits", "sparsity"}
     asked = reach(analysis, sparsity) if analysis is not None and "sparsity" not in problems else None
-    costs = estimate(analysis, grid_bounds(analysis, draft["bits"]), asked.k / max(1, asked.total)) if usable and asked else None
+    costs = (
+        estimate(analysis, grid_bounds(analysis, draft["bits"]), asked.k / max(1, asked.total))
+        if usable and asked
+        else None
+    )
     schedule = [problems[name] for name in ("config", "schedule", *SCHEDULE_FIELDS) if name in problems]
     return Shown(
         config=checked.fields,
@@ -174,8 +189,9 @@ def yaml_download(services: Services, fields: Mapping[str, Any] | None) -> Any:
 
 
 def yaml_values(loaded: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Field values of a YAML file. Raises InputError with a sentence when it is no configuration."""
+    """Field values of a YAML file, and its model where that is in the zoo. Raises InputError for no configuration."""
     if not loaded:
-        return dict.fromkeys(VALUE_IDS, no_update)
+        return dict.fromkeys((*VALUE_IDS, "model"), no_update)
     config = RunConfig.from_yaml(loaded["text"])
-    return {**{name: getattr(config, name) for name in FIELD_IDS}, **config.schedule.model_dump()}
+    values = {**{name: getattr(config, name) for name in FIELD_IDS}, **config.schedule.model_dump()}
+    return {**values, "model": config.model if config.model in ZOO else no_update}

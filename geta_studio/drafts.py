@@ -1,4 +1,4 @@
-"""The configuration being edited: from what the fields hold to a checked RunConfig, with a sentence for each problem."""
+"""The configuration being edited: from what the fields hold to a checked RunConfig, a sentence for each problem."""
 
 from __future__ import annotations
 

@@ -36,8 +36,8 @@ def reach(analysis: Mapping[str, Any], sparsity: float) -> Reach:
 def estimate(analysis: Mapping[str, Any], bounds: Mapping[str, Pair], sparsity: float) -> Estimate:
     """Costs at the lower and at the upper bounds, if every prunable group lost the same share of its units.
 
-    `bounds` holds (b_l, b_u) of each quantizer; what has no quantizer counts 32 bits. One layer of 1,000 multiply-adds with
-    weights and activations at 8 bits and nothing pruned: 1000 * 8 * 8 / (1000 * 32 * 32) = 0.0625.
+    `bounds` holds (b_l, b_u) of each quantizer; what has no quantizer counts 32 bits. One layer of 1,000
+    multiply-adds with weights and activations at 8 bits, unpruned: 1000 * 8 * 8 / (1000 * 32 * 32) = 0.0625.
     """
     keep = {group["id"]: 1 - sparsity if group["prunable"] else 1.0 for group in analysis["groups"]}
     low, high = (_costs(analysis, keep, bounds, end) for end in (0, 1))

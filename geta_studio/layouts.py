@@ -15,7 +15,7 @@ from typing import Any
 from geta_engine.errors import InputError
 
 SECONDS = 60.0
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 3
 """Part of the cache key: raise it when `layout_graph` places nodes otherwise."""
 
 
@@ -27,7 +27,9 @@ class Layouts:
         self._pool: ProcessPoolExecutor | None = None
         self._lock = threading.Lock()
 
-    def of(self, analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, show_shape: bool) -> dict[str, Any]:
+    def of(
+        self, analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, show_shape: bool
+    ) -> dict[str, Any]:
         """The layout as plain data. Raises InputError when it takes longer than `SECONDS` or its process died."""
         file = self._folder / f"{_key(analysis, open_scopes, stage, show_shape)}.json"
         if not file.is_file():

@@ -58,9 +58,12 @@ def show_error(error: Exception) -> None:
     raise PreventUpdate
 
 
-def serve(host: str, port: int, *, model: str | None = None, store: str | None = None, open_browser: bool = False) -> None:
+def serve(
+    host: str, port: int, *, model: str | None = None, store: str | None = None, open_browser: bool = False
+) -> None:
     """Serve the studio until interrupted. Raises InputError when the port or the store cannot be used."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     listener = listen(host, port)
     services = Services(Workspace(store), model)
     services.prepare(services.first_model)
@@ -101,7 +104,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _bind_problem(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return f"port {port} on {host} is in use by another program: stop it, or choose another with PORT={port + 1} (or --port)"
+        return f"port {port} on {host} is in use: stop the program that has it, or choose another with PORT={port + 1}"
     return f"the studio cannot listen on {host}:{port} ({error.strerror}): choose another with PORT= and --host"
 
 

@@ -70,6 +70,13 @@ class ModelLibrary:
         self.upload_path(sha256).with_suffix(".name").write_text(name[:100], encoding="utf-8")
         return f"upload-{sha256}"
 
+    def remove(self, key: str) -> None:
+        """Delete an upload; other keys are left alone."""
+        upload = UPLOAD_KEY.fullmatch(key)
+        if upload:
+            for file in (self.upload_path(upload[1]), self.upload_path(upload[1]).with_suffix(".name")):
+                file.unlink(missing_ok=True)
+
     def upload_path(self, sha256: str) -> Path:
         return self._workspace.models / f"{sha256}.pt2"
 

@@ -55,8 +55,12 @@ def on_open(place: Place, models: Mapping[int, str], first_model: str, active_ru
     return Shown(place.model or first_model, None)
 
 
+def names_nothing(place: Place) -> bool:
+    return place.model is None and place.run is None
+
+
 def on_choice(changed: str, model: str, run: int | None, models: Mapping[int, str]) -> Shown:
-    """What is shown after the "model" or the "run" selector changed: a run brings its model; another model lets go of it."""
+    """What the "model" or the "run" selector leads to: a run brings its model, another model lets go of the run."""
     known = run if run in models else None
     if known is None:
         return Shown(model, None)

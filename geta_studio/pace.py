@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections import deque
 
-WINDOW = 8.0
+WINDOW = 10.0
+FEWEST = 6
 
 
 class Pace:
-    """Steps a second over the last `WINDOW` seconds; None until two samples lie apart."""
+    """Steps a second over the last `WINDOW` seconds, or the last `FEWEST` steps where those took longer."""
 
     def __init__(self) -> None:
         self._samples: deque[tuple[float, int]] = deque()
 
     def at(self, time: float, step: int) -> float | None:
-        """Add a sample; returns the rate. A step that goes back (a resumed run) starts afresh."""
+        """Add a sample; returns the rate, or None until steps were seen to pass. A step back starts afresh."""
         if self._samples and step < self._samples[-1][1]:
             self._samples.clear()
-        self._samples.append((time, step))
-        while time - self._samples[0][0] > WINDOW and len(self._samples) > 2:
+        if not self._samples or step > self._samples[-1][1]:
+            self._samples.append((time, step))
+        while len(self._samples) > FEWEST and self._samples[-1][0] - self._samples[0][0] > WINDOW:
             self._samples.popleft()
-        passed, done = time - self._samples[0][0], step - self._samples[0][1]
-        return done / passed if passed > 0.5 and done > 0 else None
+        (first, start), (last, end) = self._samples[0], self._samples[-1]
+        return (end - start) / (last - first) if end > start and last > first else None

@@ -1,4 +1,4 @@
-"""Who may talk to the studio: Host and Origin are checked on every request and websocket, and a token off this machine."""
+"""Who may talk to the studio: Host and Origin are checked on every request and websocket; a token off this machine."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def allowed_hosts(host: str, port: int) -> frozenset[str] | None:
 def refusal(headers: dict[str, str], hosts: frozenset[str] | None) -> str | None:
     """A sentence when Host or Origin says that a request comes from elsewhere, else None.
 
-    A page of another site that reaches this server by DNS rebinding shows its own name in Host; a form or script of another
-    site shows it in Origin.
+    A page of another site that reaches this server by DNS rebinding shows its own name in Host; a form or script of
+    another site shows it in Origin.
     """
     host = headers.get("host", "").lower()
     if not host or (hosts is not None and host not in hosts):
@@ -92,7 +92,8 @@ class Guard:
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         token = query.pop("token", [""])[0]
         if scope["type"] != "http" or not self._is_token(token):
-            await _refuse(scope, receive, send, 401, "this studio asks for a token: open the address it printed at its start")
+            text = "this studio asks for a token: open the address it printed at its start"
+            await _refuse(scope, receive, send, 401, text)
             return
         rest = urlencode(query, doseq=True)
         location = "/" + scope["path"].lstrip("/") + (f"?{rest}" if rest else "")
@@ -111,11 +112,14 @@ class Guard:
         return with_headers
 
     def _content_policy(self) -> bytes:
-        """Scripts come from this server only; the few inline ones Dash writes are named by their hashes."""
+        """Scripts come from this server only; the few inline ones Dash writes are named by their hashes.
+
+        'unsafe-eval' is for Plotly's WebGL traces, whose shaders regl compiles with `Function`.
+        """
         if self._policy is None:
             inline = " ".join(self._dash.csp_hashes())
             self._policy = (
-                f"default-src 'self'; script-src 'self' {inline}; style-src 'self' 'unsafe-inline'; "
+                f"default-src 'self'; script-src 'self' 'unsafe-eval' {inline}; style-src 'self' 'unsafe-inline'; "
                 "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
                 "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
             ).encode("latin-1")

@@ -1,4 +1,4 @@
-"""What the store holds of a run, kept in memory and extended by what came after the last step: several tabs ask the same."""
+"""What the store holds of a run, kept in memory and extended by what came after: several tabs ask the same."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Columns = dict[str, np.ndarray]
 
 
 class Frames(NamedTuple):
-    """Frames of one kind: steps [frames], values [frames, rows, columns]."""
+    """Frames of one kind: steps [frames], values [frames, rows, columns] with a row a unit or a quantizer."""
 
     step: np.ndarray
     values: np.ndarray
@@ -86,7 +86,7 @@ def _trim(cache: OrderedDict, most: int) -> None:
 
 
 def thinned(step: np.ndarray, values: np.ndarray, points: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """At most about `points` points that keep the shape of the curve (MinMaxLTTB); NaN and short series pass through."""
+    """At most about `points` points that keep the shape of a curve (MinMaxLTTB); with NaN, or short, all of it."""
     if len(step) <= points or np.isnan(values).any():
         return step, values
     from tsdownsample import MinMaxLTTBDownsampler

@@ -37,7 +37,7 @@ class ModelState(NamedTuple):
 
 
 class Services:
-    """What pages and callbacks may ask for. Safe to call from several threads; raises InputError with a sentence to show."""
+    """What pages and callbacks may ask for, from any thread; raises InputError with a sentence to show."""
 
     def __init__(self, workspace: Workspace, model: str | None = None) -> None:
         self.workspace = workspace
@@ -85,11 +85,11 @@ class Services:
             return ModelState("failed", str(error))
         return self._job_state(key, job)
 
-    def forget_failure(self, key: str) -> None:
-        """Let `prepare` try again after a failed analysis."""
+    def discard(self, key: str) -> None:
+        """Drop an upload that cannot be analysed, so that it is not offered again."""
         with self._lock:
-            if key in self._running and self._running[key].state in ("failed", "cancelled"):
-                del self._running[key]
+            self._running.pop(key, None)
+        self.library.remove(key)
 
     def _found(self, key: str) -> dict[str, Any] | None:
         job = self._running.get(key)
@@ -113,7 +113,7 @@ class Services:
     def _job_state(self, key: str, job: Job) -> ModelState:
         label = self.library.label(key)
         if job.state == "failed":
-            return ModelState("failed", str(job.error))
+            return ModelState("failed", str(job.error).replace(Path(self.library.spec(key)).name, label))
         if job.state == "cancelled":
             return ModelState("failed", f"the analysis of {label} was cancelled: choose the model again to restart it")
         return ModelState("working", f"Analysing {label}: {job.progress or 'starting'}")

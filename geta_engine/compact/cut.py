@@ -92,7 +92,9 @@ def _plain_quantizer(node: Node, x: Node, d: Tensor, q_m: Tensor, t: Tensor | No
         c = call(_aten.clamp.default, (x, -clip, clip))
     else:
         magnitude = call(_aten.clamp.default, (call(_aten.abs.default, (x,)), 0.0, clip))
-        c = call(_aten.mul.Tensor, (call(_aten.pow.Tensor_Scalar, (magnitude, float(t))), call(_aten.sign.default, (x,))))
+        c = call(
+            _aten.mul.Tensor, (call(_aten.pow.Tensor_Scalar, (magnitude, float(t))), call(_aten.sign.default, (x,)))
+        )
     levels = call(_aten.round.default, (call(_aten.div.Tensor, (c, step)),))
     return call(_aten.mul.Tensor, (levels, step))
 

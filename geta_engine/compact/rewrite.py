@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,6 +39,13 @@ def _sizes(position: int) -> Rewrite:
     return apply
 
 
+def _source(node: Node) -> Node:
+    """The tensor an op reads first."""
+    source = node.args[0]
+    assert isinstance(source, Node)
+    return source
+
+
 def _unflatten(node: Node, removal: Removal) -> None:
     kept = removal.kept(node.name)
     start = normal_dim(node.args[1], len(shape_of(node.args[0])))  # type: ignore[arg-type]
@@ -59,24 +67,25 @@ def _expand(node: Node, removal: Removal) -> None:
 
 def _split(node: Node, removal: Removal) -> None:
     """Any split of a dim that shrinks becomes a split with explicit sizes."""
-    dim = normal_dim(argument(node, 2, "dim", 0), len(shape_of(node.args[0])))  # type: ignore[arg-type]
-    if dim not in removal.kept(node.args[0].name):  # type: ignore[union-attr]
+    source = _source(node)
+    dim = normal_dim(argument(node, 2, "dim", 0), len(shape_of(source)))
+    if dim not in removal.kept(source.name):
         return
     sizes = []
     for i, shape in enumerate(shapes_of(node)):
         index = removal.kept(node.name, i).get(dim)
         sizes.append(shape[dim] if index is None else len(index))
     node.target = _aten.split_with_sizes.default
-    node.args, node.kwargs = (node.args[0], sizes, dim), {}
+    node.args, node.kwargs = (source, sizes, dim), {}
 
 
 def _slice(node: Node, removal: Removal) -> None:
-    source = node.args[0]
-    size_dim = normal_dim(argument(node, 1, "dim", 0), len(shape_of(source)))  # type: ignore[arg-type]
-    index = removal.kept(source.name).get(size_dim)  # type: ignore[union-attr]
+    source = _source(node)
+    size_dim = normal_dim(argument(node, 1, "dim", 0), len(shape_of(source)))
+    index = removal.kept(source.name).get(size_dim)
     if index is None:
         return
-    size = shape_of(source)[size_dim]  # type: ignore[arg-type]
+    size = shape_of(source)[size_dim]
     start, end, step = (argument(node, i, name) for i, name in ((2, "start"), (3, "end"), (4, "step")))
     picked = np.arange(size)[slice(start, end, step or 1)]
     positions = np.flatnonzero(np.isin(index, picked))
@@ -89,16 +98,18 @@ def _slice(node: Node, removal: Removal) -> None:
 def _gather(node: Node, dim: int, positions: np.ndarray) -> None:
     """A strided slice of what is left, written out as slices of one and a concatenation."""
     with node.graph.inserting_before(node):
-        parts = [node.graph.call_function(_aten.slice.Tensor, (node.args[0], dim, int(p), int(p) + 1)) for p in positions]
+        parts = [
+            node.graph.call_function(_aten.slice.Tensor, (node.args[0], dim, int(p), int(p) + 1)) for p in positions
+        ]
     node.target, node.args, node.kwargs = _aten.cat.default, (parts, dim), {}
 
 
 def _select(node: Node, removal: Removal) -> None:
-    source = node.args[0]
-    dim = normal_dim(node.args[1], len(shape_of(source)))  # type: ignore[arg-type]
-    index = removal.kept(source.name).get(dim)  # type: ignore[union-attr]
+    source = _source(node)
+    dim = normal_dim(node.args[1], len(shape_of(source)))
+    index = removal.kept(source.name).get(dim)
     if index is not None:
-        position = normal_dim(node.args[2], shape_of(source)[dim])  # type: ignore[arg-type]
+        position = normal_dim(node.args[2], shape_of(source)[dim])
         node.update_arg(2, int(np.searchsorted(index, position)))
 
 
@@ -108,8 +119,8 @@ def _convolution(node: Node, removal: Removal) -> None:
     index = removal.kept(node.name).get(1)
     if groups != 1 and index is not None:
         left = len(index) * groups // shape_of(node)[1]
-        defaults: list[object] = [None, None, None, 1, 0, 1, 1]
-        node.args = tuple(list(node.args) + defaults[len(node.args) :])
+        defaults: tuple[Any, ...] = (None, None, None, 1, 0, 1, 1)
+        node.args = (*node.args, *defaults[len(node.args) :])
         node.update_arg(6, left)
 
 
@@ -118,16 +129,16 @@ def _norm(node: Node, removal: Removal) -> None:
 
     mean = sum(x) / D;  var = (sum((x - mean)^2) + removed * mean^2) / D, since what was removed was zero.
     """
-    source = node.args[0]
-    last = len(shape_of(source)) - 1  # type: ignore[arg-type]
-    index = removal.kept(source.name).get(last)  # type: ignore[union-attr]
+    source = _source(node)
+    last = len(shape_of(source)) - 1
+    index = removal.kept(source.name).get(last)
     if index is None:
         return
     size = removal.qadg.exact_norms[node.name]
     if op_name(node) == "layer_norm":
-        _layer_norm(node, source, size, size - len(index))  # type: ignore[arg-type]
+        _layer_norm(node, source, size, size - len(index))
     else:
-        _rms_norm(node, source, size)  # type: ignore[arg-type]
+        _rms_norm(node, source, size)
 
 
 def _layer_norm(node: Node, x: Node, size: int, removed: int) -> None:

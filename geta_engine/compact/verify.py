@@ -99,7 +99,9 @@ def verify(
     return certify(module, small, traced, qadg, int(zero.sum()), dtype)
 
 
-def certify_run(model: PreparedModel, small: TracedModel, qadg: Qadg, inputs: tuple[Tensor, ...] | None = None) -> Certificate:
+def certify_run(
+    model: PreparedModel, small: TracedModel, qadg: Qadg, inputs: tuple[Tensor, ...] | None = None
+) -> Certificate:
     """The certificate of a finished run, in float64: a rounding step of an activation quantizer may flip on the last
     bit of a float32 sum, which would hide what is compared here - the two programs."""
     module = frozen(model)
@@ -147,7 +149,9 @@ def _copy(traced: TracedModel, module: GraphModule) -> GraphModule:
 
 
 def _cast(inputs: Any, dtype: torch.dtype) -> Any:
-    return tree_map(lambda leaf: leaf.to(dtype) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf, inputs)
+    return tree_map(
+        lambda leaf: leaf.to(dtype) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf, inputs
+    )
 
 
 def _outputs(module: nn.Module, given: Any) -> list[Tensor]:

@@ -347,8 +347,10 @@ def _open_examples(
 
 
 def relative(scope: str, outer: str) -> str:
-    """A module path as written inside `outer`: relative("layer1.0.shortcut", "layer1.0") is "shortcut"."""
-    return scope[len(outer) + 1 :] if outer and scope.startswith(outer + ".") else scope
+    """A module path as written inside `outer`: relative("layer1.0.shortcut", "layer1.0") is "shortcut"; a bare number
+    keeps the name before it: relative("layer1.0", "layer1") is "layer1.0"."""
+    inner = scope[len(outer) + 1 :] if outer and scope.startswith(outer + ".") else scope
+    return ".".join(scope.split(".")[-2:]) if inner.isdigit() else inner
 
 
 def short_count(number: float) -> str:

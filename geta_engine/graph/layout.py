@@ -18,11 +18,11 @@ from geta_engine.graph.placing import Level, Placed, Point, Size, Stop, place
 
 __all__ = ["default_open", "layout_graph"]
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 3
 """Changes with the pictures this module makes: part of a cache's key."""
 ROW_HEIGHT = 42.0
-MIN_WIDTH, MAX_WIDTH = 158.0, 236.0
-NAME_CHAR, DETAIL_CHAR = 7.4, 6.3
+MIN_WIDTH, MAX_WIDTH = 178.0, 248.0
+NAME_CHAR, DETAIL_CHAR = 8.2, 6.9
 """Average width in px of a character of a row's bold first line and of its second."""
 PAD, HEAD, FOOT = 16.0, 46.0, 14.0
 """Space in px around the things inside a box: at the sides, above them (the title, an edge's pill), and below."""
@@ -77,9 +77,9 @@ def layout_graph(graph: dict[str, Any], open_scopes: frozenset[str], show_shape:
 
 def row_size(label: str, detail: str, badge: str) -> Size:
     """Width and height of a row from what is written on it; longer text is cut by the drawing."""
-    first = len(label) * NAME_CHAR + (len(badge) * NAME_CHAR + 14 if badge else 0)
-    second = len(detail) * DETAIL_CHAR + 30
-    return min(max(first + 24, second + 24, MIN_WIDTH), MAX_WIDTH), ROW_HEIGHT
+    first = len(label) * NAME_CHAR + (len(badge) * NAME_CHAR + 50 if badge else 0)
+    second = len(detail) * DETAIL_CHAR + 32
+    return min(max(first + 30, second + 22, MIN_WIDTH), MAX_WIDTH), ROW_HEIGHT
 
 
 class _Levels:

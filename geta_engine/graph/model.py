@@ -133,7 +133,9 @@ class Qadg:
         lines = ["graph qadg {", "  node [shape=box, fontname=Helvetica];"]
         for group in self.groups:
             lines.append(f'  g{group.id} [label="g{group.id} · {group.size} units", shape=ellipse];')
-            lines += [f"  g{group.id} -- {json.dumps(member.parameter)} [label={member.dim}];" for member in group.members]
+            lines += [
+                f"  g{group.id} -- {json.dumps(member.parameter)} [label={member.dim}];" for member in group.members
+            ]
         return "\n".join([*lines, "}"])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 from torch.fx import GraphModule
 
@@ -42,7 +42,7 @@ def analyze_module(module: GraphModule, weights: bool, activations: bool, protec
     protect_labels(propagated, _protected(module, tuple(protect)))
     found = components(propagated)
     grouped = group_units(propagated, found)
-    blocks = {}
+    blocks: dict[str, Any] = {}
     for node, values in propagated.values.items():
         if isinstance(values, tuple):
             blocks[node.name] = tuple(blocks_of(v, found, grouped.unit_of) for v in values)
@@ -66,6 +66,8 @@ def _protected(module: GraphModule, patterns: tuple[str, ...]) -> Mapping[str, s
     for pattern in patterns:
         hits = [n for n in names if fnmatchcase(n, pattern) or fnmatchcase(n.rpartition(".")[0], pattern)]
         if not hits:
-            raise InputError(f"protect {pattern!r} matches no parameter: give a glob such as 'layer1.*' or {names[0]!r}")
+            raise InputError(
+                f"protect {pattern!r} matches no parameter: give a glob such as 'layer1.*' or {names[0]!r}"
+            )
         matched.update(dict.fromkeys(hits, pattern))
     return matched

@@ -58,8 +58,8 @@ def along(axes: Axes, dim: int, pick: Callable[[np.ndarray, int], np.ndarray]) -
     return Axes(axes.dims, pick(axes.labels, axis), pick(axes.zero, axis))
 
 
-def drop_dim(axes: Axes, dim: int) -> Axes | None:
-    """Renumber dims after `dim` went away; axes that lose their last dim vanish."""
+def drop_dim(axes: Axes, dim: int) -> Axes:
+    """Renumber dims after `dim`, which `axes` do not cover, went away."""
     dims = tuple(d - (d > dim) for d in axes.dims)
     return Axes(dims, axes.labels, axes.zero)
 

@@ -65,7 +65,9 @@ def layer_of(node: Node) -> str:
 def is_leaf_module(node: Node) -> bool:
     """Whether the node was traced from one of PyTorch's own modules (`nn.ReLU`, `nn.Conv2d`, ...)."""
     stack = node.meta.get("nn_module_stack")
-    return bool(stack) and str(next(reversed(stack.values()))[1]).startswith("torch.nn.modules.")
+    return (
+        stack is not None and len(stack) > 0 and str(next(reversed(stack.values()))[1]).startswith("torch.nn.modules.")
+    )
 
 
 def op_name(node: Node) -> str:

@@ -103,7 +103,9 @@ def _pin_output(context: Context, result: Node) -> None:
     found = context.values.get(result)
     for value in found if isinstance(found, tuple) else (found,):
         if value is not None:
-            context.space.pin_value(value, f"output: what the model returns comes straight from `{_layer_behind(result)}`")
+            context.space.pin_value(
+                value, f"output: what the model returns comes straight from `{_layer_behind(result)}`"
+            )
 
 
 def _layer_behind(node: Node) -> str:

@@ -18,8 +18,7 @@ from geta_engine.qadg.context import is_leaf_module, layer_of, op_name, shape_of
 from geta_engine.trace import TracedModel
 
 _SHAPE_OPS = frozenset(
-    "view reshape flatten unflatten _unsafe_view squeeze unsqueeze permute transpose t expand clone contiguous detach "
-    "to _to_copy alias select slice unbind getitem sym_size split split_with_sizes chunk dropout".split()
+    ["view", "reshape", "flatten", "unflatten", "_unsafe_view", "squeeze", "unsqueeze", "permute", "transpose", "t", "expand", "clone", "contiguous", "detach", "to", "_to_copy", "alias", "select", "slice", "unbind", "getitem", "sym_size", "split", "split_with_sizes", "chunk", "dropout"]
 )
 """Ops that only move or re-shape data (or do nothing in eval mode): hidden until asked for."""
 
@@ -231,9 +230,7 @@ def _quantizer(quantizer: Quantizer, shapes: dict[str, list[int]], costs: dict[s
     }
 
 
-def _layers(
-    qadg: Qadg, owners: np.ndarray, costs: Iterable[LayerCost], module: GraphModule
-) -> list[dict[str, Any]]:
+def _layers(qadg: Qadg, owners: np.ndarray, costs: Iterable[LayerCost], module: GraphModule) -> list[dict[str, Any]]:
     weights = {r: q.id for q in qadg.quantizers if q.kind == "weight" for r in q.readers}
     inputs = {r: q.id for q in qadg.quantizers if q.kind == "activation" for r in q.readers}
     names = {str(node.target): node.name for node in module.graph.nodes if node.op == "get_attr"}

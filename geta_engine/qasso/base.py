@@ -57,9 +57,7 @@ class Base:
             torch._foreach_add_(buffers, grad, alpha=1 - self.dampening)
         return list(torch._foreach_add(grad, buffers, alpha=self.momentum)) if self.nesterov else list(buffers)
 
-    def _adam(
-        self, x: list[Tensor], grad: list[Tensor], states: Sequence[dict[str, Any]], step: int
-    ) -> list[Tensor]:
+    def _adam(self, x: list[Tensor], grad: list[Tensor], states: Sequence[dict[str, Any]], step: int) -> list[Tensor]:
         first, second = self.betas
         for state, g in zip(states, grad):
             if "exp_avg" not in state:

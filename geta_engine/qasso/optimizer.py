@@ -86,7 +86,7 @@ class QASSO(torch.optim.Optimizer):
             with torch.enable_grad():
                 loss = closure()
         at = self.position
-        x = list(self._named.values())
+        x: list[Tensor] = list(self._named.values())
         grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in x]
         if at.stage == "joint" and at.starts_period:
             self._mark_redundant(at, x, grads)
@@ -227,7 +227,7 @@ class QASSO(torch.optim.Optimizer):
     def unit_norms(self) -> Tensor:
         """L2 norm of each unit's producer entries, shape [units]."""
         with torch.no_grad():
-            x = list(self._named.values())
+            x: list[Tensor] = list(self._named.values())
             return self.slices.sum_over_units(torch._foreach_mul(x, x)).clamp_min(0).sqrt()
 
     def state_dict(self) -> dict[str, Any]:

@@ -43,12 +43,17 @@ def _high_quantile(values: Tensor) -> float:
 def calibrate(model: PreparedModel, batches: Iterable[tuple[Any, ...]]) -> None:
     """Set q_m of every activation quantizer to the mean over batches of a high quantile of |a|; d follows (b = 16).
 
-    `batches` yields argument tuples of the model. A tensor that is all zero gets a tiny positive clip.
+    `batches` yields argument tuples of the model. The program runs in training mode, since BatchNorm's batch
+    statistics are what training will see; its running statistics are put back. A tensor that is all zero gets a tiny
+    positive clip.
     """
     watcher = _Watcher(model)
     training = model.training
-    model.eval()
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    model.train()
     for args in batches:
         watcher.run(*args, enable_io_processing=False)
     model.train(training)
+    for name, buffer in model.named_buffers():
+        buffer.copy_(buffers[name])
     model.quantizers.set_clips({name: sum(p) / len(p) for name, p in watcher.peaks.items() if p})

@@ -1,6 +1,6 @@
 """The quantizer as one autograd function (METHOD, section 2).
 
-    c = min(|x|, q_m)^t        x_Q = sgn(x) * d * round(c / d)
+c = min(|x|, q_m)^t        x_Q = sgn(x) * d * round(c / d)
 """
 
 from __future__ import annotations

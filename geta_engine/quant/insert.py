@@ -67,7 +67,9 @@ def prepare(
     known = {q.id for q in qadg.quantizers}
     for name in own:
         if name not in known:
-            raise InputError(f"there is no quantizer {name!r}: `geta analyze` lists their ids, such as {min(known, default='')!r}")
+            raise InputError(
+                f"there is no quantizer {name!r}: `geta analyze` lists their ids, such as {min(known, default='')!r}"
+            )
     bounds = Bounds.parse(bits) if isinstance(bits, str) else bits
     program = traced.graph_module()
     bank = QuantizerBank(qadg.quantizers, bounds, own, learn_t)
@@ -97,7 +99,10 @@ def _insert(program: GraphModule, qadg: Qadg, learn_t: bool) -> None:
             name: graph.call_function(torch.unbind, (graph.get_attr(f"quantizers.{name}"),))
             for name in ("d", "q_m", *(("t",) if learn_t else ()))
         }
-        scalars = [tuple(graph.call_function(operator.getitem, (row, i)) for row in rows.values()) for i in range(len(qadg.quantizers))]
+        scalars = [
+            tuple(graph.call_function(operator.getitem, (row, i)) for row in rows.values())
+            for i in range(len(qadg.quantizers))
+        ]
     for quantizer, parameters in zip(qadg.quantizers, scalars):
         source = nodes[quantizer.source]
         readers = [nodes[name] for name in quantizer.readers]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from geta_engine.config import RunConfig
 from geta_engine.data.dataset import Dataset
@@ -18,8 +19,8 @@ def train_dense(traced: TracedModel, config: RunConfig, dataset: Dataset, task: 
 
     model = traced.graph_module()
     base = Base(config.optimizer, momentum=config.momentum, weight_decay=config.weight_decay)
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    states: list[dict[str, torch.Tensor]] = [{} for _ in parameters]
+    parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
+    states: list[dict[str, Tensor]] = [{} for _ in parameters]
     total = config.schedule.total
     set_training(model, True)
     for step in range(total):

@@ -222,7 +222,9 @@ class Loop:
         small = self.compact()
         certificate = certify_run(self.model, small, self.qadg)
         if not certificate.ok:
-            raise CheckFailed(f"the compact model differs from the trained one by {certificate.max_rel_diff:.1e}, relative")
+            raise CheckFailed(
+                f"the compact model differs from the trained one by {certificate.max_rel_diff:.1e}, relative"
+            )
         bits = self.optimizer.frozen_bits
         whole = self.model.quantizers.bits().round() if bits is None else bits
         packed = {q.id: float(b) for q, b in zip(self.qadg.quantizers, whole.tolist())}

@@ -35,7 +35,8 @@ def functionalize(graph: Graph) -> None:
         if pure is None or not isinstance(node.args[0], Node):
             continue
         mutated, node.target = node.args[0], pure
-        mutated.replace_all_uses_with(node, delete_user_cb=lambda user, at=order[node]: order[user] > at)
+        for user in [user for user in mutated.users if order[user] > order[node]]:
+            user.replace_input_with(mutated, node)
 
 
 def _pure_overload(node: Node) -> torch._ops.OpOverload | None:

@@ -35,56 +35,14 @@ _PLAIN_TARGETS = {
     *(f"torch.ops.higher_order.{name}" for name in ("wrap_with_set_grad_enabled", "wrap_with_autocast")),
 }
 _SPEC_TYPES = {None, "builtins.tuple", "builtins.list", "builtins.dict", "collections.OrderedDict"}
-_EXPRESSION_CALLS = {
-    "Symbol",
-    "Integer",
-    "Float",
-    "Rational",
-    "Add",
-    "Mul",
-    "Pow",
-    "Min",
-    "Max",
-    "Mod",
-    "PythonMod",
-    "FloorDiv",
-    "CeilDiv",
-    "CleanDiv",
-    "ModularIndexing",
-    "Where",
-    "CeilToInt",
-    "FloorToInt",
-    "TruncToInt",
-    "TruncToFloat",
-    "RoundToInt",
-    "RoundDecimal",
-    "ToFloat",
-    "Identity",
-    "IntTrueDiv",
-    "FloatTrueDiv",
-    "FloatPow",
-    "PowByNatural",
-    "LShift",
-    "RShift",
-    "Eq",
-    "Ne",
-    "Lt",
-    "Le",
-    "Gt",
-    "Ge",
-    "Equality",
-    "Unequality",
-    "StrictLessThan",
-    "LessThan",
-    "StrictGreaterThan",
-    "GreaterThan",
-    "And",
-    "Or",
-    "Not",
-    "floor",
-    "ceiling",
-    "Abs",
-}
+_SYMPY = (
+    "Add Mul Pow Min Max Mod PythonMod FloorDiv CeilDiv CleanDiv ModularIndexing Where CeilToInt FloorToInt TruncToInt "
+    "TruncToFloat RoundToInt RoundDecimal ToFloat Identity IntTrueDiv FloatTrueDiv FloatPow PowByNatural LShift RShift "
+    "Eq Ne Lt Le Gt Ge Equality Unequality StrictLessThan LessThan StrictGreaterThan GreaterThan And Or Not Abs"
+)
+_EXPRESSION_CALLS = frozenset(_SYMPY.split())
+_EXPRESSION_LEAVES = frozenset(("Symbol", "Integer", "Float", "Rational"))
+"""The only calls that take a string: a symbol's name or a number's digits."""
 _EXPRESSION_NAMES = {"oo", "int_oo", "true", "false"}
 _MAX_EXPRESSION = 4096
 _REMEDY = "give a file as torch.export.save writes it for a model of plain PyTorch operators"
@@ -163,7 +121,7 @@ def is_known_operator(target: str) -> bool:
 
 
 def is_plain_expression(text: str) -> bool:
-    """Whether `text` is calls of listed sympy classes on numbers and symbols, such as `Mul(Integer(4), Symbol('s0'))`."""
+    """Whether `text` is calls of listed sympy classes on numbers and symbols: `Mul(Integer(4), Symbol('s0'))`."""
     if len(text) > _MAX_EXPRESSION:
         return False
     try:
@@ -174,8 +132,6 @@ def is_plain_expression(text: str) -> bool:
 
 def _is_plain(node: ast.expr) -> bool:
     match node:
-        case ast.Constant(value=str() as text):
-            return re.fullmatch(r"[A-Za-z0-9_.+\-]+", text) is not None
         case ast.Constant(value=int() | float() | None):
             return True
         case ast.Name(id=name):
@@ -184,8 +140,16 @@ def _is_plain(node: ast.expr) -> bool:
             return _is_plain(operand)
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
             flags = all(keyword.arg and isinstance(keyword.value, ast.Constant) for keyword in keywords)
-            return name in _EXPRESSION_CALLS and flags and all(_is_plain(arg) for arg in args)
+            is_argument = _is_leaf if name in _EXPRESSION_LEAVES else _is_plain
+            known = name in _EXPRESSION_CALLS or name in _EXPRESSION_LEAVES
+            return known and flags and all(is_argument(arg) for arg in args)
     return False
+
+
+def _is_leaf(node: ast.expr) -> bool:
+    if not isinstance(node, ast.Constant):
+        return isinstance(node, ast.UnaryOp) and _is_plain(node)
+    return not isinstance(node.value, str) or re.fullmatch(r"[A-Za-z0-9_.+\-]+", node.value) is not None
 
 
 def _is_plain_spec(text: str) -> bool:

@@ -13,7 +13,6 @@ import torch
 from torch import nn
 
 from geta_engine.errors import InputError
-
 from geta_engine.trace.traced import TracedModel, trace
 
 
@@ -27,7 +26,9 @@ def load(spec: str, input: str | None = None, *, allow_code: bool = True) -> Tra
         return load_file(Path(spec))
     if ":" in spec:
         if not allow_code:
-            raise InputError(f"{spec!r} would run code: only the command line takes module:factory, give a .pt2 file instead")
+            raise InputError(
+                f"{spec!r} would run code: only the command line takes module:factory, give a .pt2 file instead"
+            )
         return _from_factory(spec, input)
     from geta_engine.zoo.registry import build
 
@@ -57,7 +58,9 @@ def _from_factory(spec: str, input: str | None) -> TracedModel:
     if input is not None:
         args, kwargs = (_example(input),), {}
     if not args and not kwargs:
-        raise InputError(f"{spec!r} returns no example inputs: return (model, example_inputs) or pass --input 1,3,224,224")
+        raise InputError(
+            f"{spec!r} returns no example inputs: return (model, example_inputs) or pass --input 1,3,224,224"
+        )
     return trace(model, args, kwargs, name=attribute)
 
 
@@ -81,7 +84,9 @@ def _import_factory(module_part: str, attribute: str, spec: str) -> Callable[[],
 def _unpack(made: Any, spec: str) -> tuple[nn.Module, tuple[Any, ...], dict[str, Any]]:
     parts = made if isinstance(made, tuple) else (made,)
     if not parts or not isinstance(parts[0], nn.Module) or len(parts) > 3:
-        raise InputError(f"{spec!r} returned {type(made).__name__}: return model, (model, inputs) or (model, args, kwargs)")
+        raise InputError(
+            f"{spec!r} returned {type(made).__name__}: return model, (model, inputs) or (model, args, kwargs)"
+        )
     args = parts[1] if len(parts) > 1 else ()
     args = tuple(args) if isinstance(args, (tuple, list)) else (args,)
     return parts[0], args, dict(parts[2]) if len(parts) > 2 else {}
@@ -98,4 +103,8 @@ def _example(text: str) -> torch.Tensor:
         raise InputError(f"input {text!r} is not usable: give sizes and a dtype, such as 2,3,224,224:float32")
     shape[0] = max(shape[0], 2)
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(shape, generator=generator).to(dtype) if dtype.is_floating_point else torch.zeros(shape, dtype=dtype)
+    return (
+        torch.randn(shape, generator=generator).to(dtype)
+        if dtype.is_floating_point
+        else torch.zeros(shape, dtype=dtype)
+    )

@@ -31,11 +31,13 @@ def checked_entries(archive: zipfile.ZipFile, label: str, limits: Limits) -> dic
 
     Raises:
         InputError: too many entries; a name that is absolute, climbs with `..`, has odd characters or appears twice;
-            an encrypted entry, a link or an unusual compression; sizes or ratios over `limits`.
+            an encrypted entry, a link or an unusual compression; bytes before the zip; sizes or ratios over `limits`.
     """
     infos = archive.infolist()
     if len(infos) > limits.entries:
         raise InputError(f"{label} has {len(infos)} entries and at most {limits.entries} are read: {_REMEDY}")
+    if infos and min(info.header_offset for info in infos) != 0:
+        raise InputError(f"{label} is cut short or has a zip inside something else: {_REMEDY}")
     entries: dict[str, zipfile.ZipInfo] = {}
     for info in infos:
         _check_entry(info, label, limits)

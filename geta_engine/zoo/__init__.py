@@ -1,4 +1,4 @@
-"""Teaching and reference architectures, one file each, with example inputs. `zoo.names` and this page import no torch."""
+"""Teaching and reference architectures, one file each, with example inputs; importing the names needs no torch."""
 
 from __future__ import annotations
 

@@ -13,3 +13,6 @@ ZOO: dict[str, str] = {
     "mobile_tiny": "Inverted residuals: depthwise convolutions and squeeze-excite gates that go with their channels",
     "dense_tiny": "DenseNet-BC: concatenations, where one channel is read by every later layer of its block",
 }
+
+DEMO = "resnet20"
+"""What a first visit shows."""

@@ -81,6 +81,15 @@ window.geta = (() => {
     return [typeof typed === "number" ? Math.min(0.95, Math.max(0, typed)) : keep(), keep()];
   }
 
+  let phaseBefore = null;
+
+  /* The result comes to the front when the run on screen gets done. */
+  function frontTab(phase) {
+    const finished = phase?.status === "done" && phaseBefore?.run === phase.run && phaseBefore.status !== "done";
+    phaseBefore = phase;
+    return finished ? "result" : keep();
+  }
+
   function pick(live, known, field) {
     const now = { run: live?.run ?? null, [field]: live?.[field] ?? null };
     return known && known.run === now.run && known[field] === now[field] ? keep() : now;
@@ -94,6 +103,7 @@ window.geta = (() => {
     nextScheme,
     showPage,
     linked,
+    frontTab,
     pick,
   };
 })();

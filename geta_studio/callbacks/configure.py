@@ -19,7 +19,7 @@ from geta_studio.drafting import (
     yaml_values,
 )
 from geta_studio.services import Services
-from geta_studio.views.configure import bits_rows
+from geta_studio.views.bits_grid import bits_rows
 
 
 def register(app: Dash, services: Services) -> None:
@@ -47,8 +47,8 @@ def _register_bits(app: Dash, services: Services) -> None:
         edit = Edit(ctx.triggered_id, model, cells, lower, upper, loaded, [row["id"] for row in rows or []])
         return tuple(edited_bits(edit, bits, services.analysis(model)))
 
-    @app.callback(Output(ids.BITS_GRID, "rowData"), Input(ids.BITS, "data"))
-    def fill_grid(bits: dict[str, Any] | None) -> list[dict[str, Any]]:
+    @app.callback(Output(ids.BITS_GRID, "rowData"), Input(ids.BITS, "data"), Input(ids.MODEL_KEY, "data"))
+    def fill_grid(bits: dict[str, Any] | None, _: str | None) -> list[dict[str, Any]]:
         analysis = services.analysis((bits or {}).get("model"))
         return bits_rows(analysis, grid_bounds(analysis, bits))
 
@@ -85,10 +85,11 @@ def _register_check(app: Dash, services: Services) -> None:
             "bits": Input(ids.BITS, "data"),
             "lower": Input(ids.BITS_LOWER, "value"),
             "upper": Input(ids.BITS_UPPER, "value"),
+            "model": Input(ids.MODEL_KEY, "data"),
             "values": {name: Input(identity, "value") for name, identity in VALUE_IDS.items()},
         },
     )
-    def check_draft(bits: Any, lower: Any, upper: Any, values: dict[str, Any]) -> dict[str, Any]:
+    def check_draft(bits: Any, lower: Any, upper: Any, model: Any, values: dict[str, Any]) -> dict[str, Any]:
         return shown(services, draft_of(bits, values), (lower, upper))
 
 
@@ -103,7 +104,10 @@ def _register_yaml(app: Dash, services: Services) -> None:
         return yaml_download(services, fields)
 
     @app.callback(
-        output={name: Output(identity, "value", allow_duplicate=True) for name, identity in VALUE_IDS.items()},
+        output={
+            name: Output(identity, "value", allow_duplicate=True)
+            for name, identity in {**VALUE_IDS, "model": ids.MODEL_SELECT}.items()
+        },
         inputs={"loaded": Input(ids.YAML_LOADED, "data")},
         prevent_initial_call=True,
     )

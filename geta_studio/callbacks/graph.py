@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
-from geta_engine.graph.hierarchy import SCOPE_PREFIX
-from geta_engine.graph.layout import default_open
+from geta_engine.graph.hierarchy import SCOPE_PREFIX, default_open
 from geta_studio import ids
 from geta_studio.services import Services
 from geta_studio.views.elements import elements, scene

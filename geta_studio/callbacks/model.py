@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from dash import Dash, Input, Output, State, ctx, no_update
 
 from geta_studio import ids
-from geta_studio.navigation import Shown, newest_active, on_choice, on_open, parse, run_number, selection_of
+from geta_studio.navigation import (
+    Shown,
+    names_nothing,
+    newest_active,
+    on_choice,
+    on_open,
+    parse,
+    run_number,
+    selection_of,
+)
 from geta_studio.services import Services
 from geta_studio.views.status import ACTIVE, model_summary, run_label
 
@@ -24,11 +33,8 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.URL, "search"),
         Input(ids.MODEL_SELECT, "value"),
         Input(ids.RUN_SELECT, "value"),
-        Input(ids.UPLOADED, "data"),
     )
-    def navigate(search: str, model: str | None, run: str | None, uploaded: dict[str, str] | None) -> tuple[Any, ...]:
-        if ctx.triggered_id == ids.UPLOADED and uploaded:
-            return _selectors(services, Shown(uploaded["model"], None))
+    def navigate(search: str, model: str | None, run: str | None) -> tuple[Any, ...]:
         return _selectors(services, _shown(services, ctx.triggered_id, search, model, run))
 
     @app.callback(
@@ -43,11 +49,13 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(
         Output(ids.SELECTION, "data", allow_duplicate=True),
+        Output(ids.GRAPH_OVERLAY, "value", allow_duplicate=True),
         Input(ids.URL, "search"),
         prevent_initial_call="initial_duplicate",
     )
-    def select_named(search: str) -> Any:
-        return selection_of(parse(search)) or no_update
+    def show_named(search: str) -> tuple[Any, Any]:
+        place = parse(search)
+        return selection_of(place) or no_update, place.overlay or no_update
 
     @app.callback(
         Output(ids.MODEL_KEY, "data"),
@@ -55,12 +63,18 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.MODEL_STATUS, "children"),
         Output(ids.MODEL_STATUS, "className"),
         Output(ids.MODEL_POLL, "disabled"),
+        Output(ids.UPLOADED, "data"),
+        Output(ids.MODEL_SELECT, "value", allow_duplicate=True),
         Input(ids.MODEL_SELECT, "value"),
         Input(ids.MODEL_POLL, "n_intervals"),
+        Input(ids.UPLOADED, "data"),
         State(ids.MODEL_KEY, "data"),
+        prevent_initial_call="initial_duplicate",
     )
-    def follow_analysis(model: str | None, _: int, shown: str | None) -> tuple[Any, ...]:
-        return analysis_outputs(services, model, shown)
+    def follow_analysis(model: str | None, _: int, uploaded: dict[str, str] | None, shown: str | None) -> Any:
+        if uploaded:
+            return tuple(upload_outputs(services, uploaded["model"]))
+        return tuple(analysis_outputs(services, model, shown))
 
     app.clientside_callback(
         "(id) => window.geta.attachUpload(id)", Output(ids.MODEL_UPLOAD, "title"), Input(ids.MODEL_UPLOAD, "id")
@@ -72,34 +86,59 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.RUN_ID, "data"),
         Input(ids.SELECTION, "data"),
         Input(ids.GRAPH_OVERLAY, "value"),
-        State(ids.URL, "pathname"),
+        Input(ids.URL, "pathname"),
         prevent_initial_call=True,
     )
 
 
 def run_options(services: Services) -> list[dict[str, str]]:
     """Choices of the run selector, newest first."""
-    return [{"value": str(run.id), "label": run_label(run.id, run.status, run.step, run.steps)} for run in services.runs()]
+    return [
+        {"value": str(run.id), "label": run_label(run.id, run.status, run.step, run.steps)} for run in services.runs()
+    ]
 
 
-def analysis_outputs(services: Services, model: str | None, shown: str | None) -> tuple[Any, ...]:
-    """(model key, summary, status text, its class, poll off): a model that fails leaves the one on screen as it is."""
+class Follow(NamedTuple):
+    """What following an analysis changes on the page."""
+
+    key: Any = no_update
+    summary: Any = no_update
+    text: str = ""
+    style: str = "model-status"
+    poll_off: bool = False
+    uploaded: Any = no_update
+    selected: Any = no_update
+
+
+def analysis_outputs(services: Services, model: str | None, shown: str | None) -> Follow:
+    """Follow the analysis of the selected model; one that fails leaves the graph on screen as it is."""
     if model is None:
-        return no_update, no_update, "", "model-status", False
+        return Follow()
     state = services.prepare(model)
     if state.state != "ready":
-        return no_update, no_update, state.text, f"model-status {state.state}", state.state == "failed"
+        return Follow(text=state.text, style=f"model-status {state.state}", poll_off=state.state == "failed")
     key = no_update if model == shown else model
-    return key, model_summary(services.analysis(model)), "", "model-status", True
+    return Follow(key, model_summary(services.analysis(model)), poll_off=True)
+
+
+def upload_outputs(services: Services, key: str) -> Follow:
+    """Follow the analysis of an upload: it is selected when it is ready, and dropped with a sentence when it fails."""
+    state = services.prepare(key)
+    if state.state == "ready":
+        return Follow(uploaded=None, selected=key)
+    if state.state == "failed":
+        services.discard(key)
+        return Follow(text=state.text, style="model-status failed", poll_off=True, uploaded=None)
+    return Follow(text=state.text, style="model-status working")
 
 
 def _shown(services: Services, changed: str | None, search: str, model: str | None, run: str | None) -> Shown:
     runs = services.runs()
     models = {record.id: services.library.key_of(record) for record in runs}
-    if model is None or changed in (None, ids.URL):
-        active = newest_active(runs, lambda status: status in ACTIVE)
-        return on_open(parse(search), models, services.first_model, active)
-    return on_choice("run" if changed == ids.RUN_SELECT else "model", model, run_number(run), models)
+    place = parse(search)
+    if model is None or (changed == ids.URL and not names_nothing(place)):
+        return on_open(place, models, services.first_model, newest_active(runs, lambda status: status in ACTIVE))
+    return on_choice("model" if changed == ids.MODEL_SELECT else "run", model, run_number(run), models)
 
 
 def _selectors(services: Services, shown: Shown) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Light and dark, and which page is on top: both decided in the browser."""
+"""Light and dark, which page is on top and which tab is in front: all decided in the browser."""
 
 from __future__ import annotations
 
@@ -26,4 +26,10 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.RUNS_PAGE, "style"),
         Output(ids.WORKSPACE, "style"),
         Input(ids.URL, "pathname"),
+    )
+    app.clientside_callback(
+        "(phase) => window.geta.frontTab(phase)",
+        Output(ids.SIDE_TABS, "value"),
+        Input(ids.PHASE, "data"),
+        prevent_initial_call=True,
     )

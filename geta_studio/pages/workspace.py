@@ -11,6 +11,7 @@ from geta_studio.pages.runs import runs_page
 from geta_studio.services import Services
 from geta_studio.views.configure import configure_panel
 from geta_studio.views.graph_panel import graph_panel
+from geta_studio.views.inspector import inspector_panel
 from geta_studio.views.shell import dock, header, side_panel
 
 ACCENT = [
@@ -55,7 +56,7 @@ def layout(services: Services) -> Component:
                                 id=ids.GRAPH_AREA,
                                 className="graph-area",
                             ),
-                            side_panel(html.Div(id=ids.INSPECTOR), configure_panel()),
+                            side_panel(inspector_panel(), configure_panel()),
                             dock(),
                         ],
                     ),

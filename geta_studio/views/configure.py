@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import dash_ag_grid as dag
 import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from geta_engine.config import INITIAL_BITS, MIN_BITS, RunConfig, Schedule
+from geta_engine.config import RunConfig, Schedule
 from geta_studio import ids
 from geta_studio.estimate import Estimate, Reach
+from geta_studio.views.bits_grid import bits_grid
 from geta_studio.views.shell import STAGE_NAMES, icon
 from geta_studio.views.text import count, percent, size
 
 DATA_CHOICES = ("digits", "fashion-mnist", "mnist:DIR", "cifar10:DIR", "imagefolder:DIR", "npz:FILE")
 PRESETS = (("4-8", "4–8"), ("8", "all 8"), ("edges", "first & last 8"))
-OPTIMIZERS = [{"value": "sgd", "label": "SGD"}, {"value": "adam", "label": "Adam"}, {"value": "adamw", "label": "AdamW"}]
-INVALID_PAIR = "!(params.data.b_l >= 2 && params.data.b_l <= params.data.b_u && params.data.b_u <= 16)"
+OPTIMIZERS = [
+    {"value": "sgd", "label": "SGD"},
+    {"value": "adam", "label": "Adam"},
+    {"value": "adamw", "label": "AdamW"},
+]
 
 
 def configure_panel() -> Component:
@@ -37,7 +40,11 @@ def configure_panel() -> Component:
                         className="launch-row",
                         children=[
                             html.Button([icon("save"), html.Span("Save YAML")], id=ids.YAML_SAVE, className="ghost"),
-                            html.Label([icon("upload"), html.Span("Load YAML")], id=ids.YAML_FILE, className="ghost upload-yaml"),
+                            html.Label(
+                                [icon("upload"), html.Span("Load YAML")],
+                                id=ids.YAML_FILE,
+                                className="ghost upload-yaml",
+                            ),
                             html.Div(className="spacer"),
                             html.Button(
                                 [icon("play"), html.Span("Launch")], id=ids.LAUNCH, className="primary", disabled=True
@@ -81,90 +88,6 @@ _PRESET_TITLES = {
     "8": "Every quantizer at 8 bits",
     "edges": "First and last layer at 8 bits, the rest between 4 and 8",
 }
-
-
-def bits_grid() -> Component:
-    """A row a quantizer; `b_l` and `b_u` are edited in place."""
-    return dag.AgGrid(
-        id=ids.BITS_GRID,
-        columnDefs=_columns(),
-        defaultColDef={"resizable": True, "sortable": True, "suppressHeaderMenuButton": True, "suppressMovable": True},
-        rowData=[],
-        getRowId="params.data.id",
-        columnSize="responsiveSizeToFit",
-        dashGridOptions={
-            "rowSelection": {"mode": "multiRow", "headerCheckbox": True, "enableClickSelection": False},
-            "selectionColumnDef": {"width": 34, "maxWidth": 34, "resizable": False, "suppressHeaderMenuButton": True},
-            "singleClickEdit": True,
-            "stopEditingWhenCellsLoseFocus": True,
-            "rowHeight": 26,
-            "headerHeight": 28,
-            "floatingFiltersHeight": 28,
-            "tooltipShowDelay": 300,
-            "localeText": {"noRowsToShow": "The layers stand here once the model is analysed."},
-            "animateRows": False,
-        },
-        className="ag-theme-alpine geta-grid",
-        style={"height": "250px", "width": "100%"},
-    )
-
-
-def _columns() -> list[dict[str, Any]]:
-    bound = {
-        "editable": True,
-        "width": 52,
-        "minWidth": 48,
-        "type": "rightAligned",
-        "cellEditor": "agNumberCellEditor",
-        "cellEditorParams": {"precision": 0},
-        "cellClass": "bound",
-        "cellClassRules": {"bound-invalid": INVALID_PAIR},
-        "headerTooltip": f"Whole numbers, {MIN_BITS} <= b_l <= b_u <= {INITIAL_BITS}",
-    }
-    share = {"function": "d3.format('.1%')(params.value)"}
-    return [
-        {
-            "field": "layer",
-            "headerName": "layer",
-            "flex": 1,
-            "minWidth": 96,
-            "filter": "agTextColumnFilter",
-            "floatingFilter": True,
-            "suppressFloatingFilterButton": True,
-            "tooltipField": "layer",
-        },
-        {"field": "kind", "headerName": "", "width": 34, "headerTooltip": "W weights, A activations", "tooltipField": "kind_name"},
-        {
-            "field": "parameters",
-            "headerName": "params",
-            "width": 66,
-            "type": "rightAligned",
-            "valueFormatter": {"function": "params.value ? d3.format(',')(params.value) : '–'"},
-        },
-        {"field": "share", "headerName": "MACs", "width": 58, "type": "rightAligned", "valueFormatter": share},
-        {**bound, "field": "b_l", "headerName": "b_l"},
-        {**bound, "field": "b_u", "headerName": "b_u"},
-    ]
-
-
-def bits_rows(analysis: Mapping[str, Any] | None, bounds: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """Rows of the grid: one a quantizer, in the order of the analysis."""
-    if analysis is None:
-        return []
-    total = max(1, analysis["model"]["macs"])
-    return [
-        {
-            "id": q["id"],
-            "layer": q["layer"],
-            "kind": q["kind"][0].upper(),
-            "kind_name": f"{q['kind']} quantizer",
-            "parameters": q["parameters"],
-            "share": q["macs"] / total,
-            "b_l": bounds[q["id"]][0],
-            "b_u": bounds[q["id"]][1],
-        }
-        for q in analysis["quantizers"]
-    ]
 
 
 def _sparsity() -> Component:
@@ -216,7 +139,10 @@ def _stage(default: Schedule, name: str, label: str, periods: str | None) -> Com
     if periods:
         number = _number(ids.schedule_field(periods), getattr(default, periods), label=f"{label} periods", width=52)
         extra = [html.Div([html.Span("in"), number, html.Span("periods")], className="periods")]
-    return html.Div([html.Span([html.I(className=f"swatch stage-{name}"), label], className="muted"), steps, *extra], className="stage")
+    return html.Div(
+        [html.Span([html.I(className=f"swatch stage-{name}"), label], className="muted"), steps, *extra],
+        className="stage",
+    )
 
 
 def _training() -> Component:
@@ -280,7 +206,11 @@ def _labelled(identity: str, value: float, label: str, step: float = 1, decimals
 
 def sparsity_caption(asked: Reach | None) -> str:
     """ "K = 224 of 448 units (largest reachable 436)"."""
-    return f"K = {count(asked.k)} of {count(asked.total)} units (largest reachable {count(asked.largest)})" if asked else ""
+    return (
+        f"K = {count(asked.k)} of {count(asked.total)} units (largest reachable {count(asked.largest)})"
+        if asked
+        else ""
+    )
 
 
 def estimate_lines(values: Estimate | None) -> list[Component]:
@@ -314,7 +244,12 @@ def schedule_bands(schedule: Mapping[str, Any]) -> list[Component]:
     """The four stages to scale, from numbers that may still be half typed."""
     lengths = {name: schedule.get(name) for name in STAGE_NAMES}
     return [
-        html.Div(STAGE_NAMES[name], className=f"band stage-{name}", style={"flexGrow": length}, title=f"{STAGE_NAMES[name]}: {length} steps")
+        html.Div(
+            STAGE_NAMES[name],
+            className=f"band stage-{name}",
+            style={"flexGrow": length},
+            title=f"{STAGE_NAMES[name]}: {length} steps",
+        )
         for name, length in lengths.items()
         if isinstance(length, int) and length > 0
     ]

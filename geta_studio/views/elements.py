@@ -53,27 +53,28 @@ class Painter:
             "tip": self.tip(entry, members, group),
         }
         parts = [_node(row, entry["x"], entry["y"], f"row {kind} {look}"), *self._parts(entry, row, look)]
-        return parts
+        return [_stack(entry, look), *parts] if kind == "scope" else parts
 
     def _parts(self, entry: Mapping[str, Any], row: Mapping[str, Any], look: str) -> list[Element]:
         x, y, w, h = entry["x"], entry["y"], entry["w"], entry["h"]
         host = {"host": entry["id"]}
         bar_w = w - 2 * INSET
         bar = {**host, "id": f"{entry['id']}|bar", "label": entry["detail"], "detail": entry["detail"], "w": bar_w, "tx": -bar_w}
-        bar |= {"tw": bar_w - 34, "outputs": row["outputs"], "stops": "0 0 0 0 100 100", "on": 0}
+        bar |= {"tw": bar_w - 26, "outputs": row["outputs"], "stops": "0 0 0 0 100 100", "on": 0}
         parts = [_node(bar, x, y + h / 2 - 5, f"part bar {look}")]
         if row["group"] is not None:
             tag = {**host, "id": f"{entry['id']}|tag", "label": f"g{row['group']}", "group": row["group"]}
             parts.append(_node(tag, x + w / 2 - 9, y + h / 2 - 14, f"part tag {look}"))
         if entry["kind"] == "scope":
             toggle = {**host, "id": f"{entry['id']}|toggle", "scope": entry["id"].removeprefix(SCOPE_PREFIX)}
-            parts.append(_node(toggle, x - w / 2 + INSET + 8, y - 8, "part toggle open"))
+            parts.append(_node(toggle, x - w / 2 + INSET + 7, y - 9, "part toggle open"))
         if entry["badge"]:
             badge = {**host, "id": f"{entry['id']}|badge", "label": entry["badge"]}
-            parts.append(_node(badge, x + w / 2 - (44 if row["weights"] else 12), y - 7, "part badge"))
+            parts.append(_node(badge, x + w / 2 - (34 if row["weights"] else 12), y - 7, "part badge"))
         if row["weights"]:
             diamond = {**host, "id": f"{entry['id']}|weights", "quantizers": row["weights"], "label": "W", "mark": "W"}
-            parts.append(_node(diamond, x + w / 2 - 20, y - h / 2, "part diamond"))
+            diamond |= {"across": 40}
+            parts.append(_node(diamond, x + w / 2 - 10, y - h / 2 - 1, "part diamond"))
         return parts
 
     def box(self, entry: Mapping[str, Any]) -> list[Element]:
@@ -169,6 +170,12 @@ def control_points(points: Sequence[Sequence[float]]) -> tuple[str, str]:
 
 def _offset(point: Sequence[float], entry: Mapping[str, Any]) -> str:
     return f"{point[0] - entry['x']:.1f}px {point[1] - entry['y']:.1f}px"
+
+
+def _stack(entry: Mapping[str, Any], look: str) -> Element:
+    """A second sheet under a closed scope: there is more inside."""
+    data = {"id": f"{entry['id']}|stack", "host": entry["id"], "w": entry["w"], "h": entry["h"]}
+    return _node(data, entry["x"] + 4, entry["y"] + 4, f"part stack {look}")
 
 
 def _node(data: Mapping[str, Any], x: float, y: float, classes: str) -> Element:

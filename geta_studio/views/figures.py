@@ -89,7 +89,7 @@ def loss_figure(axis: Axis, loss: Curve, metric: Curve, metric_name: str) -> Fig
         _line(*loss, "loss", colours.dark, "%{y:.3g}"),
         _line(*metric, metric_name, colours.accent, "%{y:.1%}", yaxis="y2", width=2),
     ]
-    right = {**_y_axis(colours), "overlaying": "y", "side": "right", "showgrid": False, "range": [0, 1.02], "tickformat": ".0%"}
+    right = _share_axis(colours)
     return _figure(axis, traces, {**_y_axis(colours), "rangemode": "tozero"}, right)
 
 
@@ -100,12 +100,12 @@ def cost_figure(axis: Axis, relative_bops: Curve, sparsity: Curve) -> Figure:
         _line(*relative_bops, "relative BOPs", colours.accent, "%{y:.2%}", width=2),
         _line(*sparsity, "sparsity", colours.second, "%{y:.1%}", yaxis="y2", shape="hv", width=2),
     ]
-    right = {**_y_axis(colours), "overlaying": "y", "side": "right", "showgrid": False, "range": [0, 1.02], "tickformat": ".0%"}
+    right = _share_axis(colours)
     return _figure(axis, traces, {**_y_axis(colours), "rangemode": "tozero", "tickformat": "~%"}, right)
 
 
 class BitLines(NamedTuple):
-    """Bit widths over time: steps [frames], bits [frames, quantizers], whether each is a weight quantizer, and names."""
+    """Bit widths over time: steps [frames], bits [frames, quantizers], which are of weights, and names."""
 
     step: np.ndarray
     bits: np.ndarray
@@ -123,7 +123,9 @@ def bits_figure(axis: Axis, lines: BitLines, bounds: tuple[int, int] | None, cho
     layout = {**_y_axis(colours), "range": [0, INITIAL_BITS + 1], "tickvals": [2, 4, 8, 12, 16]}
     figure = _figure(axis, traces, layout)
     if bounds is not None:
-        figure["layout"]["shapes"].append(_rectangle(0, 1, bounds[0], bounds[1], colours.bounds, xref="paper", yref="y"))
+        figure["layout"]["shapes"].append(
+            _rectangle(0, 1, bounds[0], bounds[1], colours.bounds, xref="paper", yref="y")
+        )
     return figure
 
 
@@ -141,14 +143,21 @@ def _bundle(lines: BitLines, members: np.ndarray, name: str, colour: str) -> Fig
 
 
 class NormMap(NamedTuple):
-    """Unit norms over time: steps [frames], norms and states [units, frames] (state 0 kept, 1 redundant, 2 zero), unit names."""
+    """Unit norms over time: steps [frames], norms and states [units, frames] (state 0 kept, 1 redundant, 2 zero).
+
+    `scale` [units, 1] is the norm drawn darkest; `names` has one a unit; `ticks` are (row, label) pairs.
+    """
 
     step: np.ndarray
     norms: np.ndarray
     states: np.ndarray
+    scale: np.ndarray
     names: Sequence[str]
+    ticks: Sequence[tuple[float, str]]
 
 
+MOST_NAMED_CELLS = 6000
+"""Hover names travel a cell each: only small pictures have them."""
 ZERO, REDUNDANT, KEPT = 0, 1, 128
 """First level of each state in the eight-bit picture: 0 zero, 1..127 redundant, 128..255 kept."""
 
@@ -163,24 +172,24 @@ def norm_levels(norms: np.ndarray, states: np.ndarray, scale: np.ndarray) -> np.
     return np.where(states == 2, ZERO, levels).astype(np.uint8)
 
 
-def norms_figure(axis: Axis, picture: NormMap, scale: np.ndarray) -> Figure:
-    """A row a unit, a column a recorded step; dark is a large norm, orange is redundant, black is zero."""
+def norms_figure(axis: Axis, picture: NormMap) -> Figure:
+    """A row a unit, a column a recorded step; dark is a norm that grew, orange is redundant, black is zero."""
     colours = ink(axis.scheme)
+    rows, columns = picture.norms.shape
+    named = rows * columns <= MOST_NAMED_CELLS
     heat = {
         "type": "heatmap",
         "x": _array(picture.step, "f4"),
-        "z": _array(norm_levels(picture.norms, picture.states, scale), "u1"),
+        "z": _array(norm_levels(picture.norms, picture.states, picture.scale), "u1"),
         "zmin": 0,
         "zmax": 255,
         "showscale": False,
         "colorscale": _norm_scale(colours),
-        "hovertemplate": "%{text}<br>step %{x}<extra></extra>",
-        "text": [[name] * len(picture.step) for name in picture.names] if len(picture.names) * len(picture.step) < 4000 else None,
+        "text": [[name] * columns for name in picture.names] if named else None,
+        "hovertemplate": ("%{text} · " if named else "") + "step %{x}<extra></extra>",
     }
-    if heat["text"] is None:
-        heat["hovertemplate"] = "row %{y} · step %{x}<extra></extra>"
-    rows = max(1, len(picture.names))
-    return _figure(axis, [heat], {**_y_axis(colours), "range": [rows - 0.5, -0.5], "showgrid": False, "nticks": 4})
+    ticks = {"tickvals": [row for row, _ in picture.ticks], "ticktext": [label for _, label in picture.ticks]}
+    return _figure(axis, [heat], {**_y_axis(colours), "range": [rows - 0.5, -0.5], "showgrid": False, **ticks})
 
 
 def _norm_scale(colours: Ink) -> list[list[Any]]:
@@ -199,7 +208,11 @@ def _norm_scale(colours: Ink) -> list[list[Any]]:
 
 def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, value: str, width: float = 1.5, **extra: Any) -> Figure:
     line = {"color": colour, "width": width, **({"shape": extra.pop("shape")} if "shape" in extra else {})}
-    hover = f"{name} {value}<br>step %{{x}}<extra></extra>" if "%{text}" not in value else f"{value}<br>step %{{x}}<extra></extra>"
+    hover = (
+        f"{name} {value}<br>step %{{x}}<extra></extra>"
+        if "%{text}" not in value
+        else f"{value}<br>step %{{x}}<extra></extra>"
+    )
     base = {"type": "scatter", "mode": "lines", "name": name, "x": _array(x, "f4"), "y": _array(y, "f4")}
     return {**base, "line": line, "hovertemplate": hover, **extra}
 
@@ -234,10 +247,8 @@ def _figure(axis: Axis, traces: list[Figure], y_axis: Figure, second: Figure | N
         },
         "yaxis": y_axis,
         "shapes": [
-            _rectangle(start, end, 0, 1, colours.stages[name], xref="x", yref="paper") for name, start, end in axis.stages
-        ],
-        "annotations": [
-            _stage_label(name, start, colours) for name, start, end in axis.stages if (end - start) >= 0.15 * axis.steps
+            _rectangle(start, end, 0, 1, colours.stages[name], xref="x", yref="paper")
+            for name, start, end in axis.stages
         ],
     }
     return {"data": traces, "layout": {**layout, "yaxis2": second} if second else layout}
@@ -248,11 +259,12 @@ def _y_axis(colours: Ink, **extra: Any) -> Figure:
     return {**axis, **extra}
 
 
+def _share_axis(colours: Ink) -> Figure:
+    """The right axis: a share from 0 to 100 %."""
+    ticks = {"range": [0, 1.02], "tickvals": [0, 0.25, 0.5, 0.75, 1], "tickformat": ".0%"}
+    return {**_y_axis(colours), "overlaying": "y", "side": "right", "showgrid": False, **ticks}
+
+
 def _rectangle(x0: float, x1: float, y0: float, y1: float, colour: str, xref: str, yref: str) -> Figure:
     corners = {"x0": x0, "x1": x1, "y0": y0, "y1": y1, "xref": xref, "yref": yref}
     return {"type": "rect", "layer": "below", "line": {"width": 0}, "fillcolor": colour, **corners}
-
-
-def _stage_label(name: str, start: int, colours: Ink) -> Figure:
-    place = {"x": start, "y": 1, "xref": "x", "yref": "paper", "xanchor": "left", "yanchor": "top", "xshift": 2}
-    return {**place, "text": STAGE_LABELS[name], "showarrow": False, "font": {"size": 10, "color": colours.muted}}

@@ -9,7 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_studio import ids
-from geta_studio.views.palette import SLOT_NAMES, THEMES, group_slots, ramp_css, shades
+from geta_studio.views.palette import THEMES, group_slots, ramp_css, shades
 
 STAGES = {"qadg": "QADG", "groups": "Groups", "compact": "Compact"}
 OVERLAYS = {"group": "Group", "bits": "Bits", "norm": "Norm", "macs": "MACs", "params": "Params"}
@@ -30,30 +30,21 @@ def legend(analysis: Mapping[str, Any]) -> list[Component]:
     slots = group_slots(analysis)
     prunable = [group for group in analysis["groups"] if group["prunable"]]
     fixed = [group for group in analysis["groups"] if not group["prunable"]]
-    return [
-        html.Div(
-            [
-                html.Strong(f"{len(prunable)} prunable groups"),
-                html.Span(f"{analysis['prunable_units']} units", className="legend-total"),
-            ],
-            className="legend-title",
-        ),
-        html.Div([*(group_row(g, slots[g["id"]]) for g in prunable), *(group_row(g, None) for g in fixed)], className="legend-groups"),
-        marks(analysis["quantizers"]),
-    ]
+    rows = [*(group_row(g, slots[g["id"]]) for g in prunable), *(group_row(g, None) for g in fixed)]
+    return [html.Div(rows, className="legend-groups"), marks(analysis["quantizers"])]
 
 
 def group_row(group: Mapping[str, Any], slot: int | None) -> Component:
-    """A group as a button that selects it; pointing at it lights its members up."""
+    """A group as a button that selects it; pointing at it lights its members up. While a run is on screen the size is
+    followed by how many of its units are zero."""
     look = "grey" if slot is None else f"slot{slot}"
-    title = f"g{group['id']} {group['name']}: " + (group["reason"] or f"{group['size']} units that can be removed")
+    size = str(group["size"])
+    title = f"g{group['id']} {group['name']}: " + (group["reason"] or f"{size} units that can be removed")
     return html.Button(
         [
             html.Span(className=f"swatch {look}"),
             html.Span(f"g{group['id']}", className="legend-id"),
-            html.Span(group["name"], className="legend-name"),
-            html.Span("", className="legend-zero", **{"data-zero-of": str(group["id"])}),
-            html.Span(str(group["size"]), className="legend-size"),
+            html.Span(size, className="legend-size", **{"data-zero-of": str(group["id"]), "data-size": size}),
         ],
         className="legend-group",
         title=title,
@@ -95,8 +86,3 @@ def scale() -> Component:
         className="graph-scale",
         hidden=True,
     )
-
-
-def slot_count() -> int:
-    """How many colours there are."""
-    return len(SLOT_NAMES)

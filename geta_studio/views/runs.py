@@ -21,10 +21,15 @@ def runs_grid() -> Component:
     return dag.AgGrid(
         id=ids.RUNS_GRID,
         columnDefs=_columns(),
-        defaultColDef={"resizable": True, "sortable": True, "filter": True, "suppressHeaderMenuButton": True},
+        defaultColDef={
+            "resizable": True,
+            "sortable": True,
+            "filter": True,
+            "suppressHeaderMenuButton": True,
+            "suppressHeaderFilterButton": True,
+        },
         rowData=[],
         getRowId="params.data.id",
-        columnSize="responsiveSizeToFit",
         dashGridOptions={
             "rowSelection": {"mode": "singleRow", "checkboxes": False, "enableClickSelection": True},
             "rowHeight": 34,
@@ -44,22 +49,28 @@ def _columns() -> list[dict[str, Any]]:
 
     return [
         {"field": "run", "headerName": "run", "width": 64, "type": "rightAligned", "sort": "desc"},
-        {"field": "status", "headerName": "status", "width": 150, "cellClassRules": _STATUS_CLASSES, "tooltipField": "error"},
-        {"field": "model", "headerName": "model", "width": 130, "tooltipField": "model"},
-        {"field": "data", "headerName": "data", "width": 110, "tooltipField": "data"},
+        {
+            "field": "status",
+            "headerName": "status",
+            "width": 150,
+            "cellClassRules": _STATUS_CLASSES,
+            "tooltipField": "error",
+        },
+        {"field": "model", "headerName": "model", "flex": 1, "minWidth": 120, "tooltipField": "model"},
+        {"field": "data", "headerName": "data", "flex": 1, "minWidth": 100, "tooltipField": "data"},
         number("sparsity", "sparsity", ".2f", 84),
         {"field": "bits", "headerName": "bits", "width": 76},
         number("metric", "metric", ".1%", 84),
         number("relative_bops", "relative BOPs", ".2%", 112),
         number("params", "parameters", ",", 104),
         {"field": "time", "headerName": "time", "width": 92, "type": "rightAligned", "sortable": False},
-        {"field": "created", "headerName": "created", "width": 136},
+        {"field": "created", "headerName": "created", "flex": 1, "minWidth": 136},
     ]
 
 
 _STATUS_CLASSES = {
     "status-active": "['running', 'starting'].includes(params.data.status.split(' ')[0])",
-    "status-bad": "['failed', 'lost'].includes(params.data.status.split(' ')[0])",
+    "status-bad": "['failed', 'worker'].includes(params.data.status.split(' ')[0])",
     "status-done": "params.data.status === 'done'",
 }
 
@@ -91,11 +102,10 @@ def _row(run: RunRecord, label: str) -> dict[str, Any]:
     }
 
 
-
 def disabled_actions(
     selected: Sequence[dict[str, Any]] | None, rows: Sequence[dict[str, Any]] | None
 ) -> tuple[bool, bool, bool]:
-    """(open, resume, delete) of the selected row: True where the button is off. A run that is going cannot be deleted."""
+    """(open, resume, delete) of the selected row: True where the button is off; no deleting while it goes."""
     states = {row["id"]: row["state"] for row in rows or ()}
     state = states.get(selected[0]["id"]) if selected else None
     if state is None:

@@ -57,7 +57,11 @@ def header(models: list[dict[str, str]]) -> Component:
             ),
             dcc.Link([icon("table"), html.Span("Runs")], href="/runs", className="ghost", id=ids.RUNS_LINK),
             html.Button(
-                icon("theme"), id=ids.THEME_SWITCH, className="ghost square", title="Light or dark", **_label("Light or dark")
+                icon("theme"),
+                id=ids.THEME_SWITCH,
+                className="ghost square",
+                title="Light or dark",
+                **_label("Light or dark"),
             ),
         ],
     )
@@ -146,7 +150,7 @@ def no_run() -> list[Component]:
     """What the dock says while no run is open."""
     return [
         html.Strong("No run is open"),
-        html.Span("Set bit bounds and a sparsity under Configure, then launch; loss, unit norms, bit widths and cost grow here."),
+        html.Span("Set bit bounds and a sparsity under Configure, then launch: loss, norms, bits and cost grow here."),
     ]
 
 

@@ -13,6 +13,8 @@ from geta_studio.views.text import count, duration, percent, short_count
 
 ACTIVE = ("queued", "running", "paused")
 RESUMABLE = ("paused", "stopped", "failed", "dead")
+VERIFIED = 1e-5
+"""Largest relative difference of outputs at which the compact model counts as the same."""
 STATUS_WORDS = {
     "queued": "starting",
     "running": "running",
@@ -20,7 +22,7 @@ STATUS_WORDS = {
     "stopped": "stopped",
     "done": "done",
     "failed": "failed",
-    "dead": "lost its worker",
+    "dead": "worker lost",
 }
 
 
@@ -51,7 +53,7 @@ def status_text(live: Mapping[str, Any] | None) -> str:
     """ "joint · 9.1 steps/s · 25 s left" while running, the status in words otherwise."""
     if not live or not live.get("run"):
         return ""
-    stage = STAGE_LABELS.get(live.get("stage") or "", "")
+    stage = STAGE_LABELS.get(live.get("stage") or "", live.get("stage") or "")
     if live["status"] != "running":
         return " · ".join(part for part in (STATUS_WORDS[live["status"]], stage) if part)
     rate = live.get("rate")
@@ -65,7 +67,7 @@ def run_message(live: Mapping[str, Any] | None) -> str:
     """The sentence for a run that did not end well, else ""."""
     status = (live or {}).get("status")
     if status == "dead":
-        return "The worker of this run has not been heard of for 15 seconds: Resume starts it again from the last checkpoint."
+        return "This run's worker has been silent for 15 seconds: Resume starts it again from the last checkpoint."
     if status == "failed":
         return f"The run failed: {live['error'] or 'its log says why'}."[:400] if live else ""
     return ""
@@ -73,14 +75,19 @@ def run_message(live: Mapping[str, Any] | None) -> str:
 
 def run_label(run: int, status: str, step: int, steps: int) -> str:
     """ "run 7 · paused at 372 / 600"."""
-    at = f" at {step} / {steps}" if status in ("running", "paused", "stopped", "failed", "dead") else ""
+    at = f" at {step}/{steps}" if status in ("running", "paused", "stopped", "failed", "dead") else ""
     return f"run {run} · {STATUS_WORDS[status]}{at}"
 
 
 def bands(stages: Sequence[Stage]) -> list[Component]:
     """The stages drawn to scale, as flex items."""
     return [
-        html.Div(STAGE_LABELS[name], className=f"band stage-{name}", style={"flexGrow": end - start}, title=_span(name, start, end))
+        html.Div(
+            STAGE_LABELS[name],
+            className=f"band stage-{name}",
+            style={"flexGrow": end - start},
+            title=_span(name, start, end),
+        )
         for name, start, end in stages
     ]
 
@@ -102,40 +109,47 @@ def result_card(summary: Mapping[str, Any] | None) -> Component:
         text = "When a run is done, its accuracy, cost and size stand here, with the compact model to download."
         return html.Div([html.Strong("No result yet"), html.P(text)], className="empty")
     metric = summary.get("metric") or {}
-    name = str(metric.get("name", "metric"))
     dense, compact = summary["params_dense"], summary["params_compact"]
-    difference = (summary.get("verify") or {}).get("max_rel_diff")
+    heads = (
+        (percent(metric.get("compact")), f"{metric.get('name', 'metric')}, compact model"),
+        (percent(summary.get("relative_bops"), 2), "relative BOPs"),
+        (percent(compact / dense if dense else None), "of the parameters"),
+    )
+    note = "The compact model was compared with the model that still has its zero units: same outputs."
     return html.Div(
         className="result-card",
         children=[
-            html.Div(
-                className="result-heads",
-                children=[
-                    _head(percent(metric.get("compact")), f"{name}, compact model"),
-                    _head(percent(summary.get("relative_bops"), 2), "relative BOPs"),
-                    _head(percent(compact / dense if dense else None), "of the parameters"),
-                ],
-            ),
-            _table(
-                [
-                    (f"{name}, dense baseline", percent(metric.get("dense")) if metric.get("dense") is not None else "not trained"),
-                    (f"{name}, before cutting", percent(metric.get("final"))),
-                    (f"{name}, compact", percent(metric.get("compact"))),
-                    ("parameters", f"{count(dense)} → {count(compact)}"),
-                    ("zero units", f"{count(summary.get('zero_units'))} of {count(summary.get('total_units'))}, asked {count(summary.get('k_target'))}"),
-                    ("mean bits", _mean_bits(summary)),
-                    ("compact against zeroed", f"max relative difference {difference:.1e}" if difference is not None else "–"),
-                    ("time", duration(summary.get("seconds"))),
-                ]
-            ),
-            html.P(
-                "Cut out and compared: the compact model gives the same outputs as the model with its zero units in place.",
-                className="note",
-            )
-            if difference is not None and difference <= 1e-4
-            else None,
+            html.Div([_head(*head) for head in heads], className="result-heads"),
+            _table(_facts(summary, metric)),
+            html.P(note, className="note") if _is_verified(summary) else None,
         ],
     )
+
+
+def _facts(summary: Mapping[str, Any], metric: Mapping[str, Any]) -> list[tuple[str, str]]:
+    name = metric.get("name", "metric")
+    zero, total, asked = (count(summary.get(key)) for key in ("zero_units", "total_units", "k_target"))
+    sizes = f"{count(summary['params_dense'])} → {count(summary['params_compact'])}"
+    return [
+        (f"{name}, dense baseline", "not trained" if metric.get("dense") is None else percent(metric["dense"])),
+        (f"{name}, before cutting", percent(metric.get("final"))),
+        (f"{name}, compact", percent(metric.get("compact"))),
+        ("parameters", sizes),
+        ("zero units", f"{zero} of {total}, asked {asked}"),
+        ("mean bits", _mean_bits(summary)),
+        ("compact against zeroed", _difference(summary)),
+        ("time", duration(summary.get("seconds"))),
+    ]
+
+
+def _is_verified(summary: Mapping[str, Any]) -> bool:
+    difference = (summary.get("verify") or {}).get("max_rel_diff")
+    return difference is not None and difference <= VERIFIED
+
+
+def _difference(summary: Mapping[str, Any]) -> str:
+    difference = (summary.get("verify") or {}).get("max_rel_diff")
+    return "–" if difference is None else f"max relative difference {difference:.1e}"
 
 
 def _mean_bits(summary: Mapping[str, Any]) -> str:
@@ -152,10 +166,13 @@ def _table(rows: Sequence[tuple[str, str]]) -> Component:
 
 
 def model_summary(analysis: Mapping[str, Any] | None) -> str:
-    """ "0.27 M parameters · 12 groups · 448 units · 43 quantizers"."""
+    """ "0.272 M parameters · 12 groups · 448 units · 43 quantizers"."""
     if analysis is None:
         return ""
-    prunable = sum(group["prunable"] for group in analysis["groups"])
-    parameters = short_count(analysis["model"]["params"])
-    quantizers = len(analysis["quantizers"])
-    return f"{parameters} parameters · {prunable} groups · {count(analysis['prunable_units'])} units · {quantizers} quantizers"
+    facts = (
+        (short_count(analysis["model"]["params"]), "parameters"),
+        (count(sum(group["prunable"] for group in analysis["groups"])), "groups"),
+        (count(analysis["prunable_units"]), "units"),
+        (count(len(analysis["quantizers"])), "quantizers"),
+    )
+    return " · ".join(f"{number} {name}" for number, name in facts)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from math import cos, pi, sin
 from typing import Any
 from urllib.parse import quote
 
 from geta_studio.views.palette import THEMES, Scheme, Theme, mix, shades
 
 Rule = dict[str, Any]
-FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Helvetica Neue', Arial, sans-serif"
+FONT = 'Inter, "Segoe UI", system-ui, -apple-system, Roboto, "DejaVu Sans", sans-serif'
 NAME_SIZE, DETAIL_SIZE, MARK_SIZE = 13.5, 12, 11.5
 STRIPE = 3.2
 """Width of a row's coloured left edge, in percent of the row."""
@@ -39,11 +40,15 @@ def _rows(theme: Theme) -> list[Rule]:
             z_index=10,
         ),
         _rule(
-            ".row.scope",
-            ghost="yes",
-            ghost_offset_x=4,
-            ghost_offset_y=4,
-            ghost_opacity=0.35,
+            ".stack",
+            shape="round-rectangle",
+            width="data(w)",
+            height="data(h)",
+            background_color=theme.surface,
+            border_width=1.2,
+            border_color=theme.line,
+            z_index=9,
+            events="no",
         ),
         _rule(".row.input, .row.output", border_style="dashed"),
     ]
@@ -97,7 +102,7 @@ def _text(theme: Theme) -> list[Rule]:
             font_weight=700,
             text_halign="left",
             text_valign="center",
-            text_margin_x=22,
+            text_margin_x=12,
             z_index=13,
         ),
         _rule(
@@ -123,7 +128,7 @@ def _marks(theme: Theme, scheme: Scheme) -> list[Rule]:
         _rule(
             ".diamond",
             shape="diamond",
-            width=40,
+            width="data(across)",
             height=27,
             background_color=theme.surface,
             border_width=1.3,
@@ -132,11 +137,11 @@ def _marks(theme: Theme, scheme: Scheme) -> list[Rule]:
             z_index=20,
             **mark,
         ),
-        _rule(".diamond[wide = 1]", width=64, height=29),
         _rule(
             ".pill",
-            shape="round-rectangle",
-            width=32,
+            shape="polygon",
+            shape_polygon_points=_stadium(34, 18),
+            width=34,
             height=18,
             background_color=theme.surface,
             border_width=1.3,
@@ -145,12 +150,12 @@ def _marks(theme: Theme, scheme: Scheme) -> list[Rule]:
             z_index=20,
             **mark,
         ),
-        _rule(".pill[wide = 1]", width=52),
+        _rule(".pill[wide = 1]", width=54, shape_polygon_points=_stadium(54, 18)),
         _rule(
             ".toggle",
             shape="round-rectangle",
-            width=16,
-            height=16,
+            width=15,
+            height=15,
             background_color=theme.surface,
             border_width=1,
             border_color=theme.line,
@@ -171,6 +176,14 @@ def _marks(theme: Theme, scheme: Scheme) -> list[Rule]:
             text_margin_x=5,
         ),
     ]
+
+
+def _stadium(width: float, height: float, steps: int = 8) -> str:
+    """Points of a box with half circles at its ends, as Cytoscape wants them: x and y from -1 to 1."""
+    flat = 1 - height / width
+    turns = [pi * (step / steps - 0.5) for step in range(steps + 1)]
+    right = [(flat + (1 - flat) * cos(turn), sin(turn)) for turn in turns]
+    return " ".join(f"{x:.3f} {y:.3f}" for x, y in right + [(-x, -y) for x, y in right])
 
 
 def _sign(path: str, colour: str) -> str:
@@ -216,7 +229,6 @@ def _edges(theme: Theme) -> list[Rule]:
             control_point_weights="data(weights)",
             control_point_distances="data(distances)",
         ),
-        _rule("edge[many > 1]", width=2.2),
     ]
 
 
@@ -236,6 +248,7 @@ def _slots(scheme: Scheme, theme: Theme, stage: str) -> list[Rule]:
         rules += [
             _rule(f".row.slot{slot}", border_color=shade.line, **body),
             _rule(f".tag.slot{slot}", color=shade.text),
+            _rule(f".stack.slot{slot}", background_color=shade.tint, border_color=mix(shade.line, theme.surface, 0.35)),
             _rule(
                 f".bar.slot{slot}[on = 1]",
                 background_gradient_stop_colors=_bar_colours(theme, shade.line),
@@ -268,6 +281,7 @@ def _uncoloured(theme: Theme) -> list[Rule]:
 
 def _states(theme: Theme) -> list[Rule]:
     return [
+        _rule(".row.blank", background_fill="solid", background_color=theme.surface, border_color=theme.line, color=theme.muted),
         _rule(".row.painted", background_fill="solid", background_color="data(fill)", border_color="data(fill)", color="data(ink)"),
         _rule(".bar.painted, .tag.painted, .badge.painted", color="data(ink)"),
         _rule(".faded", opacity=0.22),

@@ -114,7 +114,7 @@ def collapse(context: Context, axes: Axes, dim: int, node: str = "") -> Axes:
     first = np.take(axes.labels, [0], position)
     context.space.tie(axes.labels, first, node)
     dims = tuple(d for d in axes.dims if d != dim)
-    return Axes(dims, np.take(axes.labels, 0, position), axes.zero.all(axis=position))
+    return Axes(dims, np.take(axes.labels, 0, position), np.asarray(axes.zero.all(axis=position)))
 
 
 def _merge(context: Context, node: Node, left: list[Axes], right: list[Axes]) -> tuple[Axes, ...]:
@@ -157,7 +157,7 @@ def _data_zero(x: Value, one: Axes, two: Axes) -> np.ndarray:
 
 
 def _flat_zero(axes: Axes) -> np.ndarray:
-    return axes.zero.reshape(len(axes.zero), -1).all(axis=1)
+    return np.asarray(axes.zero.reshape(len(axes.zero), -1).all(axis=1))
 
 
 def _lead(axes: Axes, dim: int) -> Axes:

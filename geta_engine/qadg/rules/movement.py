@@ -7,7 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.axes import add_dim, align, along, drop_dim, move_dims, overlapping, pick_axes, simplify, spread, view
+from geta_engine.qadg.axes import (
+    add_dim,
+    align,
+    along,
+    drop_dim,
+    move_dims,
+    overlapping,
+    pick_axes,
+    simplify,
+    spread,
+    view,
+)
 from geta_engine.qadg.context import Context, argument, normal_dim, shape_of, shapes_of, title
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Value

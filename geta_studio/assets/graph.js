@@ -1,0 +1,486 @@
+// The graph in the browser: view, live values, hover, selection, search, overview map. All of it without a new layout.
+(function () {
+  "use strict";
+
+  const TEXT_PX = 12; // the smallest text of a node, in graph px
+  const READABLE = 11 / TEXT_PX; // zoom below which it is under 11 px on screen
+  const TOP = 58; // px at the top that the toolbar covers
+  const MARGIN = 22;
+  const RAMP = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"];
+
+  const state = {
+    cy: null, scene: null, shown: null, now: null, overlay: "group", stage: "groups", bits: null, scheme: "light",
+    selection: null, matches: [], at: -1, hover: null, held: null, count: 0, pending: null,
+  };
+  const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const byId = (id) => document.getElementById(id);
+  const setProps = (id, props) => window.dash_clientside.set_props(id, props);
+
+  function graph() {
+    const holder = byId("graph");
+    const cy = holder && holder._cyreg ? holder._cyreg.cy : null;
+    if (cy && cy !== state.cy) attach(cy);
+    return cy;
+  }
+
+  function attach(cy) {
+    state.cy = cy;
+    cy.off("resize viewport"); // Dash would compare all elements at every frame of a drag
+    cy.on("dbltap", ".row.scope, .box", (event) => toggle(scopeOf(event.target)));
+    cy.on("tap", ".toggle", (event) => toggle(event.target.data("scope")));
+    cy.on("tap", (event) => (event.target === cy ? choose(null) : tapped(event.target)));
+    cy.on("mouseover", "node", (event) => over(event.target, event.renderedPosition));
+    cy.on("mouseout", "node", out);
+    cy.on("viewport resize", () => { hideTip(); drawMap(); });
+    new ResizeObserver(() => { cy.resize(); drawMap(); }).observe(byId("graph"));
+    attachMap(cy);
+  }
+
+  // Drawing
+
+  function whenDrawn(scene, act) {
+    const started = performance.now();
+    (function look() {
+      if (state.scene !== scene) return;
+      const cy = graph();
+      const ready = cy && Object.values(scene.hosts).every((id) => cy.getElementById(id).nonempty());
+      const stale = ready && cy.nodes(".row").some((node) => !hostsOf(scene).has(node.id()));
+      if (ready && !stale) return act(cy);
+      if (performance.now() - started < 8000) requestAnimationFrame(look);
+    })();
+  }
+
+  const hostSets = new WeakMap();
+  function hostsOf(scene) {
+    if (!hostSets.has(scene)) hostSets.set(scene, new Set(Object.values(scene.hosts)));
+    return hostSets.get(scene);
+  }
+
+  function drawn(cy, scene) {
+    cy.nodes().panify();
+    if (state.shown !== scene.model) startView(cy, scene);
+    else if (scene.focus) focus(cy, scene.hosts[scene.focus], true);
+    else if (scene.anchor && state.held) holdStill(cy, scene.anchor);
+    else if (!scene.anchor) startView(cy, scene);
+    state.shown = scene.model;
+    state.held = null;
+    paintAll();
+    showChosen();
+    showMatches();
+    drawMap();
+    byId("graph-panel").dataset.drawn = scene.model;
+    byId("graph-panel").dataset.nodes = String(cy.nodes(".row").length);
+  }
+
+  // The view that shows all of the graph between toolbar and legend; never under `least` zoom, then from its start.
+  function whole(cy, scene, least) {
+    const legend = document.querySelector(".graph-legend").offsetHeight;
+    const width = cy.width() - 2 * MARGIN, height = cy.height() - TOP - legend - MARGIN;
+    const zoom = Math.max(least, Math.min(width / scene.width, height / scene.height, 1.3));
+    const x = scene.width * zoom <= width ? (cy.width() - scene.width * zoom) / 2 : startLeft(cy, scene, zoom);
+    const spare = height - scene.height * zoom;
+    return { zoom, pan: { x, y: TOP + (spare > 0 ? spare / 2 : 0) } };
+  }
+
+  function startView(cy, scene) {
+    cy.viewport(whole(cy, scene, READABLE));
+  }
+
+  function startLeft(cy, scene, zoom) {
+    const first = cy.getElementById(Object.values(scene.hosts)[0]);
+    const x = first.nonempty() ? first.position("x") : 0;
+    const room = cy.width() / 2 - x * zoom;
+    return Math.min(MARGIN, Math.max(room, cy.width() - MARGIN - scene.width * zoom));
+  }
+
+  function holdStill(cy, id) {
+    const node = cy.getElementById(id);
+    if (node.empty()) return;
+    const zoom = cy.zoom();
+    const box = node.boundingBox({ includeLabels: false, includeOverlays: false });
+    const corner = { x: box.x1 * zoom + cy.pan().x, y: box.y1 * zoom + cy.pan().y };
+    cy.panBy({ x: state.held.x - corner.x, y: state.held.y - corner.y });
+  }
+
+  function fit(cy) {
+    if (state.scene) move(cy, whole(cy, state.scene, cy.minZoom()));
+  }
+
+  function move(cy, target) {
+    if (calm.matches) cy.viewport(target);
+    else cy.animate(target, { duration: 220, easing: "ease-out" });
+  }
+
+  function focus(cy, id, sudden) {
+    const node = cy.getElementById(id);
+    if (node.empty()) return;
+    const zoom = Math.max(cy.zoom(), READABLE), at = node.position();
+    const pan = { x: cy.width() / 2 - at.x * zoom, y: (cy.height() + TOP) / 2 - at.y * zoom };
+    if (sudden) cy.viewport({ zoom, pan });
+    else move(cy, { zoom, pan });
+  }
+
+  function command(action, more) {
+    state.count += 1;
+    setProps("graph-command", { data: { action, count: `${Date.now()}-${state.count}`, ...more } });
+  }
+
+  function scopeOf(node) {
+    return node.id().replace(/^scope:/, "");
+  }
+
+  function toggle(scope) {
+    const cy = graph(), node = cy.getElementById(`scope:${scope}`);
+    if (node.nonempty()) {
+      const box = node.boundingBox({ includeLabels: false, includeOverlays: false }), zoom = cy.zoom();
+      state.held = { x: box.x1 * zoom + cy.pan().x, y: box.y1 * zoom + cy.pan().y };
+    }
+    command("toggle", { scope });
+  }
+
+  // Live values
+
+  function bitsOf(quantizer) {
+    if (state.now && quantizer in state.now.bits) return state.now.bits[quantizer];
+    if (!state.bits) return null;
+    const own = state.bits.layers[quantizer] || state.bits.default;
+    return typeof own[1] === "number" ? own[1] : null;
+  }
+
+  function written(value) {
+    return Number.isInteger(value) ? String(value) : value.toFixed(1).replace(/\.0$/, "");
+  }
+
+  function mark(node) {
+    const bits = node.data("quantizers").map(bitsOf).filter((value) => value !== null);
+    const letter = node.data("mark");
+    if (!bits.length) return node.data({ label: letter, wide: 0, across: 40 });
+    const low = Math.min(...bits), high = Math.max(...bits);
+    const same = high - low < 0.05;
+    const label = same ? letter + written(high) : `${letter}${Math.round(low)}–${Math.round(high)}`;
+    node.data({ label, wide: label.length > 4 ? 1 : 0, across: Math.max(40, 20 + 7.5 * label.length) });
+  }
+
+  function shares(groups) {
+    const sum = [0, 0, 0];
+    for (const group of groups) {
+      const counts = state.now && state.now.groups[group];
+      if (!counts) return null;
+      for (let i = 0; i < 3; i += 1) sum[i] += counts[i];
+    }
+    return sum[0] + sum[1] + sum[2] > 0 ? sum : null;
+  }
+
+  function bar(node) {
+    const sum = shares(node.data("outputs"));
+    if (!sum) return node.data({ on: 0, label: node.data("detail") });
+    const total = sum[0] + sum[1] + sum[2], a = (100 * sum[0]) / total, b = (100 * (sum[0] + sum[1])) / total;
+    const stops = `0 ${a.toFixed(2)} ${a.toFixed(2)} ${b.toFixed(2)} ${b.toFixed(2)} 100`;
+    const cut = state.stage === "compact" && sum[2] > 0;
+    const label = cut ? `${total} → ${total - sum[2]} units` : node.data("detail");
+    node.data({ on: 1, stops, label });
+    const row = state.cy.getElementById(node.data("host"));
+    if (cut) {
+      const kept = (100 * (total - sum[2])) / total;
+      row.data("cut", `0 3.2 3.2 ${kept.toFixed(2)} ${kept.toFixed(2)} 100`);
+    } else row.removeData("cut");
+  }
+
+  // Overlays: a number for each row, coloured on one scale
+
+  const OVERLAYS = {
+    bits: { name: "Bits of the weights", read: (row) => mean(row.data("weights").map(bitsOf)), text: written },
+    norm: { name: "Mean norm of the group's units", read: (row) => norm(row.data("outputs")), text: (v) => v.toPrecision(2) },
+    macs: { name: "Multiply-adds (log scale)", read: (row) => row.data("macs") || null, text: short, log: true },
+    params: { name: "Parameters (log scale)", read: (row) => row.data("params") || null, text: short, log: true },
+  };
+
+  function mean(values) {
+    const known = values.filter((value) => value !== null && value !== undefined);
+    return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
+  }
+
+  function norm(groups) {
+    return state.now ? mean(groups.map((group) => (state.now.groups[group] || [])[3])) : null;
+  }
+
+  function short(value) {
+    for (const [limit, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) if (value >= limit) return `${(value / limit).toFixed(1)} ${unit}`;
+    return value.toFixed(0);
+  }
+
+  function ramp(share) {
+    const place = Math.max(0, Math.min(1, share)) * (RAMP.length - 1), low = Math.min(Math.floor(place), RAMP.length - 2);
+    const mixed = [1, 3, 5].map((i) => {
+      const a = parseInt(RAMP[low].slice(i, i + 2), 16), b = parseInt(RAMP[low + 1].slice(i, i + 2), 16);
+      return Math.round(a + (b - a) * (place - low));
+    });
+    const light = 0.2126 * (mixed[0] / 255) ** 2.2 + 0.7152 * (mixed[1] / 255) ** 2.2 + 0.0722 * (mixed[2] / 255) ** 2.2;
+    return { fill: `rgb(${mixed.join(",")})`, ink: light > 0.19 ? "#0b1118" : "#ffffff" };
+  }
+
+  function overlay(cy) {
+    const kind = OVERLAYS[state.overlay], scale = byId("graph-scale");
+    const values = new Map();
+    if (kind) {
+      cy.nodes(".row").forEach((row) => {
+        const value = kind.read(row);
+        if (value !== null && value !== undefined) values.set(row.id(), value);
+      });
+    }
+    const low = Math.min(...values.values()), high = Math.max(...values.values());
+    const place = (v) => (kind && kind.log ? Math.log(v) : v), span = place(high) - place(low);
+    cy.nodes(".row").forEach((row) => {
+      const value = values.get(row.id());
+      paint(cy, row, value === undefined ? null : span > 0 ? (place(value) - place(low)) / span : 0.5);
+    });
+    scale.hidden = !kind;
+    if (!kind) return;
+    const empty = values.size === 0;
+    scale.querySelector(".scale-name").textContent = empty ? `${kind.name}: nothing yet, open or launch a run` : kind.name;
+    scale.querySelector(".scale-row").hidden = empty;
+    scale.querySelector(".scale-low").textContent = empty ? "" : kind.text(low);
+    scale.querySelector(".scale-high").textContent = empty ? "" : kind.text(high);
+  }
+
+  function paint(cy, row, share) {
+    const parts = ["bar", "tag", "badge", "stack"].map((name) => cy.getElementById(`${row.id()}|${name}`)).filter((part) => part.nonempty());
+    row.toggleClass("blank", share === null && state.overlay in OVERLAYS);
+    if (share === null) return [row, ...parts].forEach((element) => element.removeClass("painted"));
+    const colours = ramp(share);
+    [row, ...parts].forEach((element) => element.data(colours).addClass("painted"));
+  }
+
+  function paintAll() {
+    const cy = graph();
+    if (!cy || !state.scene) return;
+    cy.batch(() => {
+      cy.nodes(".diamond, .pill").forEach(mark);
+      cy.nodes(".bar").forEach(bar);
+      overlay(cy);
+    });
+    for (const span of document.querySelectorAll("[data-zero-of]")) {
+      const counts = state.now && state.now.groups[span.dataset.zeroOf];
+      span.textContent = counts && counts[2] ? `${span.dataset.size}−${counts[2]}` : span.dataset.size;
+    }
+  }
+
+  // Hover, selection, search
+
+  function light(groups) {
+    const cy = graph();
+    if (!cy) return;
+    cy.batch(() => {
+      cy.elements(".faded, .lit, .member").removeClass("faded lit member");
+      if (!groups || !groups.length) return;
+      const hit = (element) => (element.data("groups") || []).some((group) => groups.includes(group));
+      const rows = cy.nodes(".row").filter(hit);
+      const lit = new Set(rows.map((row) => row.id()));
+      rows.addClass("member");
+      cy.nodes(".row").filter((row) => !lit.has(row.id())).addClass("faded");
+      cy.nodes(".part").forEach((part) => { if (!part.hasClass("close") && !lit.has(part.data("host"))) part.addClass("faded"); });
+      cy.edges().forEach((edge) => edge.addClass(hit(edge) && lit.has(edge.target().id()) ? "lit" : "faded"));
+      cy.nodes(".pill").forEach((pill) => pill.toggleClass("faded", !cy.getElementById(pill.data("host")).hasClass("lit")));
+    });
+  }
+
+  function over(node, at) {
+    const host = node.data("host") ? state.cy.getElementById(node.data("host")) : node;
+    const owner = host.isEdge && host.isEdge() ? node : host;
+    byId("graph").style.cursor = owner.hasClass("box") ? "" : "pointer";
+    clearTimeout(state.hover);
+    if (!owner.hasClass("row")) return;
+    const groups = owner.data("group") === null ? [] : [owner.data("group")];
+    state.hover = setTimeout(() => { showTip(owner, at); light(groups); }, 170);
+  }
+
+  function out() {
+    byId("graph").style.cursor = "";
+    clearTimeout(state.hover);
+    state.hover = setTimeout(() => { hideTip(); light(chosenGroups()); }, 90);
+  }
+
+  function showTip(node, at) {
+    const tip = byId("graph-tip"), box = node.renderedBoundingBox({ includeLabels: false });
+    const lines = node.data("tip").filter(Boolean).map((line) => { const p = document.createElement("p"); p.textContent = line; return p; });
+    tip.replaceChildren(...lines);
+    tip.classList.add("on");
+    const panel = byId("graph-panel").getBoundingClientRect();
+    const right = box.x2 + 12 + tip.offsetWidth < panel.width;
+    tip.style.left = `${right ? box.x2 + 12 : Math.max(4, box.x1 - 12 - tip.offsetWidth)}px`;
+    tip.style.top = `${Math.max(4, Math.min(box.y1, panel.height - tip.offsetHeight - 6))}px`;
+  }
+
+  function hideTip() {
+    byId("graph-tip").classList.remove("on");
+  }
+
+  function tapped(node) {
+    if (node.hasClass("toggle")) return;
+    if (node.hasClass("diamond") || node.hasClass("pill")) return choose({ kind: "quantizer", id: node.data("quantizers")[0] });
+    if (node.hasClass("tag")) return choose({ kind: "group", id: node.data("group") });
+    if (node.hasClass("box") || node.hasClass("scope")) return choose({ kind: "scope", id: scopeOf(node) });
+    if (node.hasClass("row")) choose({ kind: "node", id: node.data("nodes")[0] });
+  }
+
+  function choose(selection) {
+    setProps("selection", { data: selection });
+    if (selection) setProps("side-tabs", { value: "inspect" });
+  }
+
+  function chosenGroups() {
+    return state.selection && state.selection.kind === "group" ? [Number(state.selection.id)] : [];
+  }
+
+  function showChosen() {
+    const cy = graph();
+    if (!cy || !state.scene) return;
+    const chosen = state.selection;
+    cy.batch(() => {
+      cy.elements(".chosen").removeClass("chosen");
+      if (!chosen) return;
+      if (chosen.kind === "node") cy.getElementById(state.scene.hosts[chosen.id] || "").addClass("chosen");
+      if (chosen.kind === "scope") cy.getElementById(`scope:${chosen.id}`).addClass("chosen");
+      if (chosen.kind === "quantizer") cy.nodes(".diamond, .pill").filter((n) => n.data("quantizers").includes(chosen.id)).addClass("chosen");
+    });
+    light(chosenGroups());
+  }
+
+  function reveal(node) {
+    const cy = graph();
+    if (!cy || !state.scene) return;
+    const host = state.scene.hosts[node];
+    if (!host) return;
+    if (host.startsWith("scope:")) command("reveal", { node });
+    else focus(cy, host);
+  }
+
+  function showMatches() {
+    const cy = graph(), hosts = state.scene ? state.scene.hosts : {};
+    if (!cy) return;
+    cy.batch(() => {
+      cy.elements(".match, .current").removeClass("match current");
+      state.matches.forEach((id) => cy.getElementById(hosts[id] || "").addClass("match"));
+      if (state.at >= 0) cy.getElementById(hosts[state.matches[state.at]] || "").addClass("current");
+    });
+    const total = state.matches.length, box = byId("graph-match-count");
+    box.textContent = !state.query ? "" : state.at >= 0 ? `${state.at + 1} / ${total}` : total ? `${total}` : "none";
+  }
+
+  // Overview map
+
+  function drawMap() {
+    const cy = state.cy, canvas = byId("graph-map"), scene = state.scene;
+    if (!cy || !canvas || !scene) return;
+    const view = cy.extent();
+    const inside = view.x1 <= 0 && view.y1 <= 0 && view.x2 >= scene.width && view.y2 >= scene.height;
+    canvas.classList.toggle("on", !inside);
+    if (inside) return;
+    const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
+    if (canvas.width !== Math.round(width * ratio)) { canvas.width = width * ratio; canvas.height = height * ratio; }
+    const pen = canvas.getContext("2d");
+    const scale = Math.min((width - 12) / scene.width, (height - 12) / scene.height);
+    const shift = { x: (width - scene.width * scale) / 2, y: (height - scene.height * scale) / 2 };
+    state.map = { scale, shift };
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    const box = (node) => [shift.x + (node.position("x") - node.data("w") / 2) * scale, shift.y + (node.position("y") - node.data("h") / 2) * scale,
+      Math.max(1, node.data("w") * scale), Math.max(1, node.data("h") * scale)];
+    pen.strokeStyle = "rgba(128,140,160,.5)";
+    cy.nodes(".box").forEach((node) => pen.strokeRect(...box(node)));
+    cy.nodes(".row").forEach((node) => { pen.fillStyle = node.style("border-color"); pen.fillRect(...box(node)); });
+    const accent = getComputedStyle(canvas).getPropertyValue("color");
+    pen.strokeStyle = accent;
+    pen.lineWidth = 1.5;
+    pen.strokeRect(shift.x + view.x1 * scale, shift.y + view.y1 * scale, view.w * scale, view.h * scale);
+  }
+
+  function attachMap(cy) {
+    const canvas = byId("graph-map");
+    const go = (event) => {
+      if (!event.buttons || !state.map) return;
+      const at = canvas.getBoundingClientRect(), zoom = cy.zoom();
+      const x = (event.clientX - at.left - state.map.shift.x) / state.map.scale, y = (event.clientY - at.top - state.map.shift.y) / state.map.scale;
+      cy.pan({ x: cy.width() / 2 - x * zoom, y: cy.height() / 2 - y * zoom });
+    };
+    canvas.onpointerdown = go;
+    canvas.onpointermove = go;
+  }
+
+  // The page around the graph: buttons, legend, the list, links in the inspector
+
+  function press(action) {
+    const cy = graph();
+    if (!cy) return;
+    const middle = { x: cy.width() / 2, y: cy.height() / 2 };
+    if (action === "fit") fit(cy);
+    else if (action === "in") cy.zoom({ level: cy.zoom() * 1.25, renderedPosition: middle });
+    else if (action === "out") cy.zoom({ level: cy.zoom() / 1.25, renderedPosition: middle });
+    else command(action, {});
+  }
+
+  function link(element) {
+    const { kind, id } = element.dataset;
+    choose({ kind, id: kind === "group" ? Number(id) : id });
+    if (kind === "node") reveal(id);
+    if (kind === "quantizer" && state.scene) reveal(state.scene.readers[id]);
+  }
+
+  document.addEventListener("click", (event) => {
+    const element = event.target.closest("[data-graph], [data-kind]");
+    if (!element || element.disabled) return;
+    if (element.dataset.graph) press(element.dataset.graph);
+    else link(element);
+  });
+  document.addEventListener("mouseover", (event) => {
+    const element = event.target.closest(".legend-group");
+    if (element) light([Number(element.dataset.id)]);
+  });
+  document.addEventListener("mouseout", (event) => {
+    if (event.target.closest(".legend-group")) light(chosenGroups());
+  });
+  document.addEventListener("keydown", (event) => {
+    const item = event.target.closest && event.target.closest(".tree-item[data-kind=scope]");
+    if (!item || !["+", "-", "ArrowRight", "ArrowLeft"].includes(event.key)) return;
+    const open = item.getAttribute("aria-expanded") === "true", opens = event.key === "+" || event.key === "ArrowRight";
+    if (open === opens) return;
+    event.preventDefault();
+    toggle(item.dataset.id);
+  });
+
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.getaGraph = {
+    scene(scene) {
+      if (scene) { state.scene = scene; whenDrawn(scene, (cy) => drawn(cy, scene)); }
+      return "";
+    },
+    paint(now, kind, stage, bits, scheme) {
+      Object.assign(state, { now, overlay: kind, stage, bits, scheme });
+      byId("graph-panel").dataset.stage = stage;
+      paintAll();
+      setTimeout(drawMap, 60);
+      return "";
+    },
+    choose(selection) {
+      state.selection = selection || null;
+      showChosen();
+      return "";
+    },
+    match(found) {
+      state.matches = found ? found.nodes : [];
+      state.query = found ? found.query : "";
+      state.at = -1;
+      showMatches();
+      return "";
+    },
+    step(times) {
+      if (!times || !state.matches.length) return "";
+      state.at = (state.at + 1) % state.matches.length;
+      const id = state.matches[state.at];
+      reveal(id);
+      choose({ kind: "node", id });
+      showMatches();
+      return "";
+    },
+  };
+})();

@@ -1,0 +1,105 @@
+"""The inspector: a page for what is selected; only its numbers and figure follow the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from dash import Dash, Input, Output, State, no_update
+
+from geta_studio import ids
+from geta_studio.drafts import bounds_of
+from geta_studio.services import Services
+from geta_studio.views.figures import empty_figure
+from geta_studio.views.inspector import figure_kind, page
+from geta_studio.views.inspector_group import norms_figure
+from geta_studio.views.inspector_parts import Subject
+from geta_studio.views.inspector_quantizer import stairs_figure
+from geta_studio.views.palette import Scheme
+
+HIDDEN = {"display": "none"}
+SHOWN = {"height": "168px"}
+
+
+def register(app: Dash, services: Services) -> None:
+    """Wire the page and its live part."""
+
+    @app.callback(
+        Output(ids.INSPECT_HEAD, "children"),
+        Output(ids.INSPECT_BODY, "children"),
+        Input(ids.SELECTION, "data"),
+        Input(ids.MODEL_KEY, "data"),
+    )
+    def describe(selection: dict[str, Any] | None, key: str | None) -> tuple[Any, Any]:
+        analysis = services.analysis(key)
+        shown = page(Subject(analysis) if analysis else None, selection)
+        return shown.head, shown.body
+
+    @app.callback(
+        Output(ids.INSPECT_LIVE, "children"),
+        Output(ids.INSPECT_NOTE, "children"),
+        Output(ids.INSPECT_FIGURE, "figure"),
+        Output(ids.INSPECT_FIGURE, "style"),
+        Input(ids.SELECTION, "data"),
+        Input(ids.MODEL_KEY, "data"),
+        Input(ids.FRAME, "data"),
+        Input(ids.RUN_ID, "data"),
+        Input(ids.BITS, "data"),
+        Input(ids.PROVIDER, "forceColorScheme"),
+        State(ids.INSPECT_FIGURE, "style"),
+    )
+    def follow(
+        selection: dict[str, Any] | None,
+        key: str | None,
+        _: Any,
+        run_id: int | None,
+        bits: dict[str, Any] | None,
+        scheme: str | None,
+        style: dict[str, Any] | None,
+    ) -> tuple[Any, ...]:
+        return live_parts(subject_of(services, key, run_id, bits), selection, "dark" if scheme == "dark" else "light", style)
+
+
+def subject_of(
+    services: Services, key: str | None, run_id: int | None, bits: Mapping[str, Any] | None
+) -> Subject | None:
+    """The model on screen with the newest frames of the run on screen; bounds are the run's, else those being edited."""
+    analysis = services.analysis(key)
+    if analysis is None:
+        return None
+    if run_id is None or not services.has_run(run_id):
+        return Subject(analysis, bounds_of(bits, analysis) if bits else None)
+    units, quantizers = services.frame(run_id, "units"), services.frame(run_id, "quantizers")
+    bounds = run_bounds(services.run(run_id).config, analysis)
+    return Subject(analysis, bounds, units and units.values, quantizers and quantizers.values)
+
+
+def run_bounds(config: Mapping[str, Any], analysis: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """(b_l, b_u) of every quantizer from the stored configuration of a run."""
+    default = config["bits"]
+    own = config.get("layer_bits", {})
+    pairs = {q["id"]: own.get(q["id"], default) for q in analysis["quantizers"]}
+    return {key: (pair["lower"], pair["upper"]) for key, pair in pairs.items()}
+
+
+def live_parts(
+    subject: Subject | None, selection: Mapping[str, Any] | None, scheme: Scheme, style: Mapping[str, Any] | None
+) -> tuple[Any, ...]:
+    """(numbers, caption, figure, its style) for the selection now."""
+    shown = page(subject, selection)
+    kind = figure_kind(selection, subject)
+    if kind is None or subject is None or selection is None:
+        blank = no_update if style == HIDDEN else empty_figure(scheme)
+        return shown.live, shown.note, blank, HIDDEN
+    return shown.live, shown.note, _figure(kind, subject, selection, scheme), SHOWN
+
+
+def _figure(kind: str, subject: Subject, selection: Mapping[str, Any], scheme: Scheme) -> dict[str, Any]:
+    if kind == "norms":
+        group = int(selection["id"])
+        return norms_figure(subject.units[group], subject.slots[group], scheme)
+    state = subject.state(selection["id"])
+    assert state is not None
+    _, d, q_m, t = state
+    signed = subject.quantizers[selection["id"]]["kind"] == "weight"
+    return stairs_figure(d, q_m, t, signed, scheme)

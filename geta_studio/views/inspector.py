@@ -1,0 +1,195 @@
+"""The inspector: what is selected in the graph, in numbers and plain words. Pure: data in, components out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from dash import dcc, html
+from dash.development.base_component import Component
+
+from geta_studio import ids
+from geta_studio.views.inspector_group import group_body, group_head, group_live
+from geta_studio.views.inspector_parts import Subject, chips, facts, head, link, reason_box, share
+from geta_studio.views.inspector_quantizer import quantizer_body, quantizer_head, quantizer_live
+from geta_studio.views.text import count
+
+
+class Page(NamedTuple):
+    """The parts of the inspector that change: heading, numbers that follow the run, a caption for the figure, the rest."""
+
+    head: list[Component]
+    live: list[Component]
+    note: list[Component]
+    body: list[Component]
+
+
+def inspector_panel() -> Component:
+    """The fixed frame; the callbacks fill its parts, so that a live update replaces only numbers and the figure."""
+    config = {"displayModeBar": False, "responsive": True, "showTips": False}
+    return html.Div(
+        id=ids.INSPECTOR,
+        className="inspector",
+        children=[
+            html.Div(empty_page().head, id=ids.INSPECT_HEAD),
+            html.Div(id=ids.INSPECT_LIVE),
+            html.Div(
+                dcc.Graph(id=ids.INSPECT_FIGURE, config=config, className="inspect-plot", responsive=True),
+                className="inspect-plot-box",
+            ),
+            html.Div(id=ids.INSPECT_NOTE, className="inspect-note"),
+            html.Div(id=ids.INSPECT_BODY),
+        ],
+    )
+
+
+def empty_page() -> Page:
+    """What to do when nothing is selected."""
+    tips = (
+        "Click a node to see its shape, cost, groups and quantizers.",
+        "Click a group in the legend, or the g-number on a node, to see what is tied together and why.",
+        "Click a diamond (weights) or a pill (activations) to see how it rounds.",
+        "Double click a module, or its + and −, to open and close it.",
+    )
+    return Page([html.H2("Nothing selected"), html.Ul([html.Li(tip) for tip in tips], className="inspect-tips")], [], [], [])
+
+
+def page(subject: Subject | None, selection: Mapping[str, Any] | None) -> Page:
+    """The page of what is selected; the empty page where nothing is, or nothing of this model."""
+    if subject is None or not selection:
+        return empty_page()
+    make = {"node": _node_page, "group": _group_page, "quantizer": _quantizer_page, "scope": _scope_page}
+    maker = make.get(str(selection.get("kind")))
+    return (maker(subject, selection["id"]) if maker else None) or empty_page()
+
+
+def _node_page(subject: Subject, identity: Any) -> Page | None:
+    node = subject.nodes.get(identity)
+    if node is None:
+        return None
+    live = [quantizer_row(subject, q) for q in subject.quantizers_of(node)]
+    rows = [html.Div([html.H3("Quantizers"), *live], className="inspect-section")] if live else []
+    return Page(head(node["name"], node["op"], node["scope"]), rows, [], _node_body(subject, node))
+
+
+def _node_body(subject: Subject, node: Mapping[str, Any]) -> list[Component]:
+    model = subject.analysis["model"]
+    known = [
+        ("output shape", " × ".join(map(str, node["shape"])) or "–"),
+        ("parameters", share(node["n_params"], model["params"])),
+        ("multiply-adds", share(node["macs"], model["macs"])),
+    ]
+    parts: list[Component] = [facts(known, title="1 multiply-add counts as 1; shapes of the traced example")]
+    reason = node["reason"] or subject.reason_of(node["group"])
+    if reason:
+        parts.append(reason_box("Its output cannot be pruned", reason))
+    groups = [_group_line(subject, node["group"], "writes", "output channels")] if node["group"] is not None else []
+    if node["in_group"] is not None:
+        groups.append(_group_line(subject, node["in_group"], "reads", "input channels"))
+    if groups:
+        parts.append(html.Div([html.H3("Groups"), *groups], className="inspect-section"))
+    if node["parameters"]:
+        parts.append(html.Div([html.H3("Parameters"), _parameters(subject, node)], className="inspect-section"))
+    parts.append(_neighbours(subject, node))
+    return parts
+
+
+def _group_line(subject: Subject, group: int, verb: str, what: str) -> Component:
+    entry = subject.groups[group]
+    state = f"{entry['size']} units" if entry["prunable"] else "not prunable"
+    return html.Div(
+        [html.Span(verb, className="muted"), subject.group_link(group), html.Span(f"{what} · {state}", className="muted")],
+        className="inspect-line",
+    )
+
+
+def _parameters(subject: Subject, node: Mapping[str, Any]) -> Component:
+    roles = {
+        (m["parameter"], m["dim"]): group["id"] for group in subject.analysis["groups"] for m in group["members"]
+    }
+    rows = []
+    for name in node["parameters"]:
+        dims = [(dim, group) for (parameter, dim), group in sorted(roles.items()) if parameter == name]
+        cells = [html.Span([f"dim {dim} ", subject.group_link(group)], className="dim-group") for dim, group in dims]
+        rows.append(html.Tr([html.Td(html.Code(name)), html.Td(cells)]))
+    return html.Table(html.Tbody(rows), className="inspect-table")
+
+
+def _neighbours(subject: Subject, node: Mapping[str, Any]) -> Component:
+    edges = subject.analysis["graph"]["edges"]
+    sources = list(dict.fromkeys(e["source"] for e in edges if e["target"] == node["id"]))
+    targets = list(dict.fromkeys(e["target"] for e in edges if e["source"] == node["id"]))
+    lines = [
+        html.Div([html.Span(word, className="muted"), chips(subject, found)], className="inspect-line")
+        for word, found in (("from", sources), ("to", targets))
+        if found
+    ]
+    return html.Div([html.H3("Connected"), *lines], className="inspect-section")
+
+
+def quantizer_row(subject: Subject, quantizer: Mapping[str, Any]) -> Component:
+    """One line about a quantizer: kind, bits now, bounds."""
+    bits, bounds = subject.bits(quantizer["id"]), subject.bounds.get(quantizer["id"])
+    return html.Div(
+        [
+            html.Span("W" if quantizer["kind"] == "weight" else "A", className=f"mark-letter {quantizer['kind']}"),
+            link("quantizer", quantizer["id"], "weights" if quantizer["kind"] == "weight" else "input activation"),
+            html.Span(className="spacer"),
+            html.Strong(f"{bits:.3g} bits" if bits is not None else ""),
+            html.Span(f"bounds {bounds[0]}–{bounds[1]}" if bounds else "", className="muted"),
+        ],
+        className="inspect-line",
+    )
+
+
+def _group_page(subject: Subject, identity: Any) -> Page | None:
+    group = subject.groups.get(int(identity)) if str(identity).isdecimal() else None
+    if group is None:
+        return None
+    note = []
+    if group["id"] in subject.units:
+        note = [html.Span("Norms of its units now, largest first: kept in colour, redundant orange, zero at the floor.")]
+    return Page(group_head(subject, group), group_live(subject, group), note, group_body(subject, group))
+
+
+def _quantizer_page(subject: Subject, identity: Any) -> Page | None:
+    quantizer = subject.quantizers.get(identity)
+    if quantizer is None:
+        return None
+    note = []
+    if subject.state(quantizer["id"]) is not None:
+        note = [html.Span("x → x_Q: c = min(|x|, q_m)^t, x_Q = sgn(x) · d · round(c / d)")]
+    return Page(quantizer_head(quantizer), quantizer_live(subject, quantizer), note, quantizer_body(subject, quantizer))
+
+
+def _scope_page(subject: Subject, identity: Any) -> Page | None:
+    inside = [n for n in subject.nodes.values() if n["scope"] == identity or n["scope"].startswith(f"{identity}.")]
+    if not inside:
+        return None
+    model = subject.analysis["model"]
+    groups = sorted({n["group"] for n in inside if n["group"] is not None})
+    layers = [n for n in inside if n["quantizer"]]
+    known = [
+        ("nodes", count(len(inside))),
+        ("parameters", share(sum(n["n_params"] or 0 for n in inside), model["params"])),
+        ("multiply-adds", share(sum(n["macs"] or 0 for n in inside), model["macs"])),
+    ]
+    body: list[Component] = [facts(known)]
+    if groups:
+        found = html.Div([subject.group_link(group) for group in groups], className="chip-row")
+        body.append(html.Div([html.H3("Groups its nodes write"), found], className="inspect-section"))
+    if layers:
+        found = chips(subject, [n["id"] for n in layers])
+        body.append(html.Div([html.H3("Quantized layers"), found], className="inspect-section"))
+    return Page(head(str(identity), "module", ""), [], [], body)
+
+
+def figure_kind(selection: Mapping[str, Any] | None, subject: Subject | None) -> str | None:
+    """Which figure belongs to the selection now: "norms", "stairs", or None."""
+    if subject is None or not selection:
+        return None
+    if selection["kind"] == "group" and str(selection["id"]).isdecimal() and int(selection["id"]) in subject.units:
+        return "norms"
+    return "stairs" if selection["kind"] == "quantizer" and subject.state(selection["id"]) is not None else None
+
+
