@@ -89,7 +89,7 @@ def bits_problem(lower: Any, upper: Any) -> str | None:
 def _blank_problems(draft: Mapping[str, Any]) -> dict[str, str]:
     """Fields that hold no number at all: blank, or text half typed."""
     values = {**draft, **draft["schedule"]}
-    whole = {name: int for name in WHOLE}
+    whole = dict.fromkeys(WHOLE, int)
     kinds: dict[str, Any] = {**whole, "lr": (int, float), "lr_quant": (int, float), "sparsity": (int, float)}
     return {
         name: f"{LABELS.get(name, name)} needs a {'whole ' if kind is int else ''}number"

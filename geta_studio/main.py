@@ -7,40 +7,43 @@ import logging
 import secrets
 import socket
 import webbrowser
-from typing import Any
-
-import uvicorn
-from dash import Dash, set_props
-from dash.exceptions import PreventUpdate
+from typing import TYPE_CHECKING
 
 from geta_engine.errors import GetaError, InputError
 from geta_engine.runs.workspace import Workspace
-from geta_studio import api, ids
-from geta_studio.callbacks import configure, control, graph, inspector, live, model, runs, theme
-from geta_studio.pages.workspace import layout
+from geta_studio import ids
 from geta_studio.security import Guard, is_loopback
 from geta_studio.services import Services
 
-CALLBACKS = (model, graph, inspector, configure, control, live, runs, theme)
+if TYPE_CHECKING:
+    from dash import Dash
+
 log = logging.getLogger("geta_studio")
 
 
 def create_app(services: Services) -> Dash:
-    """A Dash app on FastAPI with every callback and REST route in place; `app.server` is the ASGI app."""
+    """A Dash app on FastAPI with every callback and REST route in place; `app.server` is the ASGI app.
+
+    Dash is imported here: by then `serve` has the analysis of the first model under way on the other core.
+    """
+    from dash import Dash
+
+    from geta_studio import api
+    from geta_studio.callbacks import configure, control, graph, inspector, live, model, runs, theme
+    from geta_studio.pages.workspace import layout
+
     app = Dash(
         "geta_studio",
         title="GETA Studio",
         update_title="",
         backend="fastapi",
-        assets_folder="assets",
         serve_locally=True,
         websocket_callbacks=True,
         websocket_inactivity_timeout=0,
-        suppress_callback_exceptions=False,
         on_error=show_error,
     )
     app.layout = lambda: layout(services)
-    for callbacks in CALLBACKS:
+    for callbacks in (model, graph, inspector, configure, control, live, runs, theme):
         callbacks.register(app, services)
     api.register(app.server, services)
     return app
@@ -48,6 +51,9 @@ def create_app(services: Services) -> Dash:
 
 def show_error(error: Exception) -> None:
     """Show an error of a callback as a notice: the sentence of ours, or a general one; the log has the traceback."""
+    from dash import set_props
+    from dash.exceptions import PreventUpdate
+
     if isinstance(error, GetaError):
         text = str(error)
     else:
@@ -66,21 +72,23 @@ def serve(
     logging.getLogger("alembic").setLevel(logging.WARNING)
     listener = listen(host, port)
     services = Services(Workspace(store), model)
-    services.prepare(services.first_model)
-    services.layouts.warm()
-    token = None if is_loopback(host) else secrets.token_urlsafe(24)
-    app = Guard(create_app(services), host=host, port=port, token=token)
-    address = f"http://{_shown(host)}:{port}/" + (f"?token={token}" if token else "")
-    print(f"GETA Studio is on {address}", flush=True)
-    if open_browser:
-        webbrowser.open(address)
     try:
+        services.prepare(services.first_model)
+        token = None if is_loopback(host) else secrets.token_urlsafe(24)
+        app = Guard(create_app(services), host=host, port=port, token=token)
+        services.layouts.warm()
+        address = f"http://{_shown(host)}:{port}/" + (f"?token={token}" if token else "")
+        print(f"GETA Studio is on {address}", flush=True)
+        if open_browser:
+            webbrowser.open(address)
         _run(app, listener)
     finally:
         services.close()
 
 
-def _run(app: Any, listener: socket.socket) -> None:
+def _run(app: Guard, listener: socket.socket) -> None:
+    import uvicorn
+
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from http.cookies import CookieError, SimpleCookie
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from dash import Dash
+if TYPE_CHECKING:
+    from dash import Dash
 
 Scope = dict[str, Any]
 COOKIE = "geta-token"

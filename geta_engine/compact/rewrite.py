@@ -106,10 +106,10 @@ def _gather(node: Node, dim: int, positions: np.ndarray) -> None:
 
 def _select(node: Node, removal: Removal) -> None:
     source = _source(node)
-    dim = normal_dim(node.args[1], len(shape_of(source)))
+    dim = normal_dim(argument(node, 1, "dim"), len(shape_of(source)))
     index = removal.kept(source.name).get(dim)
     if index is not None:
-        position = normal_dim(node.args[2], shape_of(source)[dim])
+        position = normal_dim(argument(node, 2, "index"), shape_of(source)[dim])
         node.update_arg(2, int(np.searchsorted(index, position)))
 
 

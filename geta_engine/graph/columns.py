@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from geta_engine.graph.placing import Placed, Point, Size, Stop
 
@@ -36,7 +37,7 @@ class Wrapped:
 def smooth(stops: Sequence[Stop]) -> list[Point]:
     """Control points through stops: straight down at each, an S between two that are not above each other."""
     points: list[Point] = []
-    for (x0, _, start), (x1, end, _) in zip(stops, stops[1:], strict=False):
+    for (x0, _, start), (x1, end, _) in pairwise(stops):
         points.append((x0, start))
         if abs(x0 - x1) >= 1:
             bend = start + min((end - start) / 2, RISE)
@@ -46,7 +47,7 @@ def smooth(stops: Sequence[Stop]) -> list[Point]:
 
 
 def wrap(placed: Placed, sizes: Sequence[Size], limit: float, aspect: float = ASPECT) -> Wrapped:
-    """Cut a level taller than `limit` at gaps between ranks into columns of a pleasing aspect; else leave it as it is."""
+    """Cut a level over `limit` high at gaps between ranks into columns of a pleasing aspect, or leave it as it is."""
     width = max((x + w / 2 for (x, _), (w, _) in zip(placed.centres, sizes, strict=True)), default=0.0)
     height = max((y + h / 2 for (_, y), (_, h) in zip(placed.centres, sizes, strict=True)), default=0.0)
     width = max([width, *(x for stops in placed.stops for x, _, _ in stops)])

@@ -8,7 +8,7 @@ from typing import Any
 
 import pygraphviz
 
-from geta_engine.graph import hierarchy
+from geta_engine.graph import hierarchy, shown
 from geta_engine.graph.hierarchy import SCOPE_PREFIX
 
 COLOURS = ("#2e6fb7", "#de6b1f", "#4b9e5f", "#b03a84", "#332288", "#8c4a2f", "#cc79a7", "#7a1f3d")
@@ -25,7 +25,7 @@ def to_dot(analysis: Mapping[str, Any], open_scopes: Iterable[str] | None = None
     graph = analysis["graph"]
     tree = hierarchy.build(graph)
     opened = frozenset(tree.scopes if open_scopes is None else open_scopes)
-    seen = hierarchy.visible(graph, tree, opened)
+    seen = shown.visible(graph, tree, opened)
     facts = {node["id"]: node for node in graph["nodes"]}
     groups = {group["id"]: group for group in analysis["groups"]}
     numbers = {key: f"n{index}" for index, key in enumerate(seen["nodes"])}
@@ -77,7 +77,8 @@ def _node(entry: Mapping[str, Any], facts: Mapping[str, Any], groups: Mapping[in
     members = [facts[key] for key in entry["members"]]
     group = next((node["group"] for node in reversed(members) if node["group"] is not None), None)
     weights = sum(1 for node in members if node["quantizer"])
-    second = [entry["detail"], f"g{group}" if group is not None else "", "W" if weights == 1 else f"{weights} W" if weights else ""]
+    marks = ["", "W"][weights] if weights < 2 else f"{weights} W"
+    second = [entry["detail"], f"g{group}" if group is not None else "", marks]
     first = f"{entry['label']} {entry['badge']}".strip()
     prunable = group is not None and groups[group]["prunable"]
     return {
@@ -88,7 +89,7 @@ def _node(entry: Mapping[str, Any], facts: Mapping[str, Any], groups: Mapping[in
 
 
 def _two_lines(first: str, second: str) -> str:
-    return f"{quote(first)[:-1]}\\n{quote(second)[1:]}"
+    return f"{quote(first)[:-1]}\\n{quote(second)[1:]}" if second else quote(first)
 
 
 def _mark(edge: Mapping[str, Any]) -> str:

@@ -1,4 +1,4 @@
-"""What a graph shows for a set of open scopes: rows of nodes, closed scopes, and the edges between them.
+"""A traced graph as nested modules: rows of nodes, the scopes around them, and the links between nodes.
 
 A *row* is one node or a small chain drawn as one: a layer with its batch norm and the activation after it. A *scope* is
 a module that holds at least two things; closed, it is drawn as one node. Works on the "graph" of an analysis
@@ -8,7 +8,7 @@ a module that holds at least two things; closed, it is drawn as one node. Works 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +18,10 @@ SCOPE_PREFIX = "scope:"
 """A drawn scope's id is this and its module path, so that it cannot be taken for a node."""
 NORMS = frozenset({"batch_norm"})
 ACTIVATIONS = frozenset(
-    "relu relu6 gelu silu elu celu selu mish hardswish hardtanh hardsigmoid leaky_relu sigmoid tanh softplus "
-    "dropout feature_dropout".split()
+    {
+        *("relu", "relu6", "leaky_relu", "gelu", "silu", "elu", "celu", "selu", "mish", "hardswish", "hardtanh"),
+        *("hardsigmoid", "sigmoid", "tanh", "softplus", "dropout", "feature_dropout"),
+    }
 )
 SHORT_OPS = {
     "scaled_dot_product_attention": "attention",
@@ -30,8 +32,6 @@ SHORT_OPS = {
     "layer_norm": "norm",
     "cat": "concat",
 }
-DEFAULT_BUDGET = 60
-"""The first view shows at most this many rows and closed scopes."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ class Hierarchy:
     """A graph without its hidden nodes: rows by id, links between nodes, and where each node went.
 
     `row_of[node]` is the id of the row that stands for any node of the graph, hidden ones included.
-    `children[scope]` lists what is directly inside: row ids and `SCOPE_PREFIX`-ed scopes, in program order; "" is the root.
+    `children[scope]` lists what is directly inside, in program order: row ids, and scopes with `SCOPE_PREFIX`;
+    "" is the root.
     """
 
     rows: Mapping[str, Row]
@@ -97,43 +98,6 @@ def build(graph: Graph, show_shape: bool = False) -> Hierarchy:
     }
     row_of = _row_of(nodes, graph["edges"], hidden, lead_of)
     return Hierarchy(rows, links, row_of, _children(rows))
-
-
-def visible(graph: Graph, hierarchy: Hierarchy, open_scopes: frozenset[str]) -> dict[str, Any]:
-    """The rows and closed scopes on screen, and the edges between them.
-
-    `{"nodes": {id: {"id", "kind": "row" | "scope", "parent", "label", "badge", "detail", "members": [node ids]}},
-    "edges": [{"source", "target", "multiplicity", "quantizers": [ids]}]}`; "parent" is the open scope around it.
-    """
-    facts = {node["id"]: node for node in graph["nodes"]}
-    shown = {row: hierarchy.shown_as(row, open_scopes) for row in hierarchy.rows}
-    inside: dict[str, list[str]] = defaultdict(list)
-    for row, target in shown.items():
-        inside[target].append(row)
-    nodes = {}
-    for target, rows in inside.items():
-        make = _scope_entry if target.startswith(SCOPE_PREFIX) else _row_entry
-        nodes[target] = make(target, rows, hierarchy, facts)
-    return {"nodes": nodes, "edges": _visible_edges(hierarchy, shown)}
-
-
-def default_open(graph: Graph, budget: int = DEFAULT_BUDGET) -> frozenset[str]:
-    """The scopes that are open at first: whole levels while at most `budget` things are on screen, and, of the level
-    that would be too much, the first scope of each make as an example, where there is room."""
-    hierarchy = build(graph)
-    opened: frozenset[str] = frozenset()
-    while True:
-        level = [scope for scope in hierarchy.scopes if scope not in opened and _within(hierarchy, scope, opened)]
-        if not level:
-            return opened
-        if _count(hierarchy, opened.union(level)) > budget:
-            return _open_examples(graph, hierarchy, opened, level, budget)
-        opened = opened.union(level)
-
-
-def count_shown(graph: Graph, open_scopes: frozenset[str], show_shape: bool = False) -> int:
-    """How many rows and closed scopes are on screen."""
-    return _count(build(graph, show_shape), open_scopes)
 
 
 def _pass_through(edges: Iterable[Mapping[str, Any]], hidden: set[str]) -> tuple[Link, ...]:
@@ -211,9 +175,7 @@ def _paths(scope_of: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     return {lead: tuple(scope for scope in _ancestors(scope) if scope in drawn) for lead, scope in scope_of.items()}
 
 
-def _row_label(
-    nodes: Mapping[str, Mapping[str, Any]], keys: list[str], scope: str, path: tuple[str, ...]
-) -> str:
+def _row_label(nodes: Mapping[str, Mapping[str, Any]], keys: list[str], scope: str, path: tuple[str, ...]) -> str:
     """`conv1 + bn1 + relu`; a row alone in its module takes the module's name: `shortcut`."""
     drawn = path[-1] if path else ""
     if scope != drawn:
@@ -250,100 +212,6 @@ def _children(rows: Mapping[str, Row]) -> dict[str, tuple[str, ...]]:
             inside.setdefault(scope, {})
         inside[outer][key] = None
     return {scope: tuple(things) for scope, things in sorted(inside.items(), key=lambda item: item[0].count("."))}
-
-
-def _row_entry(target: str, rows: list[str], hierarchy: Hierarchy, facts: Mapping[str, Any]) -> dict[str, Any]:
-    row = hierarchy.rows[rows[0]]
-    return {
-        "id": target,
-        "kind": "row",
-        "parent": row.path[-1] if row.path else "",
-        "label": row.label,
-        "badge": "",
-        "detail": facts[row.nodes[0]]["detail"],
-        "members": list(row.nodes),
-    }
-
-
-def _scope_entry(target: str, rows: list[str], hierarchy: Hierarchy, facts: Mapping[str, Any]) -> dict[str, Any]:
-    scope = target.removeprefix(SCOPE_PREFIX)
-    path = hierarchy.rows[rows[0]].path
-    outer = path[: path.index(scope)]
-    members = [key for row in rows for key in hierarchy.rows[row].nodes]
-    layers = sum(1 for key in members if facts[key]["kind"] == "layer" and facts[key]["op"] not in NORMS)
-    size = sum(facts[key].get("n_params") or 0 for key in members)
-    things = f"{layers} layer{'s' * (layers != 1)}" if layers else f"{len(members)} ops"
-    return {
-        "id": target,
-        "kind": "scope",
-        "parent": outer[-1] if outer else "",
-        "label": relative(scope, outer[-1] if outer else ""),
-        "badge": repeats(hierarchy, facts, scope),
-        "detail": f"{things} · {short_count(size)}" if size else things,
-        "members": members,
-    }
-
-
-def repeats(hierarchy: Hierarchy, facts: Mapping[str, Any], scope: str) -> str:
-    """`×12` when all modules inside are of the same make, `3 blocks` when they are not, "" below two."""
-    makes = [make for make in (_make(hierarchy, facts, child) for child in hierarchy.children[scope]) if make]
-    if len(makes) < 2:
-        return ""
-    return f"×{len(makes)}" if len(set(makes)) == 1 else f"{len(makes)} blocks"
-
-
-def _make(hierarchy: Hierarchy, facts: Mapping[str, Any], child: str) -> tuple[str, ...]:
-    """What a scope is made of: the ops inside, in order ("" for a row)."""
-    if not child.startswith(SCOPE_PREFIX):
-        return ()
-    return tuple(_ops_inside(hierarchy, facts, child))
-
-
-def _ops_inside(hierarchy: Hierarchy, facts: Mapping[str, Any], child: str) -> Iterator[str]:
-    if not child.startswith(SCOPE_PREFIX):
-        yield from (facts[key]["op"] for key in hierarchy.rows[child].nodes)
-        return
-    for inner in hierarchy.children[child.removeprefix(SCOPE_PREFIX)]:
-        yield from _ops_inside(hierarchy, facts, inner)
-
-
-def _visible_edges(hierarchy: Hierarchy, shown: Mapping[str, str]) -> list[dict[str, Any]]:
-    merged: dict[tuple[str, str], dict[str, Any]] = {}
-    for link in hierarchy.links:
-        source, target = shown[hierarchy.row_of[link.source]], shown[hierarchy.row_of[link.target]]
-        if source == target:
-            continue
-        empty = {"source": source, "target": target, "multiplicity": 0, "quantizers": []}
-        edge = merged.setdefault((source, target), empty)
-        edge["multiplicity"] += 1
-        edge["quantizers"] += [mark for mark in link.quantizers if mark not in edge["quantizers"]]
-    return list(merged.values())
-
-
-def _within(hierarchy: Hierarchy, scope: str, opened: frozenset[str]) -> bool:
-    """Whether the scope is on screen, closed, when `opened` are open."""
-    around = [path for row in hierarchy.rows.values() if scope in (path := row.path)]
-    path = around[0]
-    return all(outer in opened for outer in path[: path.index(scope)])
-
-
-def _count(hierarchy: Hierarchy, opened: frozenset[str]) -> int:
-    return len({hierarchy.shown_as(row, opened) for row in hierarchy.rows})
-
-
-def _open_examples(
-    graph: Graph, hierarchy: Hierarchy, opened: frozenset[str], level: list[str], budget: int
-) -> frozenset[str]:
-    facts = {node["id"]: node for node in graph["nodes"]}
-    seen: set[tuple[str, ...]] = set()
-    for scope in level:
-        make = _make(hierarchy, facts, SCOPE_PREFIX + scope)
-        if make in seen:
-            continue
-        seen.add(make)
-        if _count(hierarchy, opened | {scope}) <= budget:
-            opened |= {scope}
-    return opened
 
 
 def relative(scope: str, outer: str) -> str:

@@ -1,5 +1,5 @@
-"""Absolute positions of everything on screen, level by level: inside an open scope its children are boxes of a fixed size,
-and an open child is a box of the size that its own layout came to.
+"""Absolute positions of everything on screen, level by level: inside an open scope its children are boxes of a fixed
+size, and an open child is a box of the size that its own layout came to.
 
 Plain data in and out, so that it runs in a process of its own and is cached. No torch.
 """
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from geta_engine.graph import hierarchy
-from geta_engine.graph.columns import TURN, Wrapped, wrap
-from geta_engine.graph.hierarchy import SCOPE_PREFIX, default_open
-from geta_engine.graph.placing import Level, Placed, Point, Size, Stop, place
+from geta_engine.graph import hierarchy, shown
+from geta_engine.graph.boxes import OUT, Key, Sub, attach, boxed, centred, end_offsets
+from geta_engine.graph.columns import wrap
+from geta_engine.graph.hierarchy import SCOPE_PREFIX
+from geta_engine.graph.placing import Level, Placed, Point, Size, place
+from geta_engine.graph.shown import default_open
 
 __all__ = ["default_open", "layout_graph"]
 
@@ -24,48 +25,29 @@ ROW_HEIGHT = 42.0
 MIN_WIDTH, MAX_WIDTH = 178.0, 248.0
 NAME_CHAR, DETAIL_CHAR = 8.2, 6.9
 """Average width in px of a character of a row's bold first line and of its second."""
-PAD, HEAD, FOOT = 16.0, 46.0, 14.0
-"""Space in px around the things inside a box: at the sides, above them (the title, an edge's pill), and below."""
 ROOT_LIMIT, SCOPE_LIMIT = 560.0, 1400.0
 """Taller levels than this many px are wrapped into columns."""
-SPREAD = 20.0
-
-_OUT = ""
-_Key = tuple[str, str]
-"""(row or closed scope an edge starts at, child it enters), or (start, "") for an edge that leaves the level."""
-
-
-@dataclass(frozen=True)
-class _Sub:
-    """A laid-out level: offsets of its children's top left corners, control points of its edges, its ports."""
-
-    width: float
-    height: float
-    corners: Mapping[str, Point]
-    routes: Mapping[_Key, tuple[Point, ...]]
-    entries: Mapping[str, float]
-    exits: Mapping[str, float]
 
 
 def layout_graph(graph: dict[str, Any], open_scopes: frozenset[str], show_shape: bool = False) -> dict[str, Any]:
     """Lay out the "graph" of an analysis with these scopes open.
 
-    Returns `{"nodes": [...], "boxes": [...], "edges": [...], "hosts": {...}, "scopes": [...], "width", "height", "seconds"}`.
-    A node is an entry of `hierarchy.visible` plus "x", "y" (centre), "w", "h"; a box is an open scope with the same
-    four, "label", "badge" and "depth"; an edge is an entry of `hierarchy.visible` plus "id", "points" (control points, see
+    Returns `{"nodes", "boxes", "edges", "hosts", "scopes", "width", "height", "seconds"}`.
+    A node is an entry of `shown.visible` plus "x", "y" (centre), "w", "h"; a box is an open scope with the same
+    four, "label", "badge" and "depth"; an edge is an entry of `shown.visible` plus "id", "points" (control points, see
     `columns`) and "pill" ([x, y] of its quantizer mark, or None). `hosts[node]` is what stands for a node on screen,
     `scopes` are all that can be opened. Scopes that do not exist are ignored.
     """
     started = time.perf_counter()
     tree = hierarchy.build(graph, show_shape)
-    seen = hierarchy.visible(graph, tree, open_scopes)
+    seen = shown.visible(graph, tree, open_scopes)
     levels = _Levels(tree, seen, open_scopes)
     root = levels.lay("")
     nodes, boxes = levels.absolute(root)
     result = {
         "nodes": nodes,
         "boxes": boxes,
-        "edges": levels.edges({**{n["id"]: n for n in nodes}, **{b["id"]: b for b in boxes}}),
+        "edges": levels.edges(),
         "hosts": {key: tree.shown_as(row, open_scopes) for key, row in tree.row_of.items()},
         "scopes": list(tree.scopes),
         "width": round(root.width, 1),
@@ -94,8 +76,8 @@ class _Levels:
             for scope, inside in tree.children.items()
         }
         self.path = {key: self._path_of(tree, key) for key in self.nodes}
-        self.subs: dict[str, _Sub] = {}
-        self.placed: dict[tuple[Level, tuple[tuple[float, float], ...]], Placed] = {}
+        self.subs: dict[str, Sub] = {}
+        self.placed: dict[Level, Placed] = {}
         self.level_edges = self._level_edges()
 
     def _is_open(self, child: str) -> bool:
@@ -114,31 +96,31 @@ class _Levels:
         path = self.path[key]
         return key if depth == len(path) - 1 else SCOPE_PREFIX + path[depth + 1]
 
-    def _level_edges(self) -> dict[str, dict[_Key, tuple[str, str]]]:
+    def _level_edges(self) -> dict[str, dict[Key, tuple[str, str]]]:
         """For each open scope: edge key -> (source child or "", target child or ""), "" being the border."""
-        edges: dict[str, dict[_Key, tuple[str, str]]] = {scope: {} for scope in self.children}
+        edges: dict[str, dict[Key, tuple[str, str]]] = {scope: {} for scope in self.children}
         for edge in self.seen_edges:
             for scope, key, ends in self._pieces(edge["source"], edge["target"]):
                 edges[scope][key] = ends
         return edges
 
-    def _pieces(self, source: str, target: str) -> list[tuple[str, _Key, tuple[str, str]]]:
+    def _pieces(self, source: str, target: str) -> list[tuple[str, Key, tuple[str, str]]]:
         """An edge's pieces in order: out through the borders of the source's scopes, across, and in."""
         up, down = self.path[source], self.path[target]
         common = 0
         while common + 1 < min(len(up), len(down)) and up[common + 1] == down[common + 1]:
             common += 1
         pieces = [
-            (up[depth], (source, _OUT), (self._child(source, depth), _OUT)) for depth in range(len(up) - 1, common, -1)
+            (up[depth], (source, OUT), (self._child(source, depth), OUT)) for depth in range(len(up) - 1, common, -1)
         ]
         across = self._child(target, common)
         pieces.append((up[common], (source, across), (self._child(source, common), across)))
         for depth in range(common + 1, len(down)):
             into = self._child(target, depth)
-            pieces.append((down[depth], (source, into), (_OUT, into)))
+            pieces.append((down[depth], (source, into), (OUT, into)))
         return pieces
 
-    def lay(self, scope: str) -> _Sub:
+    def lay(self, scope: str) -> Sub:
         """The layout of an open scope, its open children's first."""
         children = self.children[scope]
         inner = {child: self.lay(child.removeprefix(SCOPE_PREFIX)) for child in children if self._is_open(child)}
@@ -146,27 +128,23 @@ class _Levels:
         self.subs[scope] = sub
         return sub
 
-    def _compose(self, scope: str, children: Sequence[str], inner: Mapping[str, _Sub]) -> _Sub:
+    def _compose(self, scope: str, children: Sequence[str], inner: Mapping[str, Sub]) -> Sub:
         edges = self.level_edges[scope]
-        entries = list(dict.fromkeys(key[0] for key, ends in edges.items() if ends[0] == _OUT))
-        exits = list(dict.fromkeys(key[0] for key, ends in edges.items() if ends[1] == _OUT))
+        entries = list(dict.fromkeys(key[0] for key, ends in edges.items() if ends[0] == OUT))
+        exits = list(dict.fromkeys(key[0] for key, ends in edges.items() if ends[1] == OUT))
         sizes = [(inner[c].width, inner[c].height) if c in inner else self._size(c) for c in children]
         index = {child: i for i, child in enumerate(children)}
         enter = {name: len(children) + i for i, name in enumerate(entries)}
         leave = {name: len(children) + len(entries) + i for i, name in enumerate(exits)}
-        pairs = [
-            (index[a] if a else enter[key[0]], index[b] if b else leave[key[0]]) for key, (a, b) in edges.items()
-        ]
+        pairs = [(index[a] if a else enter[key[0]], index[b] if b else leave[key[0]]) for key, (a, b) in edges.items()]
         ports = [(2.0, 0.0)] * (len(entries) + len(exits))
-        level = Level(
-            (*sizes, *ports), tuple(pairs), tuple(enter.values()), tuple(leave.values())
-        )
-        ends = tuple(_end_offsets(key, pair, inner, sizes, index) for key, pair in edges.items())
-        placed = _attach(self._place(level), level, ends)
+        level = Level((*sizes, *ports), tuple(pairs), tuple(enter.values()), tuple(leave.values()))
+        ends = tuple(end_offsets(key, pair, inner, sizes, index) for key, pair in edges.items())
+        placed = attach(self._place(level), level, ends)
         box = bool(scope)
         wrapped = wrap(placed, level.sizes, SCOPE_LIMIT if box else ROOT_LIMIT)
-        left, width = _centred(wrapped, enter.values(), leave.values()) if box else (0.0, wrapped.width)
-        return _sub(wrapped, sizes, children, edges, enter, leave, left, width, box)
+        left, width = centred(wrapped, enter.values(), leave.values()) if box else (0.0, wrapped.width)
+        return boxed(wrapped, sizes, children, edges, enter, leave, left, width, box)
 
     def _size(self, key: str) -> Size:
         entry = self.nodes[key]
@@ -177,7 +155,7 @@ class _Levels:
             self.placed[level] = place(level)
         return self.placed[level]
 
-    def absolute(self, root: _Sub) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def absolute(self, root: Sub) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Nodes and boxes with their centres; boxes outer before inner."""
         nodes: list[dict[str, Any]] = []
         boxes: list[dict[str, Any]] = []
@@ -197,7 +175,7 @@ class _Levels:
                     nodes.append({**self.nodes[child], **_centre(left + x, top + y, self._size(child))})
         return nodes, boxes
 
-    def edges(self, drawn: Mapping[str, Mapping[str, float]]) -> list[dict[str, Any]]:
+    def edges(self) -> list[dict[str, Any]]:
         """The visible edges with their control points; call after `absolute`."""
         result = []
         for number, edge in enumerate(self.seen_edges):
@@ -205,105 +183,20 @@ class _Levels:
             for scope, key, _ in self._pieces(edge["source"], edge["target"]):
                 left, top = self.origin[scope]
                 points += [(x + left, y + top) for x, y in self.subs[scope].routes[key]]
-            points = _tidy(points)
-            pill = _pill(points) if edge["quantizers"] else None
-            result.append({**edge, "id": f"edge:{number}", "points": points, "pill": pill})
+            route = _tidy(points)
+            pill = _pill(route) if edge["quantizers"] else None
+            result.append({**edge, "id": f"edge:{number}", "points": route, "pill": pill})
         return result
-
-
-def _end_offsets(
-    key: _Key, ends: tuple[str, str], inner: Mapping[str, _Sub], sizes: Sequence[Size], index: Mapping[str, int]
-) -> tuple[float, float]:
-    """How far from the centre of its source and target an edge starts and ends: at the ports of open scopes."""
-    start = inner[ends[0]].exits[key[0]] - sizes[index[ends[0]]][0] / 2 if ends[0] in inner else 0.0
-    end = inner[ends[1]].entries[key[0]] - sizes[index[ends[1]]][0] / 2 if ends[1] in inner else 0.0
-    return start, end
-
-
-def _attach(placed: Placed, level: Level, ends: Sequence[tuple[float, float]]) -> Placed:
-    """Move the ends of edges to the ports of boxes, and spread the ends of several that enter one row."""
-    arriving: dict[int, list[int]] = {}
-    ports = {*level.entries, *level.exits}
-    for number, (_, target) in enumerate(level.edges):
-        if ends[number][1] == 0 and target not in ports:
-            arriving.setdefault(target, []).append(number)
-    shift = {number: ends[number][1] for number in range(len(level.edges))}
-    for target, numbers in arriving.items():
-        centre, width = placed.centres[target][0], level.sizes[target][0]
-        shift.update(_spread([(placed.stops[n][-2][0] - centre, n) for n in numbers], width))
-    stops = tuple(
-        _moved(stops, ends[number][0], shift[number]) for number, stops in enumerate(placed.stops)
-    )
-    return Placed(placed.centres, stops)
-
-
-def _spread(arriving: Sequence[tuple[float, int]], width: float) -> dict[int, float]:
-    """Ends side by side in the order they come from; one from straight above keeps the middle."""
-    ordered = sorted(arriving)
-    if len(ordered) < 2:
-        return {number: 0.0 for _, number in ordered}
-    step = min(SPREAD, (width - 24) / (len(ordered) - 1))
-    above = [position for position, (x, _) in enumerate(ordered) if abs(x) < 3]
-    middle = float(above[0]) if len(above) == 1 and step == SPREAD else (len(ordered) - 1) / 2
-    reach = width / 2 - 12
-    return {n: min(max((i - middle) * step, -reach), reach) for i, (_, n) in enumerate(ordered)}
-
-
-def _moved(stops: tuple[Stop, ...], start: float, end: float) -> tuple[Stop, ...]:
-    first, last = stops[0], stops[-1]
-    return ((first[0] + start, *first[1:]), *stops[1:-1], (last[0] + end, *last[1:]))
-
-
-def _centred(wrapped: Wrapped, entries: Any, exits: Any) -> tuple[float, float]:
-    """Padding at the left of a box and its width, so that the way in (else the way out) is in its middle."""
-    ports = [*entries, *exits]
-    left, right = PAD, wrapped.width + 2 * PAD
-    if len(ports) == 0:
-        return left, right
-    trunk = wrapped.centres[ports[0]][0] + PAD
-    lean = right - 2 * trunk
-    if abs(lean) > 0.35 * right:
-        return left, right
-    return (left + lean, right + lean) if lean > 0 else (left, right - lean)
-
-
-def _sub(
-    wrapped: Wrapped,
-    sizes: Sequence[Size],
-    children: Sequence[str],
-    edges: Mapping[_Key, tuple[str, str]],
-    enter: Mapping[str, int],
-    leave: Mapping[str, int],
-    left: float,
-    width: float,
-    box: bool,
-) -> _Sub:
-    """Shift a level into its box: things below the title, ports on the border."""
-    tops = [y - h / 2 for (_, y), (_, h) in zip(wrapped.centres, sizes, strict=False)]
-    bottoms = [y + h / 2 for (_, y), (_, h) in zip(wrapped.centres, sizes, strict=False)]
-    lanes = max(wrapped.margin - TURN, 0.0)
-    down = HEAD + lanes - min(tops) if box else 0.0
-    height = max(bottoms) + down + max(FOOT, wrapped.margin + 6 if lanes else 0.0) if box else wrapped.height
-    corners = {
-        child: (x - w / 2 + left, y - h / 2 + down)
-        for child, (x, y), (w, h) in zip(children, wrapped.centres, sizes, strict=False)
-    }
-    routes = {}
-    for (key, ends), points in zip(edges.items(), wrapped.points, strict=True):
-        inside = [(x + left, y + down) for x, y in points]
-        if ends[0] == _OUT:
-            inside[0] = (inside[0][0], 0.0)
-        if ends[1] == _OUT:
-            inside[-1] = (inside[-1][0], height)
-        routes[key] = tuple(inside)
-    entries = {name: wrapped.centres[i][0] + left for name, i in enter.items()}
-    exits = {name: wrapped.centres[i][0] + left for name, i in leave.items()}
-    return _Sub(width, height, corners, routes, entries, exits)
 
 
 def _centre(left: float, top: float, size: Size) -> dict[str, float]:
     width, height = size
-    return {"x": round(left + width / 2, 1), "y": round(top + height / 2, 1), "w": round(width, 1), "h": round(height, 1)}
+    return {
+        "x": round(left + width / 2, 1),
+        "y": round(top + height / 2, 1),
+        "w": round(width, 1),
+        "h": round(height, 1),
+    }
 
 
 def _tidy(points: Sequence[Point]) -> list[list[float]]:
@@ -335,4 +228,4 @@ def _label_boxes(graph: Mapping[str, Any], tree: hierarchy.Hierarchy, boxes: Seq
         scope = box["id"].removeprefix(SCOPE_PREFIX)
         around = [outer for outer in drawn if scope.startswith(outer + ".")]
         box["label"] = hierarchy.relative(scope, max(around, key=len, default=""))
-        box["badge"] = hierarchy.repeats(tree, facts, scope)
+        box["badge"] = shown.repeats(tree, facts, scope)

@@ -47,7 +47,7 @@ def place(level: Level) -> Placed:
     if not level.sizes:
         return Placed((), ())
     if len(level.sizes) > DOT_LIMIT:
-        centres, paths = _plain(level), [[] for _ in level.edges]
+        centres, paths = _plain(level), [list[Point]() for _ in level.edges]
     else:
         centres, paths = _by_dot(level)
     bands = _bands(level, centres)

@@ -18,7 +18,11 @@ from geta_engine.qadg.context import is_leaf_module, layer_of, op_name, shape_of
 from geta_engine.trace import TracedModel
 
 _SHAPE_OPS = frozenset(
-    ["view", "reshape", "flatten", "unflatten", "_unsafe_view", "squeeze", "unsqueeze", "permute", "transpose", "t", "expand", "clone", "contiguous", "detach", "to", "_to_copy", "alias", "select", "slice", "unbind", "getitem", "sym_size", "split", "split_with_sizes", "chunk", "dropout"]
+    (
+        "view reshape flatten unflatten _unsafe_view squeeze unsqueeze permute transpose t expand clone "
+        "contiguous detach to _to_copy alias select slice unbind getitem sym_size split split_with_sizes "
+        "chunk dropout "
+    ).split()
 )
 """Ops that only move or re-shape data (or do nothing in eval mode): hidden until asked for."""
 
@@ -67,7 +71,7 @@ def _is_drawn(node: Node) -> bool:
     if node.op == "placeholder" or node.op == "output":
         return True
     value = node.meta.get("val")
-    return node.op == "call_function" and (isinstance(value, torch.Tensor) or isinstance(value, (tuple, list)))
+    return node.op == "call_function" and (isinstance(value, (torch.Tensor, tuple, list)))
 
 
 def _model(traced: TracedModel, module: GraphModule, costs: dict[str, LayerCost], spec: str) -> dict[str, Any]:

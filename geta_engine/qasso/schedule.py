@@ -45,7 +45,7 @@ def position(schedule: Schedule, step: int) -> Position:
 
 
 def projected_share(schedule: Schedule, at: Position) -> float:
-    """How far the upper bound has come down from b_init to b_u: 0 in the warm-up, p / B in projection period p, then 1."""
+    """How far the upper bound has come down from b_init to b_u: 0 in the warm-up, p / B in period p, then 1."""
     if at.stage == "warmup":
         return 0.0
     return (at.period + 1) / schedule.projection_periods if at.stage == "projection" else 1.0

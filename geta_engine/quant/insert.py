@@ -54,7 +54,7 @@ class PreparedModel(nn.Module):
 def prepare(
     traced: TracedModel,
     qadg: Qadg,
-    bits: Bounds | str = Bounds(),
+    bits: Bounds | str = "4:8",
     layer_bits: Mapping[str, Bounds] | None = None,
     learn_t: bool = False,
 ) -> PreparedModel:

@@ -45,7 +45,8 @@ class Loop:
     """One run of QASSO on one traced model.
 
     Raises InputError before any training when the configuration, data and model do not go together. Everything that
-    decides the next step is in `state()`; batches are a pure function of (seed, step), so a restored run is bit-identical.
+    decides the next step is in `state()`; batches are a pure function of (seed, step), so a restored run ends
+    bit-identical.
     """
 
     def __init__(self, traced: TracedModel, config: RunConfig) -> None:
@@ -71,7 +72,8 @@ class Loop:
         given = self.traced.example_args
         if len(given) != 1 or not isinstance(given[0], Tensor) or self.traced.example_kwargs:
             raise InputError(
-                f"{self.traced.name} takes {len(given)} inputs and data gives one tensor: trace a model with one tensor input"
+                f"{self.traced.name} takes {len(given)} inputs and data gives one tensor: "
+                "trace a model with one tensor input"
             )
         output = self.traced.graph_module()(*given)
         if not isinstance(output, Tensor) or output.ndim != 2:

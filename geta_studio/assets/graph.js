@@ -60,7 +60,7 @@
     cy.nodes().panify();
     if (state.shown !== scene.model) startView(cy, scene);
     else if (scene.focus) focus(cy, scene.hosts[scene.focus], true);
-    else if (scene.anchor && state.held) holdStill(cy, scene.anchor);
+    else if (scene.anchor && state.held) holdStill(cy, scene);
     else if (!scene.anchor) startView(cy, scene);
     state.shown = scene.model;
     state.held = null;
@@ -93,13 +93,17 @@
     return Math.min(MARGIN, Math.max(room, cy.width() - MARGIN - scene.width * zoom));
   }
 
-  function holdStill(cy, id) {
-    const node = cy.getElementById(id);
+  // Keep the corner of what was opened or closed where it was, as far as that leaves no empty half screen.
+  function holdStill(cy, scene) {
+    const node = cy.getElementById(scene.anchor), all = whole(cy, scene, READABLE);
     if (node.empty()) return;
-    const zoom = cy.zoom();
-    const box = node.boundingBox({ includeLabels: false, includeOverlays: false });
-    const corner = { x: box.x1 * zoom + cy.pan().x, y: box.y1 * zoom + cy.pan().y };
-    cy.panBy({ x: state.held.x - corner.x, y: state.held.y - corner.y });
+    const zoom = cy.zoom(), corner = { x: node.position("x") - node.data("w") / 2, y: node.position("y") - node.data("h") / 2 };
+    const legend = document.querySelector(".graph-legend").offsetHeight;
+    const keep = (at, size, low, high) => (size <= high - low ? null : Math.min(low, Math.max(at, high - size)));
+    const x = keep(state.held.x - corner.x * zoom, scene.width * zoom, MARGIN, cy.width() - MARGIN);
+    const y = keep(state.held.y - corner.y * zoom, scene.height * zoom, TOP, cy.height() - legend - MARGIN);
+    if (x === null && y === null && zoom >= READABLE) return cy.viewport(all);
+    cy.pan({ x: x === null ? (cy.width() - scene.width * zoom) / 2 : x, y: y === null ? TOP : y });
   }
 
   function fit(cy) {
@@ -132,8 +136,8 @@
   function toggle(scope) {
     const cy = graph(), node = cy.getElementById(`scope:${scope}`);
     if (node.nonempty()) {
-      const box = node.boundingBox({ includeLabels: false, includeOverlays: false }), zoom = cy.zoom();
-      state.held = { x: box.x1 * zoom + cy.pan().x, y: box.y1 * zoom + cy.pan().y };
+      const at = node.renderedPosition(), zoom = cy.zoom();
+      state.held = { x: at.x - (node.data("w") * zoom) / 2, y: at.y - (node.data("h") * zoom) / 2 };
     }
     command("toggle", { scope });
   }

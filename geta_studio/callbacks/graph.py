@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
-from geta_engine.graph.hierarchy import SCOPE_PREFIX, default_open
+from geta_engine.graph.hierarchy import SCOPE_PREFIX
+from geta_engine.graph.shown import default_open
 from geta_studio import ids
 from geta_studio.services import Services
 from geta_studio.views.elements import elements, scene
@@ -15,7 +16,7 @@ from geta_studio.views.graph_panel import stage_options, tree
 from geta_studio.views.legend import legend
 from geta_studio.views.search import search
 from geta_studio.views.stylesheet import stylesheet
-from geta_studio.views.unit_state import now
+from geta_studio.views.unit_state import now, values_of
 
 ALL_BUDGET = 1200
 """`open all` opens whole levels while at most this many nodes are on screen."""
@@ -36,7 +37,9 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.GRAPH_SHAPE, "checked"),
         State(ids.GRAPH_OPEN, "data"),
     )
-    def draw(key: str | None, command: dict[str, Any] | None, shape: bool, known: dict[str, Any] | None) -> tuple[Any, ...]:
+    def draw(
+        key: str | None, command: dict[str, Any] | None, shape: bool, known: dict[str, Any] | None
+    ) -> tuple[Any, ...]:
         asked = command if ctx.triggered_id == ids.GRAPH_COMMAND else None
         return drawing(services, key, asked, bool(shape), known)
 
@@ -145,4 +148,4 @@ def state_now(services: Services, run_id: int | None, key: str | None) -> dict[s
     if run_id is None or analysis is None or not services.has_run(run_id):
         return None
     units, quantizers = services.frame(run_id, "units"), services.frame(run_id, "quantizers")
-    return now(analysis, units and units.values, quantizers and quantizers.values)
+    return now(analysis, values_of(units), values_of(quantizers))

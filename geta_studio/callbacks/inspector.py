@@ -16,6 +16,7 @@ from geta_studio.views.inspector_group import norms_figure
 from geta_studio.views.inspector_parts import Subject
 from geta_studio.views.inspector_quantizer import stairs_figure
 from geta_studio.views.palette import Scheme
+from geta_studio.views.unit_state import values_of
 
 HIDDEN = {"display": "none"}
 SHOWN = {"height": "168px"}
@@ -57,13 +58,14 @@ def register(app: Dash, services: Services) -> None:
         scheme: str | None,
         style: dict[str, Any] | None,
     ) -> tuple[Any, ...]:
-        return live_parts(subject_of(services, key, run_id, bits), selection, "dark" if scheme == "dark" else "light", style)
+        subject = subject_of(services, key, run_id, bits)
+        return live_parts(subject, selection, "dark" if scheme == "dark" else "light", style)
 
 
 def subject_of(
     services: Services, key: str | None, run_id: int | None, bits: Mapping[str, Any] | None
 ) -> Subject | None:
-    """The model on screen with the newest frames of the run on screen; bounds are the run's, else those being edited."""
+    """The model on screen with the newest frames of its run; bounds are the run's, else those being edited."""
     analysis = services.analysis(key)
     if analysis is None:
         return None
@@ -71,7 +73,7 @@ def subject_of(
         return Subject(analysis, bounds_of(bits, analysis) if bits else None)
     units, quantizers = services.frame(run_id, "units"), services.frame(run_id, "quantizers")
     bounds = run_bounds(services.run(run_id).config, analysis)
-    return Subject(analysis, bounds, units and units.values, quantizers and quantizers.values)
+    return Subject(analysis, bounds, values_of(units), values_of(quantizers))
 
 
 def run_bounds(config: Mapping[str, Any], analysis: Mapping[str, Any]) -> dict[str, tuple[int, int]]:

@@ -1,8 +1,9 @@
 """A layout and an analysis as Cytoscape elements. Pure; colours and live values are not in here (see `stylesheet` and
 assets/graph.js), so that elements change only when modules are opened or closed.
 
-Each row or closed scope is a node with, on top of it, a bar (its second line and the kept/redundant/zero bar), and where
-there is something to say a tag (its group), a badge, a toggle and a diamond (its weight quantizers). Pills are nodes on edges.
+Each row or closed scope is a node with, on top of it, a bar (its second line and the kept/redundant/zero bar), and
+where there is something to say a tag (its group), a badge, a toggle and a diamond (its weight quantizers). Pills are
+nodes on edges.
 """
 
 from __future__ import annotations
@@ -59,8 +60,15 @@ class Painter:
         x, y, w, h = entry["x"], entry["y"], entry["w"], entry["h"]
         host = {"host": entry["id"]}
         bar_w = w - 2 * INSET
-        bar = {**host, "id": f"{entry['id']}|bar", "label": entry["detail"], "detail": entry["detail"], "w": bar_w, "tx": -bar_w}
-        bar |= {"tw": bar_w - 26, "outputs": row["outputs"], "stops": "0 0 0 0 100 100", "on": 0}
+        bar = {**host, "id": f"{entry['id']}|bar", "label": entry["detail"], "detail": entry["detail"]}
+        bar |= {
+            "w": bar_w,
+            "tx": -bar_w,
+            "tw": bar_w - 26,
+            "outputs": row["outputs"],
+            "stops": "0 0 0 0 100 100",
+            "on": 0,
+        }
         parts = [_node(bar, x, y + h / 2 - 5, f"part bar {look}")]
         if row["group"] is not None:
             tag = {**host, "id": f"{entry['id']}|tag", "label": f"g{row['group']}", "group": row["group"]}
@@ -80,7 +88,7 @@ class Painter:
     def box(self, entry: Mapping[str, Any]) -> list[Element]:
         """An open scope: a frame, and a toggle that carries its title."""
         scope = entry["id"].removeprefix(SCOPE_PREFIX)
-        frame = {"id": entry["id"], "w": entry["w"], "h": entry["h"], "kind": "box", "depth": entry["depth"], "scope": scope}
+        frame = {"id": entry["id"], "w": entry["w"], "h": entry["h"], "kind": "box", "scope": scope}
         left, top = entry["x"] - entry["w"] / 2, entry["y"] - entry["h"] / 2
         title = f"{entry['label']}  {entry['badge']}" if entry["badge"] else entry["label"]
         toggle = {"id": f"{entry['id']}|toggle", "host": entry["id"], "scope": scope, "label": title}
@@ -91,8 +99,10 @@ class Painter:
 
     def pill(self, edge: Mapping[str, Any]) -> Element:
         """The activation quantizers of an edge, just above what reads them."""
-        data = {"id": f"{edge['id']}|pill", "host": edge["id"], "quantizers": edge["quantizers"], "label": "A", "mark": "A"}
-        return _node(data, *edge["pill"], "part pill")
+        data = {"id": f"{edge['id']}|pill", "host": edge["id"], "quantizers": edge["quantizers"]}
+        data |= {"label": "A", "mark": "A"}
+        x, y = edge["pill"]
+        return _node(data, x, y, "part pill")
 
     def group_of(self, entry: Mapping[str, Any]) -> int | None:
         """The group of what leaves a row or scope."""

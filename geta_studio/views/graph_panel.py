@@ -1,4 +1,4 @@
-"""The graph and what lies on it: stage, overlay, search, buttons, legend, scale, overview map, and its readable twin."""
+"""The graph and what lies on it: stage, overlay, search, legend, scale, overview map, and its readable twin."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from dash.development.base_component import Component
 from geta_engine.graph.hierarchy import SCOPE_PREFIX
 from geta_studio import ids
 from geta_studio.views.legend import OVERLAYS, STAGES, scale
+from geta_studio.views.links import acts, named, selects
 from geta_studio.views.stylesheet import stylesheet
 
+_HIDDEN: dict[str, Any] = {"aria-hidden": "true"}
 TREE_LIMIT = 400
 """The readable twin lists at most this many things; the search finds the rest."""
 
@@ -33,10 +35,10 @@ def graph_panel() -> Component:
                 [html.Div(id=ids.GRAPH_LEGEND), scale()],
                 className="graph-legend",
             ),
-            html.Canvas(id=ids.GRAPH_MAP, className="graph-map", **{"aria-hidden": "true"}),
+            html.Canvas(id=ids.GRAPH_MAP, className="graph-map", **_HIDDEN),
             _zoom(),
             html.Div(id=ids.GRAPH_TIP, className="graph-tip", role="tooltip"),
-            html.Nav(id=ids.GRAPH_TREE, className="graph-tree", **{"aria-label": "The graph as a list"}),
+            html.Nav(id=ids.GRAPH_TREE, className="graph-tree", **named("The graph as a list")),
         ],
     )
 
@@ -72,18 +74,18 @@ def _toolbar() -> Component:
                 data=stage_options(False),
                 value="groups",
                 size="xs",
-                **{"aria-label": "Stage of the graph"},
+                **named("Stage of the graph"),
             ),
             dmc.SegmentedControl(
                 id=ids.GRAPH_OVERLAY,
                 data=[{"value": key, "label": text} for key, text in OVERLAYS.items()],
                 value="group",
                 size="xs",
-                **{"aria-label": "What colours the nodes"},
+                **named("What colours the nodes"),
             ),
             dmc.TextInput(
                 id=ids.GRAPH_SEARCH,
-                placeholder="Find name, group:3",
+                placeholder="Find conv1, group:3",
                 size="xs",
                 debounce=180,
                 value="",
@@ -91,7 +93,7 @@ def _toolbar() -> Component:
                 className="graph-find",
                 rightSection=html.Span("", id=ids.GRAPH_MATCH_COUNT, className="match-count"),
                 rightSectionWidth=54,
-                **{"aria-label": "Find in the graph; Enter goes to the next match"},
+                **named("Find in the graph; Enter goes to the next match"),
             ),
             html.Div(
                 [
@@ -106,14 +108,14 @@ def _toolbar() -> Component:
 
 
 def _button(action: str, text: str, title: str) -> Component:
-    return html.Button(text, className="graph-button", title=title, **{"data-graph": action})
+    return html.Button(text, className="graph-button", title=title, **acts(action, title))
 
 
 def _zoom() -> Component:
     buttons = (("in", "+", "Zoom in"), ("out", "−", "Zoom out"), ("fit", "Fit", "Show the whole graph"))
     return html.Div(
         [
-            html.Button(text, className="graph-button", title=title, **{"data-graph": action, "aria-label": title})
+            html.Button(text, className="graph-button", title=title, **acts(action, title))
             for action, text, title in buttons
         ],
         className="graph-zoom",
@@ -132,7 +134,7 @@ def tree(layout: Mapping[str, Any], analysis: Mapping[str, Any]) -> list[Compone
         inside.setdefault(_parent(box, boxes), []).append(box)
     first = {key: min(order[m] for m in node["members"]) for node in layout["nodes"] for key in [node["id"]]}
     shown = min(len(layout["nodes"]), TREE_LIMIT)
-    title = html.P(f"Graph: {shown} of {len(layout['nodes'])} nodes listed. Enter inspects, + and − open and close modules.")
+    title = html.P(f"{shown} of {len(layout['nodes'])} nodes. Enter inspects, + and − open and close modules.")
     return [title, _branch("", inside, first, boxes, [TREE_LIMIT])]
 
 
@@ -161,12 +163,16 @@ def _branch(
 
 
 def _leaf(
-    entry: Mapping[str, Any], inside: Mapping[str, Any], first: dict[str, int], boxes: Mapping[str, Any], left: list[int]
+    entry: Mapping[str, Any],
+    inside: Mapping[str, Any],
+    first: dict[str, int],
+    boxes: Mapping[str, Any],
+    left: list[int],
 ) -> list[Component]:
     scope = entry["id"].removeprefix(SCOPE_PREFIX) if entry["id"].startswith(SCOPE_PREFIX) else None
     opened = entry["id"] in boxes
     words = [entry["label"], entry.get("detail", ""), entry.get("badge", "")]
-    data = {"data-kind": "node" if scope is None else "scope", "data-id": entry["id"] if scope is None else scope}
+    data = selects("node", entry["id"]) if scope is None else selects("scope", scope)
     if scope is not None:
         data["aria-expanded"] = str(opened).lower()
     button = html.Button(", ".join(word for word in words if word), className="tree-item", **data)

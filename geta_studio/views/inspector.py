@@ -16,17 +16,17 @@ from geta_studio.views.text import count
 
 
 class Page(NamedTuple):
-    """The parts of the inspector that change: heading, numbers that follow the run, a caption for the figure, the rest."""
+    """The parts of the inspector that change: heading, numbers that follow the run, the figure's caption, the rest."""
 
-    head: list[Component]
-    live: list[Component]
-    note: list[Component]
-    body: list[Component]
+    head: Sequence[Component]
+    live: Sequence[Component]
+    note: Sequence[Component]
+    body: Sequence[Component]
 
 
 def inspector_panel() -> Component:
     """The fixed frame; the callbacks fill its parts, so that a live update replaces only numbers and the figure."""
-    config = {"displayModeBar": False, "responsive": True, "showTips": False}
+    config: Any = {"displayModeBar": False, "responsive": True, "showTips": False}
     return html.Div(
         id=ids.INSPECTOR,
         className="inspector",
@@ -51,7 +51,8 @@ def empty_page() -> Page:
         "Click a diamond (weights) or a pill (activations) to see how it rounds.",
         "Double click a module, or its + and −, to open and close it.",
     )
-    return Page([html.H2("Nothing selected"), html.Ul([html.Li(tip) for tip in tips], className="inspect-tips")], [], [], [])
+    listed = html.Ul([html.Li(tip) for tip in tips], className="inspect-tips")
+    return Page([html.H2("Nothing selected"), listed], [], [], [])
 
 
 def page(subject: Subject | None, selection: Mapping[str, Any] | None) -> Page:
@@ -97,16 +98,12 @@ def _node_body(subject: Subject, node: Mapping[str, Any]) -> list[Component]:
 def _group_line(subject: Subject, group: int, verb: str, what: str) -> Component:
     entry = subject.groups[group]
     state = f"{entry['size']} units" if entry["prunable"] else "not prunable"
-    return html.Div(
-        [html.Span(verb, className="muted"), subject.group_link(group), html.Span(f"{what} · {state}", className="muted")],
-        className="inspect-line",
-    )
+    after = html.Span(f"{what} · {state}", className="muted")
+    return html.Div([html.Span(verb, className="muted"), subject.group_link(group), after], className="inspect-line")
 
 
 def _parameters(subject: Subject, node: Mapping[str, Any]) -> Component:
-    roles = {
-        (m["parameter"], m["dim"]): group["id"] for group in subject.analysis["groups"] for m in group["members"]
-    }
+    roles = {(m["parameter"], m["dim"]): group["id"] for group in subject.analysis["groups"] for m in group["members"]}
     rows = []
     for name in node["parameters"]:
         dims = [(dim, group) for (parameter, dim), group in sorted(roles.items()) if parameter == name]
@@ -148,7 +145,7 @@ def _group_page(subject: Subject, identity: Any) -> Page | None:
         return None
     note = []
     if group["id"] in subject.units:
-        note = [html.Span("Norms of its units now, largest first: kept in colour, redundant orange, zero at the floor.")]
+        note = [html.Span("Norms of its units now, largest first; orange is redundant, nothing is zero.")]
     return Page(group_head(subject, group), group_live(subject, group), note, group_body(subject, group))
 
 
@@ -176,8 +173,8 @@ def _scope_page(subject: Subject, identity: Any) -> Page | None:
     ]
     body: list[Component] = [facts(known)]
     if groups:
-        found = html.Div([subject.group_link(group) for group in groups], className="chip-row")
-        body.append(html.Div([html.H3("Groups its nodes write"), found], className="inspect-section"))
+        links = html.Div([subject.group_link(group) for group in groups], className="chip-row")
+        body.append(html.Div([html.H3("Groups its nodes write"), links], className="inspect-section"))
     if layers:
         found = chips(subject, [n["id"] for n in layers])
         body.append(html.Div([html.H3("Quantized layers"), found], className="inspect-section"))
@@ -191,5 +188,3 @@ def figure_kind(selection: Mapping[str, Any] | None, subject: Subject | None) ->
     if selection["kind"] == "group" and str(selection["id"]).isdecimal() and int(selection["id"]) in subject.units:
         return "norms"
     return "stairs" if selection["kind"] == "quantizer" and subject.state(selection["id"]) is not None else None
-
-

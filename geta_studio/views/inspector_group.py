@@ -23,7 +23,10 @@ def group_head(subject: Subject, group: Mapping[str, Any]) -> list[Component]:
     look = f"slot{subject.slots[group['id']]}" if group["prunable"] else "grey"
     size = f"{group['size']} units that can be removed" if group["prunable"] else f"{group['size']} units, not prunable"
     return [
-        html.H2([html.Span(f"g{group['id']}", className=f"group-number {look}"), html.Span(group["name"])], className="inspect-title"),
+        html.H2(
+            [html.Span(f"g{group['id']}", className=f"group-number {look}"), html.Span(group["name"])],
+            className="inspect-title",
+        ),
         html.P(f"group · {size}", className="muted inspect-kind"),
     ]
 
@@ -37,13 +40,9 @@ def group_live(subject: Subject, group: Mapping[str, Any]) -> list[Component]:
     look = f"slot{subject.slots[group['id']]}"
     parts = [("kept", kept, look), ("redundant", redundant, "redundant"), ("zero", zero, "zero")]
     bar = [html.Span(className=f"unit-part {name}", style={"flexGrow": number}) for _, number, name in parts if number]
-    words = [html.Span([html.Strong(str(number)), f" {name}"], className=f"unit-count {look}") for name, number, look in parts]
-    return [
-        html.Div(
-            [html.Div(bar, className="unit-bar"), html.Div([*words, html.Span(f"{zero}/{group['size']} zero")], className="unit-words")],
-            className="inspect-section",
-        )
-    ]
+    words = [html.Span([html.Strong(str(n)), f" {name}"], className=f"unit-count {look}") for name, n, look in parts]
+    line = html.Div([*words, html.Span(f"{zero}/{group['size']} zero")], className="unit-words")
+    return [html.Div([html.Div(bar, className="unit-bar"), line], className="inspect-section")]
 
 
 def group_body(subject: Subject, group: Mapping[str, Any]) -> list[Component]:
@@ -54,11 +53,15 @@ def group_body(subject: Subject, group: Mapping[str, Any]) -> list[Component]:
         parts.append(reason_box("Cannot be pruned", group["reason"]))
     elif group.get("unit_params"):
         saved = f"{count(group['unit_params'])} parameters · {count(group['unit_macs'])} multiply-adds"
-        of = f"{percent(group['unit_params'] / max(model['params'], 1), 2)} · {percent(group['unit_macs'] / max(model['macs'], 1), 2)}"
+        shares = [(group["unit_params"], model["params"]), (group["unit_macs"], model["macs"])]
+        of = " · ".join(percent(part / max(whole, 1), 2) for part, whole in shares)
         parts.append(facts([("removing one unit saves", saved), ("of the model", of)]))
     if group["via"]:
-        why = html.P("Index i of every tensor on this chain is the same unit, so all of them go together.", className="muted")
-        parts.append(html.Div([html.H3("Tied together because"), why, chips(subject, group["via"], arrow=True)], className="inspect-section"))
+        why = html.P(
+            "Along this chain, index i is the same unit everywhere: all of it goes together.", className="muted"
+        )
+        chain = [html.H3("Tied together because"), why, chips(subject, group["via"], arrow=True)]
+        parts.append(html.Div(chain, className="inspect-section"))
     parts.append(html.Div([html.H3(f"Members ({len(group['members'])})"), members(group)], className="inspect-section"))
     return parts
 
@@ -77,7 +80,8 @@ def members(group: Mapping[str, Any]) -> Component:
         )
         for m in group["members"]
     ]
-    return html.Div(html.Table([html.Thead(header), html.Tbody(rows)], className="inspect-table"), className="table-scroll")
+    table = html.Table([html.Thead(header), html.Tbody(rows)], className="inspect-table")
+    return html.Div(table, className="table-scroll")
 
 
 def _shape(member: Mapping[str, Any]) -> str:

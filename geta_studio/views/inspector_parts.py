@@ -10,6 +10,7 @@ import numpy as np
 from dash import html
 from dash.development.base_component import Component
 
+from geta_studio.views.links import selects
 from geta_studio.views.palette import group_slots
 from geta_studio.views.text import count, percent
 from geta_studio.views.unit_state import GroupUnits, units_by_group
@@ -20,8 +21,8 @@ SHOWN_LINKS = 10
 class Subject:
     """An analysis, and where there is one the run on screen: its newest frames and its bounds.
 
-    `bounds` maps quantizer ids to (b_l, b_u); `units` is [n_units, 2] and `quantizers` [n_quantizers, 4] (b, d, q_m, t), as in
-    the frames of a run, or None.
+    `bounds` maps quantizer ids to (b_l, b_u); `units` is [n_units, 2] and `quantizers` [n_quantizers, 4] with columns
+    b, d, q_m, t, as in the frames of a run, or None.
     """
 
     def __init__(
@@ -58,7 +59,8 @@ class Subject:
 
     def quantizers_of(self, node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         """The quantizers a node reads through: its weight's, and those on the edges into it."""
-        marks = [e["quantizer"] for e in self.analysis["graph"]["edges"] if e["target"] == node["id"] and e["quantizer"]]
+        edges = self.analysis["graph"]["edges"]
+        marks = [edge["quantizer"] for edge in edges if edge["target"] == node["id"] and edge["quantizer"]]
         found = [node["quantizer"], *dict.fromkeys(marks)]
         return [self.quantizers[key] for key in found if key in self.quantizers]
 
@@ -71,10 +73,7 @@ class Subject:
 
 def link(kind: str, identity: Any, text: str, look: str = "", title: str | None = None) -> Component:
     """A button that selects something; assets/graph.js listens to it and brings a node into view."""
-    more = {"title": title} if title else {}
-    return html.Button(
-        text, className=f"inspect-link {look}".strip(), **{"data-kind": kind, "data-id": str(identity)}, **more
-    )
+    return html.Button(text, className=f"inspect-link {look}".strip(), title=title or "", **selects(kind, identity))
 
 
 def chips(subject: Subject, nodes: Sequence[str], arrow: bool = False) -> Component:
@@ -86,7 +85,8 @@ def chips(subject: Subject, nodes: Sequence[str], arrow: bool = False) -> Compon
     limit = SHOWN_LINKS * (2 if arrow else 1)
     if len(made) <= limit + 2:
         return html.Div(made, className="chip-row")
-    rest = html.Details([html.Summary(f"{len(nodes) - SHOWN_LINKS} more"), html.Div(made[limit:], className="chip-row")])
+    hidden = html.Div(made[limit:], className="chip-row")
+    rest = html.Details([html.Summary(f"{len(nodes) - SHOWN_LINKS} more"), hidden])
     return html.Div([html.Div(made[:limit], className="chip-row"), rest])
 
 
@@ -105,7 +105,7 @@ def head(title: str, kind: str, where: str) -> list[Component]:
 def facts(pairs: Sequence[tuple[str, Any]], title: str | None = None) -> Component:
     """Names and values in two columns."""
     rows = [html.Div([html.Dt(name), html.Dd(value)]) for name, value in pairs]
-    return html.Dl(rows, className="inspect-facts", **({"title": title} if title else {}))
+    return html.Dl(rows, className="inspect-facts", title=title or "")
 
 
 def reason_box(title: str, reason: str) -> Component:

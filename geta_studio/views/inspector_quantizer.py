@@ -1,4 +1,4 @@
-"""The inspector's page of a quantizer: its four numbers now, its bounds, the bit formula filled in, and its staircase."""
+"""The inspector's page of a quantizer: its four numbers now, its bounds, the bit formula filled in, its staircase."""
 
 from __future__ import annotations
 
@@ -90,7 +90,8 @@ def quantizer_body(subject: Subject, quantizer: Mapping[str, Any]) -> list[Compo
         parts.append(html.Div([html.H3("Read by"), chips(subject, readers)], className="inspect-section"))
     twin = _weight_of(subject, readers)
     if quantizer["kind"] == "activation" and twin:
-        parts.append(html.Div([html.H3("Weights it meets"), html.Div(twin, className="chip-row")], className="inspect-section"))
+        met = html.Div(twin, className="chip-row")
+        parts.append(html.Div([html.H3("Weights it meets"), met], className="inspect-section"))
     return parts
 
 
@@ -104,7 +105,12 @@ def stairs_figure(d: float, q_m: float, t: float, signed: bool, scheme: Scheme) 
     colours = ink(scheme)
     curve = stairs(d, q_m, t, signed)
     lines = [
-        {"x": curve.x.tolist(), "y": curve.x.tolist(), "line": {"color": colours.grid, "width": 1}, "hoverinfo": "skip"},
+        {
+            "x": curve.x.tolist(),
+            "y": curve.x.tolist(),
+            "line": {"color": colours.grid, "width": 1},
+            "hoverinfo": "skip",
+        },
         {
             "x": curve.x.tolist(),
             "y": curve.y.tolist(),
@@ -114,6 +120,7 @@ def stairs_figure(d: float, q_m: float, t: float, signed: bool, scheme: Scheme) 
     ]
     axis = {"color": colours.muted, "gridcolor": colours.grid, "zeroline": False, "nticks": 5, "tickfont": {"size": 11}}
     clips = [curve.clip, -curve.clip] if signed else [curve.clip]
+    clip_line = {"color": colours.second, "dash": "dot", "width": 1}
     reach = float(np.max(np.abs(curve.y))) * 1.15 or 1.0
     return {
         "data": [{"type": "scatter", "mode": "lines", **line} for line in lines],
@@ -126,8 +133,7 @@ def stairs_figure(d: float, q_m: float, t: float, signed: bool, scheme: Scheme) 
             "xaxis": axis,
             "yaxis": {**axis, "range": [-reach if signed else -0.04 * reach, reach]},
             "shapes": [
-                {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": {"color": colours.second, "dash": "dot", "width": 1}}
-                for x in clips
+                {"type": "line", "x0": x, "x1": x, "yref": "paper", "y0": 0, "y1": 1, "line": clip_line} for x in clips
             ],
         },
     }

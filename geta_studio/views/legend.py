@@ -9,6 +9,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_studio import ids
+from geta_studio.views.links import selects
 from geta_studio.views.palette import THEMES, group_slots, ramp_css, shades
 
 STAGES = {"qadg": "QADG", "groups": "Groups", "compact": "Compact"}
@@ -19,7 +20,10 @@ def palette_variables() -> str:
     """CSS custom properties of the palette for both schemes, such as `--slot0-line`."""
     blocks = []
     for scheme, theme in THEMES.items():
-        rules = [f"--slot{i}-line:{s.line};--slot{i}-text:{s.text};--slot{i}-tint:{s.tint};" for i, s in enumerate(shades(scheme))]
+        rules = [
+            f"--slot{slot}-line:{shade.line};--slot{slot}-text:{shade.text};--slot{slot}-tint:{shade.tint};"
+            for slot, shade in enumerate(shades(scheme))
+        ]
         rules.append(f"--bar-redundant:{theme.redundant};--bar-zero:{theme.zero};--graph-page:{theme.page};")
         blocks.append(f'[data-mantine-color-scheme="{scheme}"]{{{"".join(rules)}}}')
     return "\n".join(blocks)
@@ -44,12 +48,16 @@ def group_row(group: Mapping[str, Any], slot: int | None) -> Component:
         [
             html.Span(className=f"swatch {look}"),
             html.Span(f"g{group['id']}", className="legend-id"),
-            html.Span(size, className="legend-size", **{"data-zero-of": str(group["id"]), "data-size": size}),
+            html.Span(size, className="legend-size", **_zero_of(group["id"], size)),
         ],
         className="legend-group",
         title=title,
-        **{"data-kind": "group", "data-id": str(group["id"])},
+        **selects("group", group["id"]),
     )
+
+
+def _zero_of(group: int, size: str) -> dict[str, Any]:
+    return {"data-zero-of": str(group), "data-size": size}
 
 
 def marks(quantizers: Sequence[Mapping[str, Any]]) -> Component:

@@ -28,7 +28,8 @@ def _fits(word: str, node: Node, groups: Groups) -> bool:
         return _unprunable(node, groups)
     if colon and key in _KEYS:
         return bool(value) and _KEYS[key](value, node)
-    return any(word in text.lower() for text in (node["name"], node["label"], node["op"], node["id"], *node["parameters"]))
+    texts = (node["name"], node["label"], node["op"], node["id"], *node["parameters"])
+    return any(word in text.lower() for text in texts)
 
 
 def _unprunable(node: Node, groups: Groups) -> bool:

@@ -19,7 +19,8 @@ def stylesheet(scheme: Scheme, stage: str = "groups") -> list[Rule]:
     """Rules for "qadg" (no group colours), "groups" (coloured) or "compact" (what is cut away is left empty)."""
     theme = THEMES[scheme]
     coloured = _slots(scheme, theme, stage) if stage != "qadg" else _uncoloured(theme)
-    return [*_rows(theme), *_text(theme), *_marks(theme, scheme), *_boxes(theme), *_edges(theme), *coloured, *_states(theme)]
+    plain = [*_rows(theme), *_text(theme), *_marks(theme), *_boxes(theme), *_edges(theme)]
+    return [*plain, *coloured, *_states(theme)]
 
 
 def _rule(selector: str, **style: Any) -> Rule:
@@ -122,7 +123,7 @@ def _text(theme: Theme) -> list[Rule]:
     ]
 
 
-def _marks(theme: Theme, scheme: Scheme) -> list[Rule]:
+def _marks(theme: Theme) -> list[Rule]:
     mark = {"label": "data(label)", "font_weight": 600, "text_valign": "center", "text_halign": "center"}
     return [
         _rule(
@@ -187,7 +188,8 @@ def _stadium(width: float, height: float, steps: int = 8) -> str:
 
 
 def _sign(path: str, colour: str) -> str:
-    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16"><path d="{path}" stroke="{colour}" stroke-width="1.6" stroke-linecap="round"/></svg>'
+    pen = f'stroke="{colour}" stroke-width="1.6" stroke-linecap="round"'
+    svg = f'<svg xmlns="http://www.w3.org/2000/svg" width="16" height="16"><path d="{path}" {pen}/></svg>'
     return "data:image/svg+xml;utf8," + quote(svg)
 
 
@@ -255,8 +257,8 @@ def _slots(scheme: Scheme, theme: Theme, stage: str) -> list[Rule]:
             ),
         ]
         if stage == "compact":
-            cut = f"{shade.line} {shade.line} {mix(shade.line, theme.surface, 0.7)} {mix(shade.line, theme.surface, 0.7)}"
-            cut += f" {theme.surface} {theme.surface}"
+            kept = mix(shade.line, theme.surface, 0.7)
+            cut = f"{shade.line} {shade.line} {kept} {kept} {theme.surface} {theme.surface}"
             rules.append(
                 _rule(
                     f".row.slot{slot}[cut]",
@@ -275,14 +277,31 @@ def _uncoloured(theme: Theme) -> list[Rule]:
     return [
         _rule(".tag", text_opacity=0, events="no"),
         _rule(".bar[on = 1]", background_gradient_stop_colors=_bar_colours(theme, theme.muted)),
-        _rule(".diamond, .pill", border_width=2, border_color=theme.accent, background_color=mix(theme.accent, theme.surface, 0.82)),
+        _rule(
+            ".diamond, .pill",
+            border_width=2,
+            border_color=theme.accent,
+            background_color=mix(theme.accent, theme.surface, 0.82),
+        ),
     ]
 
 
 def _states(theme: Theme) -> list[Rule]:
     return [
-        _rule(".row.blank", background_fill="solid", background_color=theme.surface, border_color=theme.line, color=theme.muted),
-        _rule(".row.painted", background_fill="solid", background_color="data(fill)", border_color="data(fill)", color="data(ink)"),
+        _rule(
+            ".row.blank",
+            background_fill="solid",
+            background_color=theme.surface,
+            border_color=theme.line,
+            color=theme.muted,
+        ),
+        _rule(
+            ".row.painted, .stack.painted",
+            background_fill="solid",
+            background_color="data(fill)",
+            border_color="data(fill)",
+            color="data(ink)",
+        ),
         _rule(".bar.painted, .tag.painted, .badge.painted", color="data(ink)"),
         _rule(".faded", opacity=0.22),
         _rule("edge.faded", opacity=0.16),

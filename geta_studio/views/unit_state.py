@@ -7,7 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from geta_engine.store.records import FrameEvent
+
 KEPT, REDUNDANT, ZERO = 0, 1, 2
+
+
+def values_of(frame: FrameEvent | None) -> np.ndarray | None:
+    """The array of a frame, None where there is no frame."""
+    return None if frame is None else frame.values
 
 
 class GroupUnits(NamedTuple):
@@ -48,9 +55,8 @@ def bits_by_quantizer(analysis: Mapping[str, Any], values: np.ndarray | None) ->
 
 
 def now(analysis: Mapping[str, Any], units: np.ndarray | None, quantizers: np.ndarray | None) -> dict[str, Any] | None:
-    """`{"bits": {quantizer: b}, "groups": {group: [kept, redundant, zero, mean norm]}}`, or None where nothing is recorded."""
-    groups = {
-        str(group): [*rows.counts, float(np.mean(rows.norms))] for group, rows in units_by_group(analysis, units).items()
-    }
+    """`{"bits": {quantizer: b}, "groups": {group: [kept, redundant, zero, mean norm]}}`, or None before any frame."""
+    split = units_by_group(analysis, units)
+    groups = {str(group): [*rows.counts, float(np.mean(rows.norms))] for group, rows in split.items()}
     bits = bits_by_quantizer(analysis, quantizers)
     return {"bits": bits, "groups": groups} if groups or bits else None

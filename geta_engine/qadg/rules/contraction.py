@@ -91,7 +91,7 @@ def matmul(context: Context, node: Node) -> Value:
         return pin_all(context, node)
     rank = len(shape)
     a, b = align(a, rank), align(b, rank)
-    contract(context, node, a, rank - 1, b, rank - 2)
+    contract(context, node, a, rank - 1, b, rank - 2, batch_dims=rank - 2)
     return Value(shape, _merge(context, node, _outer(context, a, rank - 1), _outer(context, b, rank - 2)))
 
 
@@ -133,8 +133,13 @@ def _merge(context: Context, node: Node, left: list[Axes], right: list[Axes]) ->
     return tuple(merged)
 
 
-def contract(context: Context, node: Node, x: Value, x_dim: int, weight: Value, w_dim: int) -> None:
-    """Tie the summed dims of two factors index by index; require zeros on one side."""
+def contract(
+    context: Context, node: Node, x: Value, x_dim: int, weight: Value, w_dim: int, batch_dims: int = 0
+) -> None:
+    """Tie the summed dims of two factors index by index; require zeros on one side.
+
+    The first `batch_dims` dims are shared by both factors: along them labels are tied one to one.
+    """
     left, right = x.on(x_dim), weight.on(w_dim)
     for value, axes in ((x, left), (weight, right)):
         if value.constant and axes is not None:
@@ -144,26 +149,31 @@ def contract(context: Context, node: Node, x: Value, x_dim: int, weight: Value, 
             if axes is not None:
                 context.space.pin(axes.labels, _reads_fixed(node))
         return
-    one, two = _lead(left, x_dim), _lead(right, w_dim)
-    context.space.tie(one.labels.reshape(len(one.labels), -1, 1), two.labels.reshape(len(two.labels), 1, -1), node.name)
-    zero = _flat_zero(one) | _flat_zero(two) if not (x.constant or weight.constant) else _data_zero(x, one, two)
+    right = _renumber(right, w_dim, x_dim, batch_dims)
+    dims = sorted(set(left.dims) | set(right.dims))
+    context.space.tie(_broadcast(left, left.labels, dims), _broadcast(right, right.labels, dims), node.name)
+    one, two = _broadcast(left, left.zero, dims), _broadcast(right, right.zero, dims)
+    zero = _data_zero(x, one, two) if x.constant or weight.constant else one | two
     if not zero.all():
-        context.space.pin(one.labels[~zero], _not_zero(node, x))
+        labels = np.broadcast_to(_broadcast(left, left.labels, dims), zero.shape)
+        context.space.pin(labels[~zero], _not_zero(node, x))
 
 
-def _data_zero(x: Value, one: Axes, two: Axes) -> np.ndarray:
+def _renumber(axes: Axes, dim: int, new: int, batch_dims: int) -> Axes:
+    """Call `dim` by its number in the other factor; dims that are not shared get numbers of their own."""
+    numbers = [new if d == dim else d if d < batch_dims else 1000 + d for d in axes.dims]
+    order = np.argsort(numbers)
+    return Axes(tuple(numbers[i] for i in order), axes.labels.transpose(order), axes.zero.transpose(order))
+
+
+def _broadcast(axes: Axes, array: np.ndarray, dims: list[int]) -> np.ndarray:
+    sizes = dict(zip(axes.dims, array.shape))
+    return array.reshape([sizes.get(d, 1) for d in dims])
+
+
+def _data_zero(x: Value, one: np.ndarray, two: np.ndarray) -> np.ndarray:
     """With a parameter as one factor, the zeros must come from the other (producers are zeroed, consumers are not)."""
-    return _flat_zero(two) if x.constant else _flat_zero(one)
-
-
-def _flat_zero(axes: Axes) -> np.ndarray:
-    return np.asarray(axes.zero.reshape(len(axes.zero), -1).all(axis=1))
-
-
-def _lead(axes: Axes, dim: int) -> Axes:
-    """The same labels with `dim` as the first axis of the array."""
-    position = axes.dims.index(dim)
-    return Axes(axes.dims, np.moveaxis(axes.labels, position, 0), np.moveaxis(axes.zero, position, 0))
+    return two if x.constant else one
 
 
 def _produce(

@@ -141,7 +141,7 @@ def stack(context: Context, node: Node) -> Value:
     for item in node.args[0]:  # type: ignore[union-attr]
         value = context.value(item)
         assert value is not None
-        wide = value.shape[:dim] + (1,) + value.shape[dim:]
+        wide = (*value.shape[:dim], 1, *value.shape[dim:])
         parts.append(Value(wide, tuple(add_dim(a, dim) for a in value.axes), value.constant, value.cause))
     return concatenate(context, node, parts, dim, shape)
 
@@ -178,10 +178,7 @@ def _join_ends(context: Context, node: Node, parts: Sequence[Value], dims: tuple
     for part in parts:
         own = pick_axes(part, dims)
         sizes = _sizes(part, dims)
-        if len(own) == 1:
-            wide = spread(own[0], dims, sizes)
-        else:
-            wide = _pinned(context, node, own, dims, sizes)
+        wide = spread(own[0], dims, sizes) if len(own) == 1 else _pinned(context, node, own, dims, sizes)
         labels.append(wide.labels)
         zeros.append(wide.zero)
     axis = dims.index(dim)

@@ -1,0 +1,20 @@
+"""Attributes that assets/graph.js listens to: a click on such an element selects something or acts on the graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def selects(kind: str, identity: Any) -> dict[str, Any]:
+    """The element selects a "node", "group", "quantizer" or "scope" when clicked, and brings a node into view."""
+    return {"data-kind": kind, "data-id": str(identity)}
+
+
+def acts(action: str, label: str) -> dict[str, Any]:
+    """The element does something to the graph: "all", "fold", "in", "out", "fit"."""
+    return {"data-graph": action, "aria-label": label}
+
+
+def named(label: str) -> dict[str, Any]:
+    """A name for screen readers."""
+    return {"aria-label": label}

@@ -1,0 +1,80 @@
+"""What the studio's tests share: a small analysis, a real server process, a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving import Server, chromium_path
+
+
+@pytest.fixture
+def analysis() -> dict[str, Any]:
+    """Two layers: 100 weights read by 1,000 multiply-adds, 50 read by 500; a prunable group of 10 between."""
+    layer = {"macs": 1000, "params": 100, "weight_quantizer": "a.weight", "activation_quantizer": "act.x"}
+    last = {"macs": 500, "params": 50, "weight_quantizer": "b.weight", "activation_quantizer": None}
+    return {
+        "model": {"name": "two", "params": 160, "macs": 1500},
+        "prunable_units": 10,
+        "total_units": 14,
+        "max_zero_units": 9,
+        "graph": {"nodes": [{"id": "na", "group": 1}, {"id": "nb", "group": 2}]},
+        "groups": [
+            {"id": 1, "name": "a", "size": 10, "prunable": True},
+            {"id": 2, "name": "b", "size": 4, "prunable": False},
+        ],
+        "layers": [
+            {"node": "na", "layer": "a", "in_group": None, "out_group": 1, **layer},
+            {"node": "nb", "layer": "b", "in_group": 1, "out_group": 2, **last},
+        ],
+        "quantizers": [
+            {"id": "a.weight", "layer": "a", "kind": "weight", "node": "na", "parameters": 100, "macs": 1000},
+            {"id": "act.x", "layer": "a", "kind": "activation", "node": "x", "parameters": 0, "macs": 1000},
+            {"id": "b.weight", "layer": "b", "kind": "weight", "node": "nb", "parameters": 50, "macs": 500},
+        ],
+    }
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """Makes servers that are stopped at the end of the test."""
+    servers: list[Server] = []
+
+    def make(**environment: str) -> Server:
+        servers.append(Server(tmp_path, **environment))
+        return servers[-1].start()
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def server(make_server: Callable[..., Server]) -> Server:
+    return make_server()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A headless Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    """A page of 1280 x 720 in a context of its own; uncaught errors in it fail the test."""
+    errors: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 720}, accept_downloads=True)
+    context.set_default_timeout(60_000)
+    page = context.new_page()
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert not errors

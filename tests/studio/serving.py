@@ -1,0 +1,81 @@
+"""The real server process and the real browser, for tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+class Server:
+    """`python app.py` in a process of its own."""
+
+    def __init__(self, store: Path, **environment: str) -> None:
+        self.store = f"sqlite:///{store}/geta.db"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.first_byte = 0.0
+        self.processor_seconds = 0.0
+        self._log = store / "server.log"
+        self._environment = {**os.environ, **environment}
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> Server:
+        """Start and wait for the first byte: `first_byte` seconds of the clock, `processor_seconds` of its own work."""
+        command = [sys.executable, str(ROOT / "app.py"), "--port", str(self.port), "--store", self.store]
+        started = time.monotonic()
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment, cwd=ROOT)
+        while time.monotonic() - started < 60:
+            try:
+                httpx.get(self.url, timeout=5)
+                self.first_byte = time.monotonic() - started
+                self.processor_seconds = processor_seconds(self.pid)
+                return self
+            except httpx.TransportError:
+                assert self._process.poll() is None, self._log.read_text()
+                time.sleep(0.02)
+        raise AssertionError("the server did not answer in a minute")
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        self._process.wait(20)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def processor_seconds(pid: int) -> float:
+    """Seconds of processor time a process has used, children not counted."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_mb(pid: int) -> float:
+    """Resident memory of a process, in MiB."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1]) / 1024
+
+
+def chromium_path() -> str | None:
+    """GETA_CHROMIUM, else a Chromium or Chrome on PATH, else None: Playwright's own."""
+    given = os.environ.get("GETA_CHROMIUM")
+    return given or next((path for name in CHROMIUM_NAMES if (path := shutil.which(name))), None)

@@ -1,0 +1,41 @@
+"""The address and the two selectors always agree on one model and one run."""
+
+from __future__ import annotations
+
+from geta_studio.navigation import Shown, on_choice, on_open, parse, selection_of
+
+MODELS = {1: "resnet20", 2: "vgg7"}
+
+
+def test_parse_reads_what_is_there() -> None:
+    place = parse("?model=vgg7&run=2&select=group:3&overlay=bits")
+    assert (place.model, place.run, place.overlay) == ("vgg7", 2, "bits")
+    assert selection_of(place) == {"kind": "group", "id": 3}
+
+
+def test_parse_leaves_out_what_is_not_a_place() -> None:
+    place = parse("?run=x&select=script:alert(1)")
+    assert (place.model, place.run, place.select) == (None, None, None)
+    assert parse("?run=99999999999999999999").run is None
+    assert parse(None).model is None
+
+
+def test_an_opened_address_shows_its_run_and_that_run_its_model() -> None:
+    assert on_open(parse("?run=2"), MODELS, "resnet20", None) == Shown("vgg7", 2)
+    assert on_open(parse("?model=resnet20&run=2"), MODELS, "resnet20", None) == Shown("vgg7", 2)
+
+
+def test_an_unknown_run_shows_no_run() -> None:
+    assert on_open(parse("?run=9"), MODELS, "resnet20", None) == Shown("resnet20", None)
+
+
+def test_a_first_visit_shows_the_demo_or_what_is_running() -> None:
+    assert on_open(parse(""), MODELS, "resnet20", None) == Shown("resnet20", None)
+    assert on_open(parse(""), MODELS, "resnet20", 2) == Shown("vgg7", 2)
+
+
+def test_a_run_brings_its_model_and_a_model_lets_go_of_the_run() -> None:
+    assert on_choice("run", "resnet20", 2, MODELS) == Shown("vgg7", 2)
+    assert on_choice("model", "vgg7", 1, MODELS) == Shown("vgg7", None)
+    assert on_choice("model", "vgg7", 2, MODELS) == Shown("vgg7", 2)
+    assert on_choice("run", "vgg7", None, MODELS) == Shown("vgg7", None)

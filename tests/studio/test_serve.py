@@ -1,0 +1,62 @@
+"""The real server process: how soon, how large, without torch, and what it says when it cannot start."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from serving import ROOT, Server, memory_mb
+
+
+def test_the_first_byte_comes_early_from_a_small_process_without_torch(make_server: Callable[..., Server]) -> None:
+    """The budget of 2 s is on the clock of a quiet machine; processor time is what a busy one can hold it to."""
+    server = make_server()
+    assert min(server.first_byte, server.processor_seconds) < 2.0
+    httpx.get(f"{server.url}/_dash-layout")
+    assert memory_mb(server.pid) < 200
+    assert "torch" not in Path(f"/proc/{server.pid}/maps").read_text()
+
+
+def test_pages_and_deep_links_are_served(server: Server) -> None:
+    for path in ("/", "/runs", "/?model=resnet20&run=1&select=group:3"):
+        answer = httpx.get(server.url + path)
+        assert answer.status_code == 200
+        assert "GETA Studio" in answer.text
+        assert "://" not in answer.text.replace(server.url, ""), "something is loaded from elsewhere"
+
+
+def start(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(ROOT / "app.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_port_in_use_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = start("--port", str(port), "--store", f"sqlite:///{tmp_path}/geta.db")
+    assert ended.returncode == 2
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert str(port) in ended.stderr
+    assert "PORT=" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (("--port", "70000"), "70000"),
+        (("--store", "sqlite://"), "sqlite:///PATH"),
+        (("--host", "203.0.113.9"), "--host"),
+    ],
+)
+def test_what_cannot_be_served_is_one_sentence_and_exit_2(arguments: tuple[str, ...], word: str) -> None:
+    ended = start(*arguments)
+    assert ended.returncode == 2
+    assert len(ended.stderr.strip().splitlines()) == 1
+    assert word in ended.stderr
