@@ -182,7 +182,7 @@ class CostModel:
 
 
 def _owners(layer: LayerCost, module: GraphModule, qadg: Qadg) -> list[NDArray[np.int32]]:
-    """For each labelled dim that scales the layer's MACs, the unit of every index (-1: none)."""
+    """For each block of dims that scales the layer's MACs, the unit of every index (-1: none)."""
     weights = {str(node.target): node.name for node in module.graph.nodes if node.op == "get_attr"}
     blocks = qadg.blocks.get(weights.get(layer.weight or "", layer.node), ())
-    return [block.units for block in blocks if isinstance(block, Block) and len(block.dims) == 1]
+    return [block.units for block in blocks if isinstance(block, Block)]

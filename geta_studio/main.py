@@ -31,6 +31,7 @@ def create_app(services: Services) -> Dash:
     from geta_studio import api
     from geta_studio.callbacks import configure, control, graph, inspector, live, model, runs, theme
     from geta_studio.pages.workspace import layout
+    from geta_studio.screens import opening
 
     app = Dash(
         "geta_studio",
@@ -42,11 +43,18 @@ def create_app(services: Services) -> Dash:
         websocket_inactivity_timeout=0,
         on_error=show_error,
     )
-    app.layout = lambda: layout(services)
+    app.layout = lambda: layout(opening(services, page_address(app)))
     for callbacks in (model, graph, inspector, configure, control, live, runs, theme):
         callbacks.register(app, services)
     api.register(app.server, services)
     return app
+
+
+def page_address(app: Dash) -> str:
+    """The address of the page whose layout is asked for, as its browser names it; "" where there is no request."""
+    if not app.backend.has_request_context():
+        return ""
+    return str(app.backend.request_adapter().headers.get("referer", ""))
 
 
 def show_error(error: Exception) -> None:

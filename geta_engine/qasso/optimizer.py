@@ -14,7 +14,7 @@ from geta_engine.config import INITIAL_BITS, Schedule
 from geta_engine.errors import CheckFailed
 from geta_engine.graph.model import Qadg
 from geta_engine.qasso.base import Base
-from geta_engine.qasso.saliency import SaliencyWeights, choose, saliency
+from geta_engine.qasso.saliency import Allocation, SaliencyWeights, choose, quota, saliency
 from geta_engine.qasso.schedule import Position, position, projected_share, units_due
 from geta_engine.qasso.slices import UnitSlices
 from geta_engine.qasso.updates import JointRule, JointSums, joint_rule, project_steps
@@ -35,6 +35,7 @@ class QASSOConfig:
     base: Base = field(default_factory=Base)
     lr_quant: float = 1e-4
     saliency: SaliencyWeights = field(default_factory=SaliencyWeights)
+    allocation: Allocation = "proportional"
 
 
 class QASSO(torch.optim.Optimizer):
@@ -107,9 +108,10 @@ class QASSO(torch.optim.Optimizer):
 
     def _mark_redundant(self, at: Position, x: list[Tensor], grads: list[Tensor]) -> None:
         taken = self.unit_state > KEPT
-        due = units_due(self.config.schedule, at, self.k_target) - int(taken.sum())
+        due = units_due(self.config.schedule, at, self.k_target)
+        most = quota(self.slices.sizes, due, self.config.allocation)
         self.saliency = saliency(self.slices, x, grads, ~taken, self.config.saliency)
-        chosen = choose(self.saliency, self.slices, taken, due)
+        chosen = choose(self.saliency, self.slices, taken, due - int(taken.sum()), most)
         self.unit_state[chosen] = REDUNDANT
         self._newly = self.slices.masks(chosen)
 

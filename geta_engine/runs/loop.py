@@ -104,8 +104,9 @@ class Loop:
         while self.optimizer.steps < self.total:
             self._prepare_ranges()
             yield from self._marks()
-            yield self._step()
+            step = self._step()
             yield from self._frames()
+            yield step
             self._seconds += time.perf_counter() - started
             started = time.perf_counter()
         yield ResultEvent(self._result(started))

@@ -6,6 +6,7 @@
   const READABLE = 11 / TEXT_PX; // zoom below which it is under 11 px on screen
   const TOP = 58; // px at the top that the toolbar covers
   const MARGIN = 22;
+  const MANY = 1500; // elements above which a moving view is drawn as a picture, without edges
   const RAMP = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"];
 
   const state = {
@@ -58,6 +59,9 @@
 
   function drawn(cy, scene) {
     cy.nodes().panify();
+    const many = cy.elements().length > MANY, renderer = cy.renderer();
+    renderer.hideEdgesOnViewport = many;
+    renderer.textureOnViewport = many;
     if (state.shown !== scene.model) startView(cy, scene);
     else if (scene.focus) focus(cy, scene.hosts[scene.focus], true);
     else if (scene.anchor && state.held) holdStill(cy, scene);

@@ -7,6 +7,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, ctx, no_update
 
 from geta_studio import ids
+from geta_studio.screens import run_options
 from geta_studio.services import Services
 
 COMMANDS = {ids.PAUSE: "pause", ids.RESUME: "resume", ids.STEP: "step", ids.STOP: "stop"}
@@ -41,8 +42,6 @@ def launched(services: Services, fields: dict[str, Any] | None) -> tuple[Any, An
     if fields is None:
         return no_update, no_update
     run_id = services.launch(fields)
-    from geta_studio.callbacks.model import run_options
-
     return run_options(services), str(run_id)
 
 

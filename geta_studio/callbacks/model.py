@@ -7,18 +7,12 @@ from typing import Any, NamedTuple
 from dash import Dash, Input, Output, State, ctx, no_update
 
 from geta_studio import ids
-from geta_studio.navigation import (
-    Shown,
-    names_nothing,
-    newest_active,
-    on_choice,
-    on_open,
-    parse,
-    run_number,
-    selection_of,
-)
+from geta_studio.navigation import parse, selection_of
+from geta_studio.screens import navigated, run_options
 from geta_studio.services import Services
-from geta_studio.views.status import ACTIVE, model_summary, run_label
+from geta_studio.views.status import model_summary
+
+CHANGED = {ids.URL: "address", ids.MODEL_SELECT: "model", ids.RUN_SELECT: "run"}
 
 
 def register(app: Dash, services: Services) -> None:
@@ -33,9 +27,10 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.URL, "search"),
         Input(ids.MODEL_SELECT, "value"),
         Input(ids.RUN_SELECT, "value"),
+        prevent_initial_call=True,
     )
     def navigate(search: str, model: str | None, run: str | None) -> tuple[Any, ...]:
-        return _selectors(services, _shown(services, ctx.triggered_id, search, model, run))
+        return tuple(navigated(services, CHANGED.get(ctx.triggered_id), search, model, run))
 
     @app.callback(
         Output(ids.RUN_SELECT, "data", allow_duplicate=True),
@@ -69,7 +64,7 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.MODEL_POLL, "n_intervals"),
         Input(ids.UPLOADED, "data"),
         State(ids.MODEL_KEY, "data"),
-        prevent_initial_call="initial_duplicate",
+        prevent_initial_call=True,
     )
     def follow_analysis(model: str | None, _: int, uploaded: dict[str, str] | None, shown: str | None) -> Any:
         if uploaded:
@@ -89,13 +84,6 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.URL, "pathname"),
         prevent_initial_call=True,
     )
-
-
-def run_options(services: Services) -> list[dict[str, str]]:
-    """Choices of the run selector, newest first."""
-    return [
-        {"value": str(run.id), "label": run_label(run.id, run.status, run.step, run.steps)} for run in services.runs()
-    ]
 
 
 class Follow(NamedTuple):
@@ -130,20 +118,3 @@ def upload_outputs(services: Services, key: str) -> Follow:
         services.discard(key)
         return Follow(text=state.text, style="model-status failed", poll_off=True, uploaded=None)
     return Follow(text=state.text, style="model-status working")
-
-
-def _shown(services: Services, changed: str | None, search: str, model: str | None, run: str | None) -> Shown:
-    runs = services.runs()
-    models = {record.id: services.library.key_of(record) for record in runs}
-    place = parse(search)
-    if model is None or (changed == ids.URL and not names_nothing(place)):
-        return on_open(place, models, services.first_model, newest_active(runs, lambda status: status in ACTIVE))
-    return on_choice("model" if changed == ids.MODEL_SELECT else "run", model, run_number(run), models)
-
-
-def _selectors(services: Services, shown: Shown) -> tuple[Any, ...]:
-    models = services.models()
-    if shown.model not in {option["value"] for option in models}:
-        models = [{"value": shown.model, "label": services.library.label(shown.model)}, *models]
-    run = None if shown.run is None else str(shown.run)
-    return shown.model, models, run, run_options(services), shown.run

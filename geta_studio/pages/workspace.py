@@ -8,7 +8,7 @@ from dash.development.base_component import Component
 
 from geta_studio import ids
 from geta_studio.pages.runs import runs_page
-from geta_studio.services import Services
+from geta_studio.screens import Opening
 from geta_studio.views.configure import configure_panel
 from geta_studio.views.graph_panel import graph_panel
 from geta_studio.views.inspector import inspector_panel
@@ -30,8 +30,8 @@ POLL_MS = 400
 TICK_MS = 250
 
 
-def layout(services: Services) -> Component:
-    """The whole page; state comes later, from the address and the store."""
+def layout(first: Opening) -> Component:
+    """The whole page as it opens; what changes later comes from callbacks."""
     return dmc.MantineProvider(
         id=ids.PROVIDER,
         theme={
@@ -42,11 +42,11 @@ def layout(services: Services) -> Component:
             "fontFamily": "var(--geta-font)",
         },
         children=[
-            *_state(),
+            *_state(first),
             html.Div(
                 className="app",
                 children=[
-                    header(services.models()),
+                    header(first),
                     html.Main(
                         id=ids.WORKSPACE,
                         className="workspace",
@@ -68,19 +68,19 @@ def layout(services: Services) -> Component:
     )
 
 
-def _state() -> list[Component]:
+def _state(first: Opening) -> list[Component]:
     return [
-        dcc.Location(id=ids.URL, refresh=False),
+        dcc.Location(id=ids.URL, refresh=False, pathname=first.path, search=first.search),
         dcc.Store(id=ids.COLOR_SCHEME, storage_type="local"),
-        dcc.Store(id=ids.MODEL_KEY),
+        dcc.Store(id=ids.MODEL_KEY, data=first.key),
         dcc.Store(id=ids.SELECTION),
-        dcc.Store(id=ids.RUN_ID),
+        dcc.Store(id=ids.RUN_ID, data=first.screen.run_id),
         dcc.Store(id=ids.LIVE),
         dcc.Store(id=ids.PHASE),
         dcc.Store(id=ids.FRAME),
         dcc.Store(id=ids.UPLOADED),
         dcc.Store(id=ids.ADDRESS),
         dcc.Store(id=ids.BITS),
-        dcc.Interval(id=ids.MODEL_POLL, interval=POLL_MS),
+        dcc.Interval(id=ids.MODEL_POLL, interval=POLL_MS, disabled=first.key is not None),
         dcc.Interval(id=ids.TICK, interval=TICK_MS),
     ]

@@ -67,8 +67,8 @@ THEMES: dict[Scheme, Theme] = {
         accent="#4cc3d6",
         redundant="#f5b342",
         zero="#05070a",
-        slots=("#5b9be6", "#f08a3e", "#7fcf8f", "#dc62ad", "#8f7cf0", "#b87a55", "#f0b6d6", "#b5476c"),
-        tint=0.2,
+        slots=("#5b9be6", "#f08a3e", "#7fcf8f", "#dc62ad", "#7a5ff0", "#b87a55", "#f0b6d6", "#b5476c"),
+        tint=0.14,
         text=0.42,
     ),
 }

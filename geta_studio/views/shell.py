@@ -9,6 +9,7 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from geta_studio import ids
+from geta_studio.screens import Opening
 from geta_studio.views.figures import empty_figure
 
 STAGE_NAMES = {"warmup": "warm-up", "projection": "projection", "joint": "joint", "cooldown": "cool-down"}
@@ -19,7 +20,7 @@ def icon(name: str) -> Component:
     return html.Span(className=f"icon icon-{name}", **{"aria-hidden": "true"})
 
 
-def header(models: list[dict[str, str]]) -> Component:
+def header(first: Opening) -> Component:
     """Name, model and its numbers on the left; run, Runs and the theme on the right."""
     return html.Header(
         className="header",
@@ -27,7 +28,8 @@ def header(models: list[dict[str, str]]) -> Component:
             dcc.Link([icon("mark"), html.Span("GETA Studio")], href="/", className="brand", id="brand"),
             dmc.Select(
                 id=ids.MODEL_SELECT,
-                data=models,
+                data=first.screen.models,
+                value=first.screen.model,
                 searchable=True,
                 allowDeselect=False,
                 size="xs",
@@ -42,11 +44,12 @@ def header(models: list[dict[str, str]]) -> Component:
                 className="upload",
                 title="A model written by torch.export.save",
             ),
-            html.Div(id=ids.MODEL_SUMMARY, className="summary"),
+            html.Div(first.summary, id=ids.MODEL_SUMMARY, className="summary"),
             html.Div(className="spacer"),
             dmc.Select(
                 id=ids.RUN_SELECT,
-                data=[],
+                data=first.screen.runs,
+                value=first.screen.run,
                 clearable=True,
                 size="xs",
                 w=250,

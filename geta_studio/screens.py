@@ -1,0 +1,65 @@
+"""What the header shows: the model, the run, and the choices of both, from the store and what was asked for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from geta_studio.navigation import Shown, names_nothing, newest_active, on_choice, on_open, parse, run_number
+from geta_studio.services import Services
+from geta_studio.views.status import ACTIVE, model_summary, run_label
+
+Options = list[dict[str, str]]
+
+
+class Screen(NamedTuple):
+    """Values and choices of the two selectors, and the run on screen."""
+
+    model: str
+    models: Options
+    run: str | None
+    runs: Options
+    run_id: int | None
+
+
+class Opening(NamedTuple):
+    """The first state of a page; `key` is None until the model is analysed."""
+
+    path: str
+    search: str
+    screen: Screen
+    key: str | None
+    summary: str
+
+
+def opening(services: Services, address: str) -> Opening:
+    """What the page of an address shows first, so that its graph need not wait for two round trips."""
+    parts = urlsplit(address)
+    screen = navigated(services, None, parts.query, None, None)
+    analysis = services.analysis(screen.model)
+    search = f"?{parts.query}" if parts.query else ""
+    return Opening(parts.path or "/", search, screen, screen.model if analysis else None, model_summary(analysis))
+
+
+def navigated(services: Services, changed: str | None, search: str, model: str | None, run: str | None) -> Screen:
+    """The screen after `changed` ("address", "model" or "run") changed; `model` is None when a page opens."""
+    runs = services.runs()
+    models = {record.id: services.library.key_of(record) for record in runs}
+    place = parse(search)
+    if model is None or (changed in (None, "address") and not names_nothing(place)):
+        active = newest_active(runs, lambda status: status in ACTIVE)
+        return _screen(services, on_open(place, models, services.first_model, active))
+    return _screen(services, on_choice("model" if changed == "model" else "run", model, run_number(run), models))
+
+
+def run_options(services: Services) -> Options:
+    """Choices of the run selector, newest first."""
+    return [{"value": str(r.id), "label": run_label(r.id, r.status, r.step, r.steps)} for r in services.runs()]
+
+
+def _screen(services: Services, shown: Shown) -> Screen:
+    models = services.models()
+    if shown.model not in {option["value"] for option in models}:
+        models = [{"value": shown.model, "label": services.library.label(shown.model)}, *models]
+    run = None if shown.run is None else str(shown.run)
+    return Screen(shown.model, models, run, run_options(services), shown.run)

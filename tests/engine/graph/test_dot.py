@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pygraphviz
+import pytest
+
+from geta_engine.graph.dot import quote, to_dot, to_svg
+
+
+def test_every_row_is_a_node_and_every_open_module_a_cluster(report: Any) -> None:
+    graph = pygraphviz.AGraph(string=to_dot(report("resnet20")))
+    assert graph.number_of_nodes() == 34
+    assert graph.get_subgraph("cluster_layer2.0") is None  # nested: found through its parent
+    assert graph.get_subgraph("cluster_layer2").get_subgraph("cluster_layer2.0") is not None
+
+
+def test_folded_graph_has_the_top_modules_only(report: Any) -> None:
+    graph = pygraphviz.AGraph(string=to_dot(report("resnet20"), ()))
+    assert graph.number_of_nodes() == 8
+    assert any(node.attr["label"].startswith("layer1 ×3") for node in graph.nodes())
+
+
+def test_groups_quantizers_and_what_cannot_be_pruned_are_written(report: Any) -> None:
+    text = to_dot(report("lenet"))
+    assert " · g1 · W" in text
+    assert '[label="A"]' in text
+    assert 'style="rounded,dashed"' in text
+
+
+@pytest.mark.parametrize("name", ['a"];evil [label="x', "<b>bold</b>", "back\\nslash", "tab\tnew\nline", "ünïcode"])
+def test_names_are_data(report: Any, name: str) -> None:
+    analysis = report("mlp")
+    nodes = [{**n, "label": name, "name": name} for n in analysis["graph"]["nodes"]]
+    hostile = {**analysis, "graph": {**analysis["graph"], "nodes": nodes}, "model": {**analysis["model"], "name": name}}
+    text = to_dot(hostile)
+    assert (
+        pygraphviz.AGraph(string=text).number_of_nodes() == pygraphviz.AGraph(string=to_dot(analysis)).number_of_nodes()
+    )
+    picture = to_svg(text)
+    assert "<b>" not in picture and "<script" not in picture
+
+
+def test_a_quoted_name_shows_as_it_is() -> None:
+    graph = pygraphviz.AGraph(string=f"digraph {{ a [label={quote('x</text><script>y')}]; }}")
+    assert graph.get_node("a").attr["label"] == "x</text><script>y"
+    assert "<script" not in to_svg(graph.to_string())
+
+
+def test_svg_of_a_real_model(report: Any) -> None:
+    picture = to_svg(to_dot(report("vit_tiny")))
+    assert picture.lstrip().startswith("<?xml") and "qkv" in picture
+
+
+def test_text_that_is_no_graph_is_refused() -> None:
+    with pytest.raises(ValueError, match="not a graph"):
+        to_svg("graph {{{")

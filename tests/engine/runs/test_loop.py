@@ -1,0 +1,81 @@
+"""The loop on real data: events in order, an exact result, and a resumed run that is the same run."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+import torch
+
+import geta_engine as ge
+from geta_engine.config import Schedule, make_config
+from geta_engine.errors import InputError
+from geta_engine.runs.loop import Loop
+from geta_engine.store.records import FrameEvent, MarkEvent, ResultEvent, StepEvent
+
+SCHEDULE = Schedule(warmup=4, projection=6, projection_periods=2, joint=6, joint_periods=3, cooldown=4)
+CONFIG = make_config(model="resnet8", schedule=SCHEDULE, sparsity=0.4, seed=7, activations=True)
+
+
+@pytest.fixture(scope="module")
+def traced():
+    return ge.load("resnet8")
+
+
+@pytest.fixture(scope="module")
+def straight(traced):
+    loop = Loop(traced, CONFIG)
+    return loop, list(loop.events())
+
+
+def test_events_tell_the_whole_story(straight):
+    loop, events = straight
+    steps = [e.step for e in events if isinstance(e, StepEvent)]
+    assert steps == list(range(1, SCHEDULE.total + 1))
+    stages = [(e.step, e.label) for e in events if isinstance(e, MarkEvent) and e.kind == "stage"]
+    assert stages == [(0, "warm-up"), (4, "projection"), (10, "joint"), (16, "cool-down")]
+    frames = {e.kind: e.values.shape for e in events if isinstance(e, FrameEvent)}
+    units, quantizers = loop.qadg.prunable_units, len(loop.qadg.quantizers)
+    assert frames["units"] == (units, 2) and frames["quantizers"] == (quantizers, 4)
+    assert frames["gamma"] == (1, len(loop.qadg.prunable)) and frames["saliency"] == (1, units)
+    assert isinstance(events[-1], ResultEvent)
+
+
+def test_result_keeps_every_promise(straight):
+    loop, events = straight
+    result = events[-1].summary
+    assert result["zero_units"] == result["k_target"] == int(0.4 * result["total_units"])
+    assert all(q["lower"] <= q["bits"] <= q["upper"] and isinstance(q["bits"], int) for q in result["quantizers"])
+    assert result["verify"]["max_rel_diff"] <= 1e-10
+    assert abs(result["metric"]["final"] - result["metric"]["compact"]) * result["test_samples"] <= 1
+    assert result["macs_compact"] < result["macs_dense"] and result["bytes_compact"] < result["bytes_dense"] / 4
+    assert 0 < result["relative_bops"] < 0.07
+
+
+@pytest.mark.parametrize("stop", [2, 4, 9, 12, 16, 19])
+def test_a_resumed_run_is_the_same_run(traced, straight, stop):
+    first = Loop(traced, CONFIG)
+    for event in first.events():
+        if isinstance(event, StepEvent) and event.step == stop:
+            break
+    file = io.BytesIO()
+    torch.save(first.state(), file)
+    file.seek(0)
+    second = Loop(traced, CONFIG)
+    second.restore(torch.load(file, weights_only=True))
+    *_, end = second.events()
+    assert end.summary["state_sha256"] == straight[1][-1].summary["state_sha256"]
+
+
+def test_another_seed_is_another_run(traced, straight):
+    *_, end = Loop(traced, CONFIG.model_copy(update={"seed": 8})).events()
+    assert end.summary["state_sha256"] != straight[1][-1].summary["state_sha256"]
+
+
+def test_what_does_not_fit_is_refused_before_training(traced):
+    with pytest.raises(InputError, match="no quantizer"):
+        Loop(traced, make_config(model="resnet8", layer_bits={"conv99": {"lower": 4, "upper": 8}}))
+    with pytest.raises(InputError, match="largest K"):
+        Loop(traced, make_config(model="resnet8", sparsity=0.99))
+    with pytest.raises(InputError, match="matches no parameter"):
+        Loop(traced, make_config(model="resnet8", protect=["nowhere"]))

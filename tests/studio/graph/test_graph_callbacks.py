@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from dash import no_update
+from dash.development.base_component import Component
+
+from geta_engine.graph.layout import layout_graph
+from geta_engine.graph.shown import default_open
+from geta_engine.store.records import FrameEvent
+from geta_studio import ids
+from geta_studio.callbacks.graph import apply, drawing, state_now
+from geta_studio.views.graph_panel import graph_panel, stage_options, tree
+from geta_studio.views.legend import legend
+
+
+class Studio:
+    """The parts of `Services` that the graph asks for, over one analysis."""
+
+    def __init__(self, analysis: dict[str, Any], frames: dict[str, FrameEvent] | None = None) -> None:
+        self.known, self.frames = {"resnet20": analysis}, frames or {}
+
+    def analysis(self, key: str | None) -> dict[str, Any] | None:
+        return self.known.get(key or "")
+
+    def layout(self, key: str, scopes: frozenset[str], stage: str, show_shape: bool) -> dict[str, Any]:
+        return layout_graph(self.known[key]["graph"], scopes, show_shape)
+
+    def has_run(self, run_id: int | None) -> bool:
+        return run_id == 7
+
+    def frame(self, run_id: int, kind: str) -> FrameEvent | None:
+        return self.frames.get(kind)
+
+
+@pytest.fixture
+def studio(report: Any) -> Any:
+    return Studio(report("resnet20"))
+
+
+def words(component: Any) -> list[str]:
+    if isinstance(component, (list, tuple)):
+        return [word for part in component for word in words(part)]
+    if isinstance(component, Component):
+        return words(getattr(component, "children", None))
+    return [component] if isinstance(component, str) else []
+
+
+def buttons(component: Any, name: str) -> list[Any]:
+    if isinstance(component, (list, tuple)):
+        return [found for part in component for found in buttons(part, name)]
+    if not isinstance(component, Component):
+        return []
+    own = [component] if getattr(component, "className", "") == name else []
+    return own + buttons(getattr(component, "children", None), name)
+
+
+def rows(elements: list[dict[str, Any]]) -> set[str]:
+    return {e["data"]["id"] for e in elements if "row" in e["classes"].split()}
+
+
+def test_a_model_that_is_not_analysed_leaves_the_screen_alone(studio: Any) -> None:
+    assert drawing(studio, "other", None, False, None) == (no_update,) * 5
+    assert drawing(studio, None, None, False, None) == (no_update,) * 5
+
+
+def test_first_drawing_then_fold_then_open_one(studio: Any) -> None:
+    made, shown, opened, legend_rows, _ = drawing(studio, "resnet20", None, False, None)
+    assert len(rows(made)) == 34 and shown["model"] == "resnet20" and legend_rows is not no_update
+    made, _, opened, legend_rows, _ = drawing(studio, "resnet20", {"action": "fold"}, False, opened)
+    assert len(rows(made)) == 8 and opened["scopes"] == [] and legend_rows is no_update
+    made, shown, opened, _, _ = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer2"}, False, opened)
+    assert {"scope:layer2.0", "scope:layer1"} <= rows(made) and shown["anchor"] == "scope:layer2"
+
+
+def test_another_model_starts_with_its_own_first_view(studio: Any, report: Any) -> None:
+    studio.known["mlp"] = report("mlp")
+    _, _, opened, legend_rows, _ = drawing(
+        studio, "mlp", {"action": "fold"}, False, {"model": "resnet20", "scopes": []}
+    )
+    assert opened["model"] == "mlp" and legend_rows is not no_update
+
+
+def test_shape_ops_are_shown_on_request(studio: Any) -> None:
+    hidden, shown = (rows(drawing(studio, "resnet20", None, shape, None)[0]) for shape in (False, True))
+    assert shown - hidden == {"flatten"}
+
+
+def test_closing_a_module_closes_what_is_in_it(report: Any) -> None:
+    graph = report("resnet20")["graph"]
+    opened = apply(graph, frozenset({"layer1", "layer1.0", "layer2"}), {"action": "toggle", "scope": "layer1"})
+    assert opened.scopes == {"layer2"}
+
+
+def test_revealing_a_node_opens_the_modules_around_it(report: Any) -> None:
+    opened = apply(report("resnet20")["graph"], frozenset(), {"action": "reveal", "node": "conv2d_9"})
+    assert {"layer2", "layer2.0"} <= opened.scopes and opened.focus == "conv2d_9"
+
+
+def test_a_command_for_something_that_is_not_there_changes_nothing(report: Any) -> None:
+    graph = report("resnet20")["graph"]
+    assert apply(graph, frozenset({"layer1"}), {"action": "reveal", "node": "gone"}).scopes == {"layer1"}
+    assert apply(graph, frozenset({"layer1"}), {"action": "unknown"}).scopes == {"layer1"}
+
+
+def test_live_state_comes_from_the_newest_frames(report: Any) -> None:
+    analysis = report("resnet20")
+    units = np.zeros((448, 2), np.float32)
+    units[:4, 1] = 2
+    bits = np.full((len(analysis["quantizers"]), 4), 6, np.float32)
+    frames = {"units": FrameEvent(3, "units", units), "quantizers": FrameEvent(3, "quantizers", bits)}
+    state = state_now(Studio(analysis, frames), 7, "resnet20")  # type: ignore[arg-type]
+    assert state is not None
+    assert state["groups"]["1"][:3] == [12, 0, 4] and set(state["bits"].values()) == {6}
+
+
+@pytest.mark.parametrize(("run_id", "key"), [(None, "resnet20"), (8, "resnet20"), (7, "other")])
+def test_no_run_or_no_model_no_state(studio: Any, run_id: int | None, key: str) -> None:
+    assert state_now(studio, run_id, key) is None
+
+
+def test_the_readable_twin_lists_what_is_on_screen_in_program_order(report: Any) -> None:
+    analysis = report("resnet20")
+    layout = layout_graph(analysis["graph"], frozenset({"layer2"}))
+    found = buttons(tree(layout, analysis), "tree-item")
+    titles = [words(button)[0].split(",")[0] for button in found]
+    assert titles[:4] == ["input x", "conv1 + bn1 + relu", "layer1", "layer2"]
+    assert titles[4:7] == ["layer2.0", "layer2.1", "layer2.2"]
+    state = {
+        b.to_plotly_json()["props"].get("data-id"): b.to_plotly_json()["props"].get("aria-expanded") for b in found
+    }
+    assert state["layer2"] == "true" and state["layer1"] == "false" and state["linear"] is None
+
+
+def test_the_twin_is_bounded(report: Any) -> None:
+    analysis = report("resnet56")
+    layout = layout_graph(analysis["graph"], default_open(analysis["graph"], 10_000))
+    assert len(buttons(tree(layout, analysis), "tree-item")) <= 400
+
+
+def test_the_legend_has_every_group_with_its_size_and_reason(report: Any) -> None:
+    analysis = report("resnet20")
+    found = buttons(legend(analysis), "legend-group")
+    assert len(found) == len(analysis["groups"])
+    unprunable = [g for g in analysis["groups"] if not g["prunable"]]
+    assert all(any(g["reason"] in button.title for button in found) for g in unprunable)
+
+
+def test_compact_is_offered_when_there_is_a_compact_model() -> None:
+    assert [option["value"] for option in stage_options(False)] == ["qadg", "groups"]
+    assert [option["value"] for option in stage_options(True)] == ["qadg", "groups", "compact"]
+
+
+def test_the_panel_has_the_ids_that_do_not_move() -> None:
+    text = str(graph_panel().to_plotly_json())
+    for name in (ids.GRAPH, ids.GRAPH_SEARCH, ids.GRAPH_STAGE, ids.GRAPH_OVERLAY, ids.GRAPH_LEGEND, ids.GRAPH_TREE):
+        assert f"'{name}'" in text

@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from dash.development.base_component import Component
+from plotly.utils import PlotlyJSONEncoder
+
+from geta_studio.callbacks.inspector import HIDDEN, live_parts, run_bounds
+from geta_studio.views.inspector import empty_page, figure_kind, inspector_panel, page
+from geta_studio.views.inspector_group import norms_figure, sorted_norms
+from geta_studio.views.inspector_parts import SHOWN_LINKS, Subject, chips
+from geta_studio.views.inspector_quantizer import formula, stairs
+from geta_studio.views.unit_state import GroupUnits, now, units_by_group
+
+
+def text(parts: Any) -> str:
+    """All text of components, in order."""
+    if isinstance(parts, str):
+        return parts
+    if isinstance(parts, Component):
+        return text(getattr(parts, "children", None))
+    return " ".join(text(part) for part in parts) if isinstance(parts, (list, tuple)) else ""
+
+
+def links(parts: Any) -> list[tuple[str, str]]:
+    """(kind, id) of every link, in order."""
+    if isinstance(parts, (list, tuple)):
+        return [found for part in parts for found in links(part)]
+    if not isinstance(parts, Component):
+        return []
+    data = parts.to_plotly_json()["props"]
+    own = [(data["data-kind"], data["data-id"])] if "data-kind" in data else []
+    return own + links(getattr(parts, "children", None))
+
+
+def frames(analysis: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Unit u has norm u; the first three units are zero, redundant, redundant. Quantizers: 5 bits, q_m 1, t 1."""
+    count = analysis["prunable_units"]
+    units = np.stack([np.arange(count), np.zeros(count)], axis=1)
+    units[:3, 1] = [2, 1, 1]
+    return units, np.tile([5.0, 1 / 15, 1.0, 1.0], (len(analysis["quantizers"]), 1))
+
+
+def test_empty_page_says_what_to_do() -> None:
+    assert "Click a node" in text(empty_page().head)
+    assert "Nothing selected" in text(inspector_panel())
+
+
+@pytest.mark.parametrize(
+    "selection", [None, {"kind": "node", "id": "gone"}, {"kind": "group", "id": "x"}, {"kind": "other", "id": 1}]
+)
+def test_what_is_not_there_is_the_empty_page(report: Any, selection: Any) -> None:
+    assert text(page(Subject(report("mlp")), selection).head) == text(empty_page().head)
+
+
+def test_a_layer(report: Any) -> None:
+    analysis = report("resnet20")
+    shown = page(Subject(analysis, {"layer1.0.conv1.weight": (4, 6)}), {"kind": "node", "id": "conv2d_1"})
+    assert "layer1.0.conv1" in text(shown.head)
+    assert "2,304" in text(shown.body) and "B × 16 × 8 × 8" in text(shown.body)
+    assert "bounds 4–6" in text(shown.live)
+    assert ("quantizer", "layer1.0.conv1.weight") in links(shown.live)
+    groups = [identity for kind, identity in links(shown.body) if kind == "group"]
+    assert groups[:2] == ["2", "1"]  # writes, reads
+
+
+def test_an_unprunable_layer_says_why(report: Any) -> None:
+    shown = page(Subject(report("resnet20")), {"kind": "node", "id": "linear"})
+    assert "cannot be pruned" in text(shown.body) and "fc" in text(shown.body)
+
+
+def test_a_group_its_members_and_its_chain(report: Any) -> None:
+    analysis = report("resnet20")
+    group = next(g for g in analysis["groups"] if g["name"] == "layer1.0.conv1")
+    shown = page(Subject(analysis), {"kind": "group", "id": group["id"]})
+    assert "16 units that can be removed" in text(shown.head)
+    assert [identity for kind, identity in links(shown.body) if kind == "node"] == group["via"]
+    assert all(member["parameter"] in text(shown.body) for member in group["members"])
+    assert f"{group['unit_params']:,} parameters" in text(shown.body)
+    assert not shown.live
+
+
+def test_a_group_of_a_run(report: Any) -> None:
+    analysis = report("resnet20")
+    units, quantizers = frames(analysis)
+    subject = Subject(analysis, {}, units, quantizers)
+    shown = page(subject, {"kind": "group", "id": 1})
+    assert "1/16 zero" in text(shown.live)
+    assert "13  kept" in text(shown.live) and "2  redundant" in text(shown.live)
+    assert figure_kind({"kind": "group", "id": 1}, subject) == "norms"
+
+
+def test_a_quantizer_of_a_run_with_the_formula_filled_in(report: Any) -> None:
+    analysis = report("resnet20")
+    units, quantizers = frames(analysis)
+    subject = Subject(analysis, {"fc.weight": (4, 8)}, units, quantizers)
+    shown = page(subject, {"kind": "quantizer", "id": "fc.weight"})
+    assert "4 to 8 bits" in text(shown.live)
+    assert "log₂(16) + 1 = 5" in text(shown.live)
+
+
+def test_activation_quantizers_link_to_the_layers_that_read_them(report: Any) -> None:
+    analysis = report("resnet20")
+    shared = next(q for q in analysis["quantizers"] if q["kind"] == "activation" and len(q["readers"]) == 2)
+    shown = page(Subject(analysis), {"kind": "quantizer", "id": shared["id"]})
+    assert {("node", reader) for reader in shared["readers"]} <= set(links(shown.body))
+
+
+def test_a_module(report: Any) -> None:
+    shown = page(Subject(report("resnet20")), {"kind": "scope", "id": "layer2.0"})
+    assert "layer2.0" in text(shown.head)
+    assert len([kind for kind, _ in links(shown.body) if kind == "node"]) == 3
+
+
+def test_frames_of_another_model_are_left_out(report: Any) -> None:
+    units, quantizers = frames(report("vgg7"))
+    subject = Subject(report("resnet20"), {}, units, quantizers)
+    assert subject.units == {} and subject.state("fc.weight") is None
+
+
+def test_long_chains_are_folded(report: Any) -> None:
+    analysis = report("resnet56")
+    group = max(analysis["groups"], key=lambda g: len(g["via"]))
+    row = chips(Subject(analysis), group["via"], arrow=True)
+    assert len(links(row)) == len(group["via"])
+    assert f"{len(group['via']) - SHOWN_LINKS} more" in text(row)
+
+
+def test_units_are_split_by_prunable_group_in_order(report: Any) -> None:
+    analysis = report("resnet20")
+    units, quantizers = frames(analysis)
+    split = units_by_group(analysis, units)
+    assert list(split) == [g["id"] for g in analysis["groups"] if g["prunable"]]
+    assert np.concatenate([rows.norms for rows in split.values()]).tolist() == units[:, 0].tolist()
+    state = now(analysis, units, quantizers)
+    assert state is not None
+    assert state["groups"]["1"] == [13, 2, 1, 7.5]
+    assert state["bits"]["fc.weight"] == 5
+    assert now(analysis, None, None) is None
+
+
+def test_norms_are_sorted_with_their_states() -> None:
+    norms, states = sorted_norms(GroupUnits(np.array([1.0, 3.0, 2.0]), np.array([2.0, 0.0, 1.0])))
+    assert norms.tolist() == [3, 2, 1] and states.tolist() == [0, 1, 2]
+    drawn = norms_figure(GroupUnits(np.array([1.0, 3.0]), np.array([0.0, 1.0])), 0, "light")
+    colours = drawn["data"][0]["marker"]["color"]
+    assert colours[0] != colours[1]
+    json.dumps(drawn, cls=PlotlyJSONEncoder)
+
+
+def test_stairs_against_a_slow_twin() -> None:
+    d, q_m, t = 0.13, 0.9, 1.2
+    curve = stairs(d, q_m, t)
+    for x, y in zip(curve.x[::37], curve.y[::37], strict=True):
+        c = min(abs(x), q_m) ** t
+        assert y == pytest.approx((1 if x > 0 else -1 if x < 0 else 0) * d * round(c / d))
+
+
+def test_stairs_worked_number() -> None:
+    curve = stairs(1 / 7, 1.0, 1.0, points=6)  # x = -1.25, -0.75, -0.25, 0.25, 0.75, 1.25
+    assert curve.y * 7 == pytest.approx([-7, -5, -2, 2, 5, 7])
+    assert stairs(1 / 7, 1.0, 1.0, signed=False).x[0] == 0
+
+
+def test_formula_of_four_bits() -> None:
+    assert "log₂(8) + 1 = 4" in text(formula(1 / 7, 1.0, 1.0))
+
+
+def test_bounds_of_a_stored_run(report: Any) -> None:
+    own = {"fc.weight": {"lower": 4, "upper": 6}}
+    bounds = run_bounds({"bits": {"lower": 3, "upper": 8}, "layer_bits": own}, report("mlp"))
+    assert set(bounds.values()) == {(3, 8)}
+    assert run_bounds({"bits": {"lower": 3, "upper": 8}, "layer_bits": own}, report("resnet20"))["fc.weight"] == (4, 6)
+
+
+def test_the_figure_shows_only_when_there_is_something_in_it(report: Any) -> None:
+    analysis = report("resnet20")
+    units, quantizers = frames(analysis)
+    subject = Subject(analysis, {}, units, quantizers)
+    assert live_parts(Subject(analysis), {"kind": "group", "id": 1}, "light", None)[3] == HIDDEN
+    assert live_parts(subject, {"kind": "group", "id": 1}, "light", HIDDEN)[2]["data"][0]["type"] == "bar"
+    assert (
+        live_parts(subject, {"kind": "quantizer", "id": "fc.weight"}, "dark", HIDDEN)[2]["data"][1]["mode"] == "lines"
+    )
+    assert live_parts(subject, {"kind": "node", "id": "linear"}, "dark", None)[3] == HIDDEN

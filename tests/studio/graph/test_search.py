@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from geta_studio.views.search import search
+
+
+def names(analysis: dict[str, Any], query: str) -> list[str]:
+    by_id = {node["id"]: node["name"] for node in analysis["graph"]["nodes"]}
+    return [by_id[key] for key in search(analysis, query)]
+
+
+def test_words_of_a_name(report: Any) -> None:
+    assert names(report("resnet20"), "LAYER2.0 conv1") == ["layer2.0.conv1"]
+
+
+def test_nodes_that_are_drawn_inside_a_row_are_found(report: Any) -> None:
+    assert names(report("resnet20"), "layer1.0.bn1") == ["layer1.0.bn1"]
+
+
+def test_by_op(report: Any) -> None:
+    analysis = report("resnet20")
+    convs = [n["id"] for n in analysis["graph"]["nodes"] if n["op"] == "conv2d"]
+    assert search(analysis, "op:conv") == convs and len(convs) == 21
+
+
+def test_by_group_finds_what_writes_and_what_reads_it(report: Any) -> None:
+    analysis = report("resnet20")
+    found = search(analysis, "group:2")
+    expected = [n["id"] for n in analysis["graph"]["nodes"] if 2 in (n["group"], n["in_group"])]
+    assert found == expected == search(analysis, "group:g2")
+    assert "layer1.0.conv2" in names(analysis, "group:2")  # reads it
+
+
+def test_group_1_is_not_group_10(report: Any) -> None:
+    assert search(report("resnet20"), "group:1") != search(report("resnet20"), "group:10")
+
+
+def test_by_parameter(report: Any) -> None:
+    assert names(report("resnet20"), "param:fc.bias") == ["fc"]
+
+
+def test_unprunable(report: Any) -> None:
+    found = names(report("resnet20"), "unprunable")
+    assert "fc" in found and "conv1" not in found
+
+
+@pytest.mark.parametrize(
+    "query", ["", "   ", "nothing-like-this", "op:", "group:", "group:zz", "<b>", "op:conv op:relu"]
+)
+def test_nothing_found(report: Any, query: str) -> None:
+    assert search(report("resnet20"), query) == []
