@@ -21,7 +21,6 @@ from geta_engine.runs.workspace import Workspace
 from geta_engine.store.records import Command, RunRecord
 from geta_engine.store.runs import Store
 from geta_engine.terminal import Output
-from geta_engine.zoo.names import ZOO
 
 if TYPE_CHECKING:
     from geta_engine.trace import TracedModel
@@ -61,8 +60,9 @@ def app() -> None:
 def models(json_path: JsonPath = None) -> None:
     """List the zoo."""
     output = Output(json_path)
-    output.document({"models": [{"name": name, "description": text} for name, text in ZOO.items()]})
-    output.table(("name", "what it is"), ZOO.items())
+    zoo = _zoo()
+    output.document({"models": [{"name": name, "description": text} for name, text in zoo.items()]})
+    output.table(("name", "what it is"), zoo.items())
 
 
 @commands.command()
@@ -183,8 +183,17 @@ def _check_spec(spec: str) -> None:
     if spec.endswith(".pt2"):
         if not Path(spec).is_file():
             raise InputError(f"there is no file {spec!r}: give the path of a .pt2, as `geta trace` writes it")
-    elif ":" not in spec and spec not in ZOO:
-        raise InputError(f"the model {spec!r} is not in the zoo: give {', '.join(ZOO)}, a .pt2 file or module:factory")
+    elif ":" not in spec and spec not in _zoo():
+        raise InputError(
+            f"the model {spec!r} is not in the zoo: give {', '.join(_zoo())}, a .pt2 file or module:factory"
+        )
+
+
+def _zoo() -> dict[str, str]:
+    """Looked up when a name is given: a `.pt2` needs no zoo."""
+    from geta_engine.zoo.names import ZOO
+
+    return ZOO
 
 
 @commands.command()
@@ -258,7 +267,7 @@ def _settings(config: Path | None, spec: str, flags: dict[str, Any]) -> RunConfi
 def _create(store: Store, workspace: Workspace, settings: RunConfig, name: str | None, input: str | None) -> int:
     """A run whose model, unless it comes from the zoo, is loaded here: a worker runs no code that a spec names."""
     spec, title = settings.model, name or control.model_name(settings.model)
-    if spec in ZOO:
+    if not spec.endswith(".pt2") and spec in _zoo():
         return control.create(store, workspace, settings, name=title)
     traced, _ = _load(spec, input)
     run_id = control.create(store, workspace, settings, name=title)

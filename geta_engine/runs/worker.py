@@ -21,7 +21,6 @@ from geta_engine.runs.requests import Obedience, Stopped
 from geta_engine.runs.workspace import Workspace
 from geta_engine.store.records import LogEvent, StepEvent
 from geta_engine.store.runs import Store
-from geta_engine.zoo.names import ZOO
 
 if TYPE_CHECKING:
     from geta_engine.runs.checkpoint import Checkpoints
@@ -120,6 +119,8 @@ def load_model(workspace: Workspace, run_id: int, spec: str) -> TracedModel:
 
     path = workspace.model_file(run_id)
     if not path.is_file():
+        from geta_engine.zoo.names import ZOO
+
         if spec not in ZOO:
             raise InputError(f"the traced model of run {run_id} ({spec!r}) is not among its artifacts: start a new run")
         load(spec).save(path)

@@ -71,7 +71,7 @@ window.geta = (() => {
 
   function showPage(path) {
     const runs = path === "/runs";
-    document.getElementById("workspace").inert = runs;
+    document.getElementById("workspace")?.toggleAttribute("inert", runs);
     return [{ display: runs ? "flex" : "none" }, {}];
   }
 

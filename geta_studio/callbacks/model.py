@@ -82,7 +82,6 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.SELECTION, "data"),
         Input(ids.GRAPH_OVERLAY, "value"),
         Input(ids.URL, "pathname"),
-        prevent_initial_call=True,
     )
 
 
