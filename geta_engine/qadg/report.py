@@ -18,11 +18,34 @@ from geta_engine.qadg.context import is_leaf_module, layer_of, op_name, shape_of
 from geta_engine.trace import TracedModel
 
 _SHAPE_OPS = frozenset(
-    (
-        "view reshape flatten unflatten _unsafe_view squeeze unsqueeze permute transpose t expand clone "
-        "contiguous detach to _to_copy alias select slice unbind getitem sym_size split split_with_sizes "
-        "chunk dropout "
-    ).split()
+    {
+        "view",
+        "reshape",
+        "flatten",
+        "unflatten",
+        "_unsafe_view",
+        "squeeze",
+        "unsqueeze",
+        "permute",
+        "transpose",
+        "t",
+        "expand",
+        "clone",
+        "contiguous",
+        "detach",
+        "to",
+        "_to_copy",
+        "alias",
+        "select",
+        "slice",
+        "unbind",
+        "getitem",
+        "sym_size",
+        "split",
+        "split_with_sizes",
+        "chunk",
+        "dropout",
+    }
 )
 """Ops that only move or re-shape data (or do nothing in eval mode): hidden until asked for."""
 

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from geta_engine.qasso.slices import UnitSlices
 
-
 Allocation = Literal["proportional", "global"]
 """How zero units are spread over groups: each its share by size, or wherever the scores are lowest."""
 

@@ -306,10 +306,22 @@ def test_a_shape_expression_that_is_code_does_not_run(saved, tmp_path):
 
 @pytest.mark.parametrize(
     "target",
-    ["torch.hub.load", "torch.load", "torch.os.system", "_operator.methodcaller", "math.factorial", "#ns:op"]
-    + ["torch.ops.aten.from_file.default", "torch.ops.aten.save.default", "torch.ops.load_library"]
-    + ["torch.ops.aten.add.__init__", "torch.ops.aten.nothing.default", "torch.ops.evil.op.default"]
-    + ["torch.ops.higher_order.cond", "builtins.eval"],
+    [
+        "torch.hub.load",
+        "torch.load",
+        "torch.os.system",
+        "_operator.methodcaller",
+        "math.factorial",
+        "#ns:op",
+        "torch.ops.aten.from_file.default",
+        "torch.ops.aten.save.default",
+        "torch.ops.load_library",
+        "torch.ops.aten.add.__init__",
+        "torch.ops.aten.nothing.default",
+        "torch.ops.evil.op.default",
+        "torch.ops.higher_order.cond",
+        "builtins.eval",
+    ],
 )
 def test_an_operator_that_is_not_on_the_list_is_refused(saved, tmp_path, target):
     assert not is_known_operator(target)

@@ -11,7 +11,9 @@ import geta_engine as ge
 from geta_engine.errors import InputError
 
 
-@pytest.mark.parametrize("module", ["geta_studio.main", "geta_engine.store.runs", "geta_engine.graph.layout", "geta_engine.cli"])
+@pytest.mark.parametrize(
+    "module", ["geta_studio.main", "geta_engine.store.runs", "geta_engine.graph.layout", "geta_engine.cli"]
+)
 def test_importing_loads_no_torch(module):
     code = f"import sys, {module}; assert 'torch' not in sys.modules, 'torch was imported'"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -211,9 +211,7 @@ def test_raw_parameter_is_a_member():
 
 
 def test_an_unknown_op_pins_its_neighbourhood_only_and_is_counted():
-    net = Net(
-        lambda net, x: F.relu(net.second(torch.cumsum(x, 1))), after=6, second=nn.Conv2d(8, 6, 1)
-    )
+    net = Net(lambda net, x: F.relu(net.second(torch.cumsum(x, 1))), after=6, second=nn.Conv2d(8, 6, 1))
     made = traced(net, images())
     qadg = ge.analyze(made)
     assert dict(qadg.pinned_ops) == {"cumsum": 1}

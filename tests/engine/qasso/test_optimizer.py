@@ -149,7 +149,8 @@ def slow_saliency(qadg, parameters, gradients):
                         g.append(gradients[m.parameter].select(m.dim, int(k)).reshape(-1).double())
             x, g = torch.cat(x), torch.cat(g)
             dot = float(x @ g)
-            rows.append((float(x.norm()), float(x.norm()) / len(x), 1 + dot / max(float(x.norm() * g.norm()), 1e-12), abs(dot), dot**2 / 2))
+            size, cosine = float(x.norm()), dot / max(float(x.norm() * g.norm()), 1e-12)
+            rows.append((size, size / len(x), 1 + cosine, abs(dot), dot**2 / 2))
     table = torch.tensor(rows, dtype=torch.float64)
     return (table / table.norm(dim=0)).mean(1)
 
@@ -171,7 +172,7 @@ def test_choose_takes_the_lowest_and_leaves_one_a_group(small):
     score = torch.arange(11.0)
     none = torch.zeros(11, dtype=torch.bool)
 
-    def chosen(scores, taken, count, most=slices.sizes - 1):  # noqa: B008
+    def chosen(scores, taken, count, most=slices.sizes - 1):
         return choose(scores, slices, taken, count, most).nonzero().flatten().tolist()
 
     assert slices.sizes.tolist() == [6, 5]

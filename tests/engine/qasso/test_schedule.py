@@ -10,7 +10,9 @@ SMALL = Schedule(warmup=3, projection=4, projection_periods=2, joint=6, joint_pe
 
 
 def test_every_step_has_its_place():
-    places = [(position(SMALL, s).stage, position(SMALL, s).period, position(SMALL, s).offset) for s in range(SMALL.total)]
+    places = [
+        (position(SMALL, s).stage, position(SMALL, s).period, position(SMALL, s).offset) for s in range(SMALL.total)
+    ]
     assert places == [
         ("warmup", 0, 0), ("warmup", 0, 1), ("warmup", 0, 2),
         ("projection", 0, 0), ("projection", 0, 1), ("projection", 1, 0), ("projection", 1, 1),
@@ -32,7 +34,16 @@ def test_bound_comes_down_and_units_add_up():
         {"schedule": {"joint": 7, "joint_periods": 2}},
         {"schedule": {"projection": 0, "projection_periods": 2}},
         {"schedule": {"warmup": -1}},
-        {"schedule": {"warmup": 9, "projection": 0, "projection_periods": 0, "joint": 0, "joint_periods": 0, "cooldown": 0}},
+        {
+            "schedule": {
+                "warmup": 9,
+                "projection": 0,
+                "projection_periods": 0,
+                "joint": 0,
+                "joint_periods": 0,
+                "cooldown": 0,
+            }
+        },
         {"sparsity": 1.2},
         {"sparsity": -0.1},
         {"sparsity": float("nan")},

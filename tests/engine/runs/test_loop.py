@@ -42,7 +42,7 @@ def test_events_tell_the_whole_story(straight):
 
 
 def test_result_keeps_every_promise(straight):
-    loop, events = straight
+    _, events = straight
     result = events[-1].summary
     assert result["zero_units"] == result["k_target"] == int(0.4 * result["total_units"])
     assert all(q["lower"] <= q["bits"] <= q["upper"] and isinstance(q["bits"], int) for q in result["quantizers"])
