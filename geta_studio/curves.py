@@ -55,8 +55,10 @@ def metric_name(run: RunRecord) -> str:
 
 def zoom_window(relayout: Mapping[str, Any] | None) -> tuple[float, float] | None:
     """The steps a figure was zoomed to, from Plotly's relayout event; None when it shows all."""
-    ends = [(relayout or {}).get(f"xaxis.range[{end}]") for end in (0, 1)]
-    return (float(ends[0]), float(ends[1])) if all(isinstance(end, (int, float)) for end in ends) else None
+    first, last = ((relayout or {}).get(f"xaxis.range[{end}]") for end in (0, 1))
+    if isinstance(first, (int, float)) and isinstance(last, (int, float)):
+        return float(first), float(last)
+    return None
 
 
 def curve(step: np.ndarray, values: np.ndarray, window: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
@@ -178,7 +180,7 @@ def rows_of(frames: Frames, units: list[tuple[int, str]], group: str) -> np.ndar
 def norm_map(frames: Frames, units: list[tuple[int, str]], rows: np.ndarray) -> NormMap:
     """The picture of some units; each is measured by twice its own norm at the start, so that all begin half dark."""
     columns = sampled(len(frames.step), max(8, min(160, MOST_NORM_CELLS // max(1, len(rows)))))
-    norms, states = (frames.values[np.ix_(columns, rows, [kind])][:, :, 0].T for kind in (0, 1))
+    norms, states = (frames.values[np.ix_(columns, rows, np.array([kind]))][:, :, 0].T for kind in (0, 1))
     ticks = group_ticks(np.array([units[row][0] for row in rows]))
     return NormMap(frames.step[columns], norms, states, 2 * norms[:, :1], [units[row][1] for row in rows], ticks)
 

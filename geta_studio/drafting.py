@@ -157,14 +157,10 @@ def shown(services: Services, draft: Mapping[str, Any], pair: tuple[Any, Any]) -
 
 def _outputs(draft: Mapping[str, Any], analysis: Mapping[str, Any] | None, checked: Checked) -> Shown:
     problems = checked.problems
-    sparsity = draft["sparsity"]
-    usable = analysis is not None and not problems.keys() & {"bits", "sparsity"}
-    asked = reach(analysis, sparsity) if analysis is not None and "sparsity" not in problems else None
-    costs = (
-        estimate(analysis, grid_bounds(analysis, draft["bits"]), asked.k / max(1, asked.total))
-        if usable and asked
-        else None
-    )
+    asked = reach(analysis, draft["sparsity"]) if analysis is not None and "sparsity" not in problems else None
+    costs = None
+    if analysis is not None and asked is not None and "bits" not in problems:
+        costs = estimate(analysis, grid_bounds(analysis, draft["bits"]), asked.k / max(1, asked.total))
     schedule = [problems[name] for name in ("config", "schedule", *SCHEDULE_FIELDS) if name in problems]
     return Shown(
         config=checked.fields,

@@ -51,7 +51,7 @@ def _costs(
     """(relative BOPs, bytes) with every quantizer at one end of its bounds: 0 the lower, 1 the upper."""
 
     def bits(quantizer: str | None) -> int:
-        return bounds[quantizer][end] if quantizer in bounds else FLOAT_BITS
+        return bounds[quantizer][end] if quantizer is not None and quantizer in bounds else FLOAT_BITS
 
     bops = macs = stored = counted = 0.0
     for layer in analysis["layers"]:

@@ -77,7 +77,7 @@ def _layout(graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: b
 
     from geta_engine.graph.layout import layout_graph
 
-    layout = layout_graph(graph, open_scopes, show_shape)
+    layout = layout_graph(dict(graph), open_scopes, show_shape)
     return asdict(layout) if is_dataclass(layout) else layout  # type: ignore[arg-type]
 
 

@@ -81,7 +81,7 @@ def serve(
     listener = listen(host, port)
     services = Services(Workspace(store), model)
     try:
-        services.prepare(services.first_model)
+        _check(services)
         token = None if is_loopback(host) else secrets.token_urlsafe(24)
         app = Guard(create_app(services), host=host, port=port, token=token)
         services.layouts.warm()
@@ -92,6 +92,13 @@ def serve(
         _run(app, listener)
     finally:
         services.close()
+
+
+def _check(services: Services) -> None:
+    """Start the analysis of the first model. Raises InputError for a model or a limit that cannot be."""
+    state = services.prepare(services.first_model)
+    if services.upload_limit and state.state == "failed":
+        raise InputError(state.text)
 
 
 def _run(app: Guard, listener: socket.socket) -> None:

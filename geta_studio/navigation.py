@@ -48,10 +48,9 @@ def selection_of(place: Place) -> dict[str, Any] | None:
 
 def on_open(place: Place, models: Mapping[int, str], first_model: str, active_run: int | None) -> Shown:
     """What an opened page shows. `models` maps run ids to the key of their model, `active_run` is a run still going."""
-    if place.run in models:
-        return Shown(models[place.run], place.run)
-    if place.model is None and place.run is None and active_run in models:
-        return Shown(models[active_run], active_run)
+    wanted = active_run if names_nothing(place) else place.run
+    if wanted is not None and wanted in models:
+        return Shown(models[wanted], wanted)
     return Shown(place.model or first_model, None)
 
 

@@ -30,6 +30,7 @@ class Opening(NamedTuple):
     screen: Screen
     key: str | None
     summary: str
+    tab: str
 
 
 def opening(services: Services, address: str) -> Opening:
@@ -37,8 +38,10 @@ def opening(services: Services, address: str) -> Opening:
     parts = urlsplit(address)
     screen = navigated(services, None, parts.query, None, None)
     analysis = services.analysis(screen.model)
+    key = screen.model if analysis else None
+    tab = "inspect" if parse(parts.query).select else "configure"
     search = f"?{parts.query}" if parts.query else ""
-    return Opening(parts.path or "/", search, screen, screen.model if analysis else None, model_summary(analysis))
+    return Opening(parts.path or "/", search, screen, key, model_summary(analysis), tab)
 
 
 def navigated(services: Services, changed: str | None, search: str, model: str | None, run: str | None) -> Screen:

@@ -104,5 +104,5 @@ def within(step: np.ndarray, window: tuple[float, float] | None) -> np.ndarray:
     """Indices of the steps in the window and one neighbour on each side; all of them where there is no window."""
     if window is None:
         return np.arange(len(step))
-    first, last = np.searchsorted(step, window[0], "left"), np.searchsorted(step, window[1], "right")
+    first, last = int(np.searchsorted(step, window[0], "left")), int(np.searchsorted(step, window[1], "right"))
     return np.arange(max(0, first - 1), min(len(step), last + 1))

@@ -202,8 +202,15 @@ class Services:
 
     @property
     def upload_limit(self) -> int:
-        """Bytes; GETA_MAX_UPLOAD_MB sets it."""
-        return int(float(os.environ.get(UPLOAD_VARIABLE, DEFAULT_UPLOAD_MB)) * 1_000_000)
+        """Bytes; GETA_MAX_UPLOAD_MB sets it. Raises InputError when that is no number of megabytes."""
+        given = os.environ.get(UPLOAD_VARIABLE, str(DEFAULT_UPLOAD_MB))
+        try:
+            limit = int(float(given) * 1_000_000)
+        except (ValueError, OverflowError):
+            limit = 0
+        if limit <= 0:
+            raise InputError(f"{UPLOAD_VARIABLE} is {given!r}: give the largest upload in megabytes, such as 2048")
+        return limit
 
 
 def without_paths(text: str | None, root: Path) -> str | None:

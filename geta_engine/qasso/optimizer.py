@@ -42,10 +42,11 @@ class QASSO(torch.optim.Optimizer):
     """Runs the four stages of `config.schedule`, one `step()` a training step.
 
     At the end exactly K = floor(sparsity * |G|) units are zero and every bit width is an integer within its
-    bounds; `check()` asserts both. `param_groups[0]` holds the network's parameters, `param_groups[1]` the
-    quantizers' (their own learning rate), so that `torch.optim.lr_scheduler` works on it. Quantizers always move by Adam's direction
-    (**ours**: gradients of d and q_m are sums over whole tensors, 1e5 and more for one layer, so a plain SGD step has
-    no scale). Raises InputError at construction, naming the largest K, when the sparsity cannot be reached.
+    bounds; `check()` asserts both. `param_groups[0]` holds the network's parameters, `param_groups[1]` those of the
+    quantizers (their own learning rate), so that `torch.optim.lr_scheduler` works on it. Quantizers always move by
+    Adam's direction (**ours**: gradients of d and q_m are sums over whole tensors, 1e5 and more for one layer, so a
+    plain SGD step has no scale). Raises InputError at construction, naming the largest K, when the sparsity cannot be
+    reached.
     """
 
     def __init__(self, model: PreparedModel, qadg: Qadg, config: QASSOConfig = QASSOConfig(), lr: float = 1e-3) -> None:

@@ -95,6 +95,19 @@ window.geta = (() => {
     return known && known.run === now.run && known[field] === now[field] ? keep() : now;
   }
 
+  /* Says so while the server is away; Dash connects again by itself. */
+  function watchServer() {
+    const bar = Object.assign(document.createElement("div"), { className: "offline", hidden: true });
+    bar.setAttribute("role", "alert");
+    bar.textContent = "The studio does not answer. Runs go on without it; this page follows again when it is back.";
+    document.body.append(bar);
+    setInterval(async () => {
+      if (document.hidden) return;
+      bar.hidden = await fetch("/api/health", { cache: "no-store" }).then((answer) => answer.ok, () => false);
+    }, 4000);
+  }
+  document.addEventListener("DOMContentLoaded", watchServer);
+
   return {
     attachUpload: (id) => fileInput(id, ".pt2", "Upload a .pt2 model", upload),
     attachYaml: (id) => fileInput(id, ".yaml,.yml", "Load a configuration", readYaml),

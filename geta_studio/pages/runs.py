@@ -20,7 +20,7 @@ def runs_page() -> Component:
         children=[
             html.P(id=ids.RUNS_CONFIRM_TEXT),
             html.Div(
-                className="launch-row",
+                className="launch-row confirm-row",
                 children=[
                     html.Div(className="spacer"),
                     html.Button("Keep it", id=ids.RUNS_DELETE_CANCEL, className="ghost"),

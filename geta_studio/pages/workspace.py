@@ -56,7 +56,7 @@ def layout(first: Opening) -> Component:
                                 id=ids.GRAPH_AREA,
                                 className="graph-area",
                             ),
-                            side_panel(inspector_panel(), configure_panel()),
+                            side_panel(inspector_panel(), configure_panel(), first.tab),
                             dock(),
                         ],
                     ),

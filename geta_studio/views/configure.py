@@ -140,7 +140,7 @@ def _stage(default: Schedule, name: str, label: str, periods: str | None) -> Com
         number = _number(ids.schedule_field(periods), getattr(default, periods), label=f"{label} periods", width=52)
         extra = [html.Div([html.Span("in"), number, html.Span("periods")], className="periods")]
     return html.Div(
-        [html.Span([html.I(className=f"swatch stage-{name}"), label], className="muted"), steps, *extra],
+        [html.Span([html.I(className=f"stage-swatch stage-{name}"), label], className="muted"), steps, *extra],
         className="stage",
     )
 
@@ -200,8 +200,7 @@ def _number(
 
 def _labelled(identity: str, value: float, label: str, step: float = 1, decimals: int = 0) -> Component:
     number = _number(identity, value, label=label, width="100%", step=step, decimals=decimals)
-    number.label = label
-    return number
+    return html.Label([html.Span(label, className="field-name"), number], className="field")
 
 
 def sparsity_caption(asked: Reach | None) -> str:

@@ -131,7 +131,7 @@ def bits_figure(axis: Axis, lines: BitLines, bounds: tuple[int, int] | None, cho
 
 def _bundle(lines: BitLines, members: np.ndarray, name: str, colour: str) -> Figure:
     """Many lines as one trace, with gaps between them: a browser draws one path far quicker than hundreds."""
-    columns = np.flatnonzero(members)
+    columns = np.flatnonzero(members).tolist()
     count = len(lines.step)
     x = np.tile(np.append(lines.step.astype(np.float32), np.nan), len(columns))
     y = np.vstack([lines.bits[:, columns], np.full((1, len(columns)), np.nan)]).T.reshape(-1)

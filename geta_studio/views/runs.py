@@ -52,7 +52,7 @@ def _columns() -> list[dict[str, Any]]:
         {
             "field": "status",
             "headerName": "status",
-            "width": 150,
+            "width": 168,
             "cellClassRules": _STATUS_CLASSES,
             "tooltipField": "error",
         },
@@ -82,7 +82,7 @@ def run_rows(runs: Sequence[RunRecord], labels: Sequence[str]) -> list[dict[str,
 
 def _row(run: RunRecord, label: str) -> dict[str, Any]:
     bits, summary = run.config["bits"], run.summary
-    at = "" if run.status == "done" else f" {run.step} / {run.steps}"
+    at = "" if run.status == "done" else f" {run.step}/{run.steps}"
     mixed = "*" if run.config.get("layer_bits") else ""
     return {
         "id": str(run.id),

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from geta_studio import ids
-from geta_studio.screens import Opening
 from geta_studio.views.figures import empty_figure
+
+if TYPE_CHECKING:
+    from geta_studio.screens import Opening
 
 STAGE_NAMES = {"warmup": "warm-up", "projection": "projection", "joint": "joint", "cooldown": "cool-down"}
 
 
 def icon(name: str) -> Component:
     """An icon of assets/icons, drawn in the colour of the text around it."""
-    return html.Span(className=f"icon icon-{name}", **{"aria-hidden": "true"})
+    return html.Span(className=f"icon icon-{name}", **_wild(aria_hidden="true"))
 
 
 def header(first: Opening) -> Component:
@@ -64,19 +66,19 @@ def header(first: Opening) -> Component:
                 id=ids.THEME_SWITCH,
                 className="ghost square",
                 title="Light or dark",
-                **_label("Light or dark"),
+                **_wild(aria_label="Light or dark"),
             ),
         ],
     )
 
 
-def side_panel(inspector: Component, configure: Component) -> Component:
+def side_panel(inspector: Component, configure: Component, front: str) -> Component:
     """Inspect, Configure and Result, one at a time; all three stay mounted so that nothing typed is lost."""
     return html.Aside(
         className="side",
         children=dmc.Tabs(
             id=ids.SIDE_TABS,
-            value="configure",
+            value=front,
             keepMounted=True,
             className="side-tabs",
             children=[
@@ -122,7 +124,7 @@ def dock() -> Component:
                         [icon("download"), html.Span("Compact .pt2")],
                         id=ids.EXPORT,
                         className="ghost export",
-                        **{"aria-disabled": "true"},
+                        **_wild(aria_disabled="true"),
                     ),
                 ],
             ),
@@ -130,16 +132,34 @@ def dock() -> Component:
             html.Div(
                 className="figures",
                 children=[
-                    _figure("Loss · accuracy", ids.LOSS_FIGURE, ids.LOSS_NOW),
-                    _figure("Unit norms", ids.NORMS_FIGURE, ids.NORMS_NOW, _group_chooser()),
-                    _figure("Bit widths", ids.BITS_FIGURE, ids.BITS_NOW),
-                    _figure("Relative BOPs · sparsity", ids.COST_FIGURE, ids.COST_NOW),
+                    _figure(LOSS_TITLE, ids.LOSS_FIGURE, ids.LOSS_NOW),
+                    _figure(NORMS_TITLE, ids.NORMS_FIGURE, ids.NORMS_NOW, _group_chooser()),
+                    _figure(BITS_TITLE, ids.BITS_FIGURE, ids.BITS_NOW),
+                    _figure(COST_TITLE, ids.COST_FIGURE, ids.COST_NOW),
                     html.Div(id=ids.DOCK_EMPTY, className="dock-empty", children=no_run()),
                 ],
             ),
         ],
     )
 
+
+class Title(NamedTuple):
+    """The title of a figure as (text, colour key) parts, and what its marks mean."""
+
+    parts: tuple[tuple[str, str], ...]
+    meaning: str
+
+
+LOSS_TITLE = Title((("Loss", "dark"), ("accuracy", "accent")), "Training loss, left; accuracy on the test set, right")
+NORMS_TITLE = Title(
+    (("Unit norms", "dark"),),
+    "A row a unit, a column a step: darker than at the start is a norm that grew; orange is redundant, black zero",
+)
+BITS_TITLE = Title((("Weight bits", "accent"), ("activation", "second")), "A line a quantizer; the band is its bounds")
+COST_TITLE = Title(
+    (("Relative BOPs", "accent"), ("sparsity", "second")),
+    "Bit operations as a share of the 32-bit dense model, left; share of zero units, right",
+)
 
 CONTROLS = (
     (ids.PAUSE, "pause", "Pause", "Pause after the current step"),
@@ -175,18 +195,24 @@ def _group_chooser() -> Component:
     )
 
 
-def _figure(title: str, identity: str, now: str, chooser: Component | None = None) -> Component:
-    config = {"displayModeBar": False, "responsive": True, "doubleClick": "reset", "showTips": False}
+def _figure(title: Title, identity: str, now: str, chooser: Component | None = None) -> Component:
+    config: Any = {"displayModeBar": False, "responsive": True, "doubleClick": "reset", "showTips": False}
     return html.Figure(
         className="figure",
         children=[
-            html.Figcaption(
-                [html.Span(title, className="figure-title"), chooser, html.Span(id=now, className="figure-now")]
-            ),
+            html.Figcaption([_title(title), chooser, html.Span(id=now, className="figure-now")]),
             dcc.Graph(id=identity, figure=empty_figure("light"), config=config, className="plot", responsive=True),
         ],
     )
 
 
-def _label(text: str) -> dict[str, Any]:
-    return {"aria-label": text}
+def _title(title: Title) -> Component:
+    """The parts in the colours of their lines, so that the title is the legend."""
+    keys = [html.Span(text, className=f"key-{key}") for text, key in title.parts]
+    parts = [part for key in keys for part in (" · ", key)][1:]
+    return html.Span(parts, className="figure-title", title=title.meaning)
+
+
+def _wild(**attributes: str) -> dict[str, Any]:
+    """Attributes with a dash in their names: aria_label -> aria-label."""
+    return {name.replace("_", "-"): value for name, value in attributes.items()}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from serving import ROOT, Server, memory_mb
+from serving import ROOT, Server, free_port, memory_mb
 
 
 def test_the_first_byte_comes_early_from_a_small_process_without_torch(make_server: Callable[..., Server]) -> None:
@@ -53,10 +53,15 @@ def test_a_port_in_use_is_one_sentence_and_exit_2(tmp_path: Path) -> None:
         (("--port", "70000"), "70000"),
         (("--store", "sqlite://"), "sqlite:///PATH"),
         (("--host", "203.0.113.9"), "--host"),
+        (("--model", "resnet21"), "resnet21"),
+        (("--model", "nowhere.pt2"), "nowhere.pt2"),
     ],
 )
-def test_what_cannot_be_served_is_one_sentence_and_exit_2(arguments: tuple[str, ...], word: str) -> None:
-    ended = start(*arguments)
+def test_what_cannot_be_served_is_one_sentence_and_exit_2(
+    arguments: tuple[str, ...], word: str, tmp_path: Path
+) -> None:
+    store = () if "--store" in arguments else ("--store", f"sqlite:///{tmp_path}/geta.db")
+    ended = start("--port", str(free_port()), *store, *arguments)
     assert ended.returncode == 2
     assert len(ended.stderr.strip().splitlines()) == 1
     assert word in ended.stderr
