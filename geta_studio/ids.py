@@ -151,3 +151,8 @@ INSPECT_LIVE = "inspect-live"
 INSPECT_FIGURE = "inspect-figure"
 INSPECT_NOTE = "inspect-note"
 INSPECT_BODY = "inspect-body"
+
+DOCK_FIGURES = "dock-figures"
+PAINTED = "painted"
+"""dcc.Store: True once the first graph is on screen; what is slow to load waits for it."""
+INSPECT_PLOT = "inspect-plot"

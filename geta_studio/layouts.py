@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import multiprocessing
+import os
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import connection
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,8 @@ class Layouts:
     def _executor(self) -> ProcessPoolExecutor:
         with self._lock:
             if self._pool is None:
-                self._pool = ProcessPoolExecutor(max_workers=1, mp_context=multiprocessing.get_context("spawn"))
+                context = multiprocessing.get_context("spawn")
+                self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_end_with_server)
             return self._pool
 
     def _compute(self, graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool) -> dict[str, Any]:
@@ -69,6 +72,18 @@ class Layouts:
 def _key(analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, show_shape: bool) -> str:
     parts = [LAYOUT_VERSION, analysis["graph"], sorted(open_scopes), stage, show_shape]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def _end_with_server() -> None:
+    """Runs first in the pool's process: it must not outlive a server that was killed."""
+    server = multiprocessing.parent_process()
+    assert server is not None
+
+    def wait() -> None:
+        connection.wait([server.sentinel])
+        os._exit(0)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def _layout(graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool) -> dict[str, Any]:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import logging
 import secrets
+import signal
 import socket
+import sys
 import webbrowser
 from typing import TYPE_CHECKING
 
@@ -42,6 +44,7 @@ def create_app(services: Services) -> Dash:
         websocket_callbacks=True,
         websocket_inactivity_timeout=0,
         on_error=show_error,
+        suppress_callback_exceptions=True,
     )
     app.layout = lambda: layout(opening(services, page_address(app)))
     for callbacks in (model, graph, inspector, configure, control, live, runs, theme):
@@ -90,6 +93,8 @@ def serve(
         if open_browser:
             webbrowser.open(address)
         _run(app, listener)
+    except KeyboardInterrupt:
+        log.info("interrupted")
     finally:
         services.close()
 
@@ -102,8 +107,10 @@ def _check(services: Services) -> None:
 
 
 def _run(app: Guard, listener: socket.socket) -> None:
+    """Serve until a signal; uvicorn raises it again afterwards, as an exception for `serve` to clean up after."""
     import uvicorn
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
     uvicorn.Server(config).run(sockets=[listener])
 

@@ -73,6 +73,7 @@
     showMatches();
     drawMap();
     byId("graph-panel").dataset.drawn = scene.model;
+    if (!state.painted) { state.painted = true; window.dash_clientside.set_props("painted", { data: true }); }
     byId("graph-panel").dataset.nodes = String(cy.nodes(".row").length);
   }
 

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from dash import Dash, Input, Output, State, no_update
+from dash.development.base_component import Component
 
 from geta_studio import ids
 from geta_studio.drafts import bounds_of
 from geta_studio.services import Services
 from geta_studio.views.figures import empty_figure
-from geta_studio.views.inspector import figure_kind, page
+from geta_studio.views.inspector import figure_kind, inspector_figure, page
 from geta_studio.views.inspector_group import norms_figure
 from geta_studio.views.inspector_parts import Subject
 from geta_studio.views.inspector_quantizer import stairs_figure
@@ -36,30 +37,35 @@ def register(app: Dash, services: Services) -> None:
         shown = page(Subject(analysis) if analysis else None, selection)
         return shown.head, shown.body
 
-    @app.callback(
-        Output(ids.INSPECT_LIVE, "children"),
-        Output(ids.INSPECT_NOTE, "children"),
-        Output(ids.INSPECT_FIGURE, "figure"),
-        Output(ids.INSPECT_FIGURE, "style"),
+    now = (
         Input(ids.SELECTION, "data"),
         Input(ids.MODEL_KEY, "data"),
         Input(ids.FRAME, "data"),
         Input(ids.RUN_ID, "data"),
         Input(ids.BITS, "data"),
+    )
+
+    @app.callback(Output(ids.INSPECT_LIVE, "children"), Output(ids.INSPECT_NOTE, "children"), *now)
+    def follow(selection: Any, key: str | None, _: Any, run_id: int | None, bits: Any) -> tuple[Any, Any]:
+        shown = page(subject_of(services, key, run_id, bits), selection)
+        return shown.live, shown.note
+
+    @app.callback(
+        Output(ids.INSPECT_FIGURE, "figure"),
+        Output(ids.INSPECT_FIGURE, "style"),
+        *now,
         Input(ids.PROVIDER, "forceColorScheme"),
         State(ids.INSPECT_FIGURE, "style"),
     )
-    def follow(
-        selection: dict[str, Any] | None,
-        key: str | None,
-        _: Any,
-        run_id: int | None,
-        bits: dict[str, Any] | None,
-        scheme: str | None,
-        style: dict[str, Any] | None,
-    ) -> tuple[Any, ...]:
+    def draw(
+        selection: Any, key: str | None, _: Any, run_id: int | None, bits: Any, scheme: str | None, style: Any
+    ) -> tuple[Any, Any]:
         subject = subject_of(services, key, run_id, bits)
-        return live_parts(subject, selection, "dark" if scheme == "dark" else "light", style)
+        return figure_now(subject, selection, "dark" if scheme == "dark" else "light", style)
+
+    @app.callback(Output(ids.INSPECT_PLOT, "children"), Input(ids.PAINTED, "data"), prevent_initial_call=True)
+    def mount(_: bool) -> Component:
+        return inspector_figure()
 
 
 def subject_of(
@@ -84,16 +90,14 @@ def run_bounds(config: Mapping[str, Any], analysis: Mapping[str, Any]) -> dict[s
     return {key: (pair["lower"], pair["upper"]) for key, pair in pairs.items()}
 
 
-def live_parts(
+def figure_now(
     subject: Subject | None, selection: Mapping[str, Any] | None, scheme: Scheme, style: Mapping[str, Any] | None
-) -> tuple[Any, ...]:
-    """(numbers, caption, figure, its style) for the selection now."""
-    shown = page(subject, selection)
+) -> tuple[Any, dict[str, str]]:
+    """The figure for the selection and its style; hidden where the selection has none."""
     kind = figure_kind(selection, subject)
     if kind is None or subject is None or selection is None:
-        blank = no_update if style == HIDDEN else empty_figure(scheme)
-        return shown.live, shown.note, blank, HIDDEN
-    return shown.live, shown.note, _figure(kind, subject, selection, scheme), SHOWN
+        return no_update if style == HIDDEN else empty_figure(scheme), HIDDEN
+    return _figure(kind, subject, selection, scheme), SHOWN
 
 
 def _figure(kind: str, subject: Subject, selection: Mapping[str, Any], scheme: Scheme) -> dict[str, Any]:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from dash import Dash, Input, Output, State, no_update
+from dash.development.base_component import Component
 
 from geta_engine.config import RunConfig
 from geta_studio import ids
 from geta_studio.curves import bits_view, norms_options, norms_view, scalars_view
 from geta_studio.services import Services
+from geta_studio.views.shell import figures
 from geta_studio.views.status import (
     ACTIVE,
     bands,
@@ -41,6 +43,10 @@ def register(app: Dash, services: Services) -> None:
     def tail(_: int, run_id: int | None, known: dict[str, Any] | None) -> tuple[Any, Any]:
         news = services.news(run_id)
         return (no_update, no_update) if news == known else (news, tick_interval(news))
+
+    @app.callback(Output(ids.DOCK_FIGURES, "children"), Input(ids.PAINTED, "data"), prevent_initial_call=True)
+    def mount(_: bool) -> list[Component]:
+        return figures()
 
     for store, picked in ((ids.PHASE, "status"), (ids.FRAME, "frame")):
         app.clientside_callback(

@@ -81,6 +81,7 @@ def _state(first: Opening) -> list[Component]:
         dcc.Store(id=ids.UPLOADED),
         dcc.Store(id=ids.ADDRESS),
         dcc.Store(id=ids.BITS),
+        dcc.Store(id=ids.PAINTED),
         dcc.Interval(id=ids.MODEL_POLL, interval=POLL_MS, disabled=first.key is not None),
         dcc.Interval(id=ids.TICK, interval=TICK_MS),
     ]

@@ -26,21 +26,23 @@ class Page(NamedTuple):
 
 def inspector_panel() -> Component:
     """The fixed frame; the callbacks fill its parts, so that a live update replaces only numbers and the figure."""
-    config: Any = {"displayModeBar": False, "responsive": True, "showTips": False}
     return html.Div(
         id=ids.INSPECTOR,
         className="inspector",
         children=[
             html.Div(empty_page().head, id=ids.INSPECT_HEAD),
             html.Div(id=ids.INSPECT_LIVE),
-            html.Div(
-                dcc.Graph(id=ids.INSPECT_FIGURE, config=config, className="inspect-plot", responsive=True),
-                className="inspect-plot-box",
-            ),
+            html.Div(id=ids.INSPECT_PLOT, className="inspect-plot-box"),
             html.Div(id=ids.INSPECT_NOTE, className="inspect-note"),
             html.Div(id=ids.INSPECT_BODY),
         ],
     )
+
+
+def inspector_figure() -> Component:
+    """The one figure of the inspector, empty; like those of the dock it is mounted after the first graph."""
+    config: Any = {"displayModeBar": False, "responsive": True, "showTips": False}
+    return dcc.Graph(id=ids.INSPECT_FIGURE, config=config, className="inspect-plot", responsive=True)
 
 
 def empty_page() -> Page:

@@ -132,15 +132,22 @@ def dock() -> Component:
             html.Div(
                 className="figures",
                 children=[
-                    _figure(LOSS_TITLE, ids.LOSS_FIGURE, ids.LOSS_NOW),
-                    _figure(NORMS_TITLE, ids.NORMS_FIGURE, ids.NORMS_NOW, _group_chooser()),
-                    _figure(BITS_TITLE, ids.BITS_FIGURE, ids.BITS_NOW),
-                    _figure(COST_TITLE, ids.COST_FIGURE, ids.COST_NOW),
+                    html.Div(id=ids.DOCK_FIGURES, className="figure-row"),
                     html.Div(id=ids.DOCK_EMPTY, className="dock-empty", children=no_run()),
                 ],
             ),
         ],
     )
+
+
+def figures() -> list[Component]:
+    """The four figures; they are mounted once the graph is drawn, since loading Plotly would hold it up."""
+    return [
+        _figure(LOSS_TITLE, ids.LOSS_FIGURE, ids.LOSS_NOW),
+        _figure(NORMS_TITLE, ids.NORMS_FIGURE, ids.NORMS_NOW, _group_chooser()),
+        _figure(BITS_TITLE, ids.BITS_FIGURE, ids.BITS_NOW),
+        _figure(COST_TITLE, ids.COST_FIGURE, ids.COST_NOW),
+    ]
 
 
 class Title(NamedTuple):

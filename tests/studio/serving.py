@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -51,9 +52,9 @@ class Server:
                 time.sleep(0.02)
         raise AssertionError("the server did not answer in a minute")
 
-    def stop(self) -> None:
+    def stop(self, sent: signal.Signals = signal.SIGTERM) -> None:
         assert self._process is not None
-        self._process.terminate()
+        self._process.send_signal(sent)
         self._process.wait(20)
 
 

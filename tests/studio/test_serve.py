@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -20,6 +23,28 @@ def test_the_first_byte_comes_early_from_a_small_process_without_torch(make_serv
     httpx.get(f"{server.url}/_dash-layout")
     assert memory_mb(server.pid) < 200
     assert "torch" not in Path(f"/proc/{server.pid}/maps").read_text()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
+def test_nothing_outlives_the_server(make_server: Callable[..., Server], sent: signal.Signals) -> None:
+    server = make_server()
+    helpers = wait_for(lambda: children(server.pid))
+    server.stop(sent)
+    assert wait_for(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in helpers))
+
+
+def children(pid: int) -> list[int]:
+    """The layout process of a server (an analysis ends by itself)."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
+
+
+def wait_for(look: Callable[[], Any]) -> Any:
+    """The first true answer within 20 seconds."""
+    end = time.monotonic() + 20
+    while not (answer := look()) and time.monotonic() < end:
+        time.sleep(0.1)
+    return answer
 
 
 def test_pages_and_deep_links_are_served(server: Server) -> None:

@@ -8,7 +8,7 @@ import pytest
 from dash.development.base_component import Component
 from plotly.utils import PlotlyJSONEncoder
 
-from geta_studio.callbacks.inspector import HIDDEN, live_parts, run_bounds
+from geta_studio.callbacks.inspector import HIDDEN, figure_now, run_bounds
 from geta_studio.views.inspector import empty_page, figure_kind, inspector_panel, page
 from geta_studio.views.inspector_group import norms_figure, sorted_norms
 from geta_studio.views.inspector_parts import SHOWN_LINKS, Subject, chips
@@ -180,9 +180,9 @@ def test_the_figure_shows_only_when_there_is_something_in_it(report: Any) -> Non
     analysis = report("resnet20")
     units, quantizers = frames(analysis)
     subject = Subject(analysis, {}, units, quantizers)
-    assert live_parts(Subject(analysis), {"kind": "group", "id": 1}, "light", None)[3] == HIDDEN
-    assert live_parts(subject, {"kind": "group", "id": 1}, "light", HIDDEN)[2]["data"][0]["type"] == "bar"
+    assert figure_now(Subject(analysis), {"kind": "group", "id": 1}, "light", None)[1] == HIDDEN
+    assert figure_now(subject, {"kind": "group", "id": 1}, "light", HIDDEN)[0]["data"][0]["type"] == "bar"
     assert (
-        live_parts(subject, {"kind": "quantizer", "id": "fc.weight"}, "dark", HIDDEN)[2]["data"][1]["mode"] == "lines"
+        figure_now(subject, {"kind": "quantizer", "id": "fc.weight"}, "dark", HIDDEN)[0]["data"][1]["mode"] == "lines"
     )
-    assert live_parts(subject, {"kind": "node", "id": "linear"}, "dark", None)[3] == HIDDEN
+    assert figure_now(subject, {"kind": "node", "id": "linear"}, "dark", None)[1] == HIDDEN
