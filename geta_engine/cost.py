@@ -17,7 +17,7 @@ from torch import nn
 from torch.fx import GraphModule, Node
 
 from geta_engine.graph.model import Block, Qadg
-from geta_engine.qadg.context import layer_of, op_name, shape_of
+from geta_engine.qadg.context import argument, layer_of, op_name, shape_of
 from geta_engine.trace import TracedModel
 
 FLOAT_BITS = 32
@@ -103,6 +103,10 @@ def _linear(node: Node) -> int:
     return math.prod(shape_of(node)) * shape_of(node.args[0])[-1]  # type: ignore[arg-type]
 
 
+def _added(node: Node) -> int:
+    return math.prod(shape_of(node)) * shape_of(node.args[1])[-1]  # type: ignore[arg-type]
+
+
 def _convolution(node: Node) -> int:
     weight = shape_of(node.args[1])  # type: ignore[arg-type]
     return math.prod(shape_of(node)) * math.prod(weight[1:])
@@ -129,8 +133,20 @@ _FORMULAS = {
     "matmul": _linear,
     "bmm": _linear,
     "mm": _linear,
+    "addmm": _added,
+    "baddbmm": _added,
     "scaled_dot_product_attention": _attention,
 }
+
+
+_SUMMED: dict[str, tuple[int, int | None]] = {
+    **dict.fromkeys(("conv1d", "conv2d", "conv3d"), (0, 1)),
+    **dict.fromkeys(("conv_transpose1d", "conv_transpose2d", "conv_transpose3d"), (0, 1)),
+    "addmm": (1, -1),
+    "baddbmm": (1, -1),
+    "scaled_dot_product_attention": (0, None),
+}
+"""op -> (operand, dim) it sums over; the last dim of the first operand where it is not listed, None for no one dim."""
 
 
 def _weight_name(node: Node) -> str | None:
@@ -156,7 +172,7 @@ def _activation_sources(module: GraphModule) -> dict[str, str]:
 class CostModel:
     """Relative BOPs of a run at any step: kept units and current bits in, one number out.
 
-    The MACs of a layer shrink with the share of its weight that is kept (rows and columns of whole units).
+    The MACs of a layer shrink with the share of its result that is kept, and of the dim it sums over.
     """
 
     def __init__(self, module: GraphModule, qadg: Qadg) -> None:
@@ -182,7 +198,21 @@ class CostModel:
 
 
 def _owners(layer: LayerCost, module: GraphModule, qadg: Qadg) -> list[NDArray[np.int32]]:
-    """For each block of dims that scales the layer's MACs, the unit of every index (-1: none)."""
-    weights = {str(node.target): node.name for node in module.graph.nodes if node.op == "get_attr"}
-    blocks = qadg.blocks.get(weights.get(layer.weight or "", layer.node), ())
-    return [block.units for block in blocks if isinstance(block, Block)]
+    """Blocks of units that scale the layer's MACs: those of its result, and of the dim it sums over."""
+    node = next(n for n in module.graph.nodes if n.name == layer.node)
+    position, dim = _SUMMED.get(op_name(node), (0, -1))
+    owners = _units(qadg, node)
+    if dim is not None and _groups(node) == 1:
+        source = node.args[position]
+        rank = len(shape_of(source))  # type: ignore[arg-type]
+        owners += _units(qadg, source, (dim % rank,))  # type: ignore[arg-type]
+    return owners
+
+
+def _groups(node: Node) -> int:
+    return argument(node, 6, "groups", 1) if op_name(node).startswith("conv") else 1
+
+
+def _units(qadg: Qadg, node: Node, dims: tuple[int, ...] | None = None) -> list[NDArray[np.int32]]:
+    blocks = qadg.blocks.get(node.name, ())
+    return [b.units for b in blocks if isinstance(b, Block) and (dims is None or b.dims == dims)]

@@ -29,8 +29,7 @@ def compact(model: PreparedModel | TracedModel, qadg: Qadg) -> TracedModel:
     Parameters keep their names, the result is plain ATen that `torch.export.load` reads. Raises CheckFailed when a
     group would lose its last unit.
     """
-    module, origin = frozen(model), origin_of(model)
-    return cut(module, origin, qadg, zero_units(module, qadg))
+    return cut(frozen(model), origin_of(model), qadg, zero_units(model, qadg))
 
 
 def origin_of(model: PreparedModel | TracedModel) -> TracedModel:
@@ -74,7 +73,7 @@ def frozen(model: PreparedModel | TracedModel) -> GraphModule:
 def _bake(module: GraphModule, node: Node, d: Tensor, q_m: Tensor, t: Tensor | None) -> None:
     source = node.args[0]
     assert isinstance(source, Node)
-    if source.op == "get_attr":
+    if source.op == "get_attr" and len(source.users) == 1:
         weight = module.get_parameter(str(source.target))
         weight.copy_(fake_quantize(weight, d, q_m, t))
         node.replace_all_uses_with(source)
@@ -100,8 +99,12 @@ def _plain_quantizer(node: Node, x: Node, d: Tensor, q_m: Tensor, t: Tensor | No
 
 
 @torch.no_grad()
-def zero_units(module: GraphModule, qadg: Qadg) -> NDArray[np.bool_]:
-    """Prunable units whose producer slices are all exactly zero, over all units. Shape [total_units]."""
+def zero_units(model: PreparedModel | TracedModel, qadg: Qadg) -> NDArray[np.bool_]:
+    """Prunable units whose producer slices are all exactly zero, over all units. Shape [total_units].
+
+    The trained values count, not the quantized ones: small weights that round to zero make no zero unit.
+    """
+    module = model.program if isinstance(model, PreparedModel) else model.graph_module()
     tensors = dict(module.named_parameters(remove_duplicate=False))
     zero = np.zeros(qadg.total_units, bool)
     for group in qadg.prunable:

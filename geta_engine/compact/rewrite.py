@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -34,9 +34,22 @@ def _sizes(position: int) -> Rewrite:
             for dim, index in kept.items():
                 if isinstance(sizes[dim], int) and sizes[dim] != -1:
                     sizes[dim] = len(index)
-            node.update_arg(position, sizes)
+            node.update_arg(position, _free(node, sizes, kept))
 
     return apply
+
+
+def _free(node: Node, sizes: list[Any], kept: Mapping[int, np.ndarray]) -> list[Any]:
+    """A size that is computed (batch * heads) and shrinks is left to be inferred; it must be the only one."""
+    computed = [dim for dim in kept if isinstance(sizes[dim], Node)]
+    if not computed:
+        return sizes
+    shape = shape_of(node)
+    for dim, size in enumerate(sizes):
+        if size == -1 and dim not in computed:
+            sizes[dim] = len(kept[dim]) if dim in kept else shape[dim]
+    sizes[computed[0]] = -1
+    return sizes
 
 
 def _source(node: Node) -> Node:
@@ -89,7 +102,9 @@ def _slice(node: Node, removal: Removal) -> None:
     start, end, step = (argument(node, i, name) for i, name in ((2, "start"), (3, "end"), (4, "step")))
     picked = np.arange(size)[slice(start, end, step or 1)]
     positions = np.flatnonzero(np.isin(index, picked))
-    if len(positions) and (np.diff(positions) == 1).all():
+    if not len(positions):
+        node.args, node.kwargs = (source, size_dim, 0, 0), {}
+    elif (np.diff(positions) == 1).all():
         node.args, node.kwargs = (source, size_dim, int(positions[0]), int(positions[-1]) + 1), {}
     else:
         _gather(node, size_dim, positions)
@@ -111,6 +126,14 @@ def _select(node: Node, removal: Removal) -> None:
     if index is not None:
         position = normal_dim(argument(node, 2, "index"), shape_of(source)[dim])
         node.update_arg(2, int(np.searchsorted(index, position)))
+
+
+def _squeeze(node: Node, removal: Removal) -> None:
+    """A dim that shrank to 1 must not be squeezed away: name the dims that were 1 from the start."""
+    source = _source(node)
+    if node.target is _aten.squeeze.default and removal.kept(source.name):
+        ones = [d for d, size in enumerate(source.meta["val"].shape) if isinstance(size, int) and size == 1]
+        node.target, node.args = _aten.squeeze.dims, (source, ones)
 
 
 def _convolution(node: Node, removal: Removal) -> None:
@@ -185,6 +208,7 @@ _REWRITES: dict[str, Rewrite] = {
     **dict.fromkeys(("split", "split_with_sizes", "chunk", "tensor_split"), _split),
     "slice": _slice,
     "select": _select,
+    "squeeze": _squeeze,
     **dict.fromkeys(("conv1d", "conv2d", "conv3d"), _convolution),
     **dict.fromkeys(("layer_norm", "rms_norm"), _norm),
 }

@@ -44,6 +44,11 @@ def _own_shape(axes: Axes, dims: Sequence[int], shape: Sequence[int]) -> tuple[i
     return tuple(sizes.get(dim, 1) for dim, _ in zip(dims, shape))
 
 
+def spread_to(axes: Axes, sizes: Sequence[int]) -> Axes:
+    """Repeat labels along dims of size 1 that were expanded."""
+    return Axes(axes.dims, np.broadcast_to(axes.labels, sizes), np.broadcast_to(axes.zero, sizes))
+
+
 def move_dims(axes: Axes, where: Sequence[int]) -> Axes:
     """Permute: `where[d]` is the new position of dim d."""
     new = [where[dim] for dim in axes.dims]

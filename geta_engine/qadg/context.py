@@ -49,6 +49,14 @@ def shapes_of(node: Node) -> list[tuple[int, ...]]:
     return []
 
 
+def is_unsized(node: Node) -> bool:
+    """Whether a size of the node's tensor depends on data, so that not even an example size is known."""
+    value = node.meta.get("val")
+    parts = value if isinstance(value, (tuple, list)) else (value,)
+    sizes = [size for part in parts if isinstance(part, torch.Tensor) for size in part.shape]
+    return any(not isinstance(size, int) and not size.node.has_hint() for size in sizes)
+
+
 def _hints(shape: Sequence[Any]) -> tuple[int, ...]:
     return tuple(int(size) if isinstance(size, int) else int(size.node.hint) for size in shape)
 

@@ -15,11 +15,9 @@ QUANTIZED_OPS = frozenset(
 
 def quantized_layers(module: GraphModule) -> list[Node]:
     """Layer nodes that read their weight straight from a parameter, in program order."""
-    return [
-        node
-        for node in module.graph.nodes
-        if node.op == "call_function" and op_name(node) in QUANTIZED_OPS and _weight(node) is not None
-    ]
+    parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
+    calls = [n for n in module.graph.nodes if n.op == "call_function" and op_name(n) in QUANTIZED_OPS]
+    return [n for n in calls if (weight := _weight(n)) is not None and str(weight.target) in parameters]
 
 
 def _weight(node: Node) -> Node | None:

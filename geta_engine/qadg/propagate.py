@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from torch.fx import GraphModule, Node
 
-from geta_engine.qadg.context import Context, Values, op_name, shape_of, shapes_of, title
+from geta_engine.qadg.context import Context, Values, is_unsized, op_name, shape_of, shapes_of, title
 from geta_engine.qadg.rules import find
-from geta_engine.qadg.rules.contraction import pin_all
+from geta_engine.qadg.rules.contraction import pin_all, pin_inputs
 from geta_engine.qadg.rules.elementwise import is_pointwise, pointwise
 from geta_engine.qadg.space import Axes, Labels, LabelSpace, Value
 
@@ -77,26 +77,30 @@ def _visit(context: Context, node: Node) -> Values:
         rule = find("getitem")
     else:
         rule = find(op_name(node)) or (pointwise if is_pointwise(node) else None)
+    if is_unsized(node):
+        return _unknown(context, node)
     if not shapes_of(node) or not any(context.values.get(source) is not None for source in node.all_input_nodes):
         return Value(shape_of(node)) if _is_tensor(node) else None
-    if rule is None:
+    if any(is_unsized(source) for source in node.all_input_nodes):
+        return pin_all(context, node)
+    if rule is None or _writes(node):
         return _unknown(context, node)
     return rule(context, node)
+
+
+def _writes(node: Node) -> bool:
+    """Whether the op still writes into its operand: into a view, where it cannot be made pure."""
+    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
 
 
 def _unknown(context: Context, node: Node) -> Values:
     """Pin the neighbourhood, count the op, go on."""
     name = op_name(node)
     context.space.unknown_ops[name] = context.space.unknown_ops.get(name, 0) + 1
-    if _is_tensor(node):
-        return pin_all(context, node)
-    shapes = shapes_of(node)
-    node_values = [context.values.get(source) for source in node.all_input_nodes]
-    for found in node_values:
-        for value in found if isinstance(found, tuple) else (found,):
-            if value is not None:
-                context.space.pin_value(value, f"`{title(node)}` is an operation without a rule")
-    return tuple(Value(shape) for shape in shapes)
+    pin_inputs(context, node, f"`{title(node)}` is an operation without a rule")
+    if is_unsized(node):
+        return None
+    return Value(shape_of(node)) if _is_tensor(node) else tuple(Value(shape) for shape in shapes_of(node))
 
 
 def _pin_output(context: Context, result: Node) -> None:

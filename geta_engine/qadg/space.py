@@ -48,6 +48,16 @@ class Pin:
     reason: str
 
 
+@dataclass(frozen=True)
+class Pick:
+    """One index along one axis of a label array is read on its own: it may not go if that axis can lose indices."""
+
+    labels: Labels
+    axis: int
+    index: int
+    reason: str
+
+
 @dataclass
 class LabelSpace:
     """Allocates labels and records, as arrays, what the rules say about them."""
@@ -57,6 +67,7 @@ class LabelSpace:
     pins: list[Pin] = field(default_factory=list)
     produced: list[Labels] = field(default_factory=list)
     consumed: list[Labels] = field(default_factory=list)
+    picks: list[Pick] = field(default_factory=list)
     unknown_ops: dict[str, int] = field(default_factory=dict)
     norms: dict[str, int] = field(default_factory=dict)
 

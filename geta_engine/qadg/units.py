@@ -32,6 +32,7 @@ def components(propagated: Propagated) -> Components:
         count, of = _connected(space)
         if not _tie_rectangular(space, joint, of):
             break
+    _pin_picks(space, of)
     reason = np.full(count, -1, np.int32)
     texts: dict[str, int] = {}
     for pin in reversed(space.pins):
@@ -68,6 +69,14 @@ def _tie_rectangular(space: LabelSpace, joint: list[Axes], of: NDArray[np.int32]
             space.tie(axes.labels, np.take(axes.labels, [0], position), "")
             tied = True
     return tied
+
+
+def _pin_picks(space: LabelSpace, of: NDArray[np.int32]) -> None:
+    """Pin what is read on its own along an axis that can lose indices."""
+    for pick in space.picks:
+        array = of[pick.labels]
+        if (array != np.take(array, [0], pick.axis)).any() or array.ndim == 1:
+            space.pin(np.take(pick.labels, pick.index, pick.axis), pick.reason)
 
 
 def mark(count: int, arrays: list[Labels]) -> NDArray[np.bool_]:

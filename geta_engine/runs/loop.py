@@ -75,6 +75,10 @@ class Loop:
                 f"{self.traced.name} takes {len(given)} inputs and data gives one tensor: "
                 "trace a model with one tensor input"
             )
+        if given[0].dtype != torch.float32:
+            raise InputError(
+                f"{self.traced.name} takes {given[0].dtype} and data is float32: trace the model in float32"
+            )
         output = self.traced.graph_module()(*given)
         if not isinstance(output, Tensor) or output.ndim != 2:
             raise InputError(f"{self.traced.name} does not return one row of class scores for each example")
@@ -116,6 +120,7 @@ class Loop:
         network trained from scratch has moved by then (**ours**)."""
         if self.optimizer.steps not in (0, self.config.schedule.warmup):
             return
+        torch.manual_seed(self.config.seed + self.optimizer.steps)
         refresh_weight_clips(self.model)
         batches = [(self._batch(step)[0],) for step in range(_CALIBRATION_BATCHES)]
         calibrate(self.model, batches)
@@ -224,6 +229,8 @@ class Loop:
         final = self.metric()
         small = self.compact()
         certificate = certify_run(self.model, small, self.qadg)
+        if certificate.zero_units != self.optimizer.k_target:
+            raise CheckFailed(f"{certificate.zero_units} units were cut, not K = {self.optimizer.k_target}")
         if not certificate.ok:
             raise CheckFailed(
                 f"the compact model differs from the trained one by {certificate.max_rel_diff:.1e}, relative"

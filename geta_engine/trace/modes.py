@@ -13,6 +13,7 @@ _TRAIN_FLAG = {
     torch.ops.aten.instance_norm.default: 5,
 }
 """op -> position of its train flag: export writes the flag as a constant, so `.train()` has nothing to switch."""
+_NORMS = (torch.ops.aten.batch_norm.default, torch.ops.aten.instance_norm.default)
 
 
 def set_training(module: GraphModule, training: bool) -> None:
@@ -20,23 +21,52 @@ def set_training(module: GraphModule, training: bool) -> None:
     changed = False
     for node in module.graph.nodes:
         position = _TRAIN_FLAG.get(node.target)
-        if position is not None and node.args[position] != training:
+        if position is not None and node.args[position] != training and not _always_batch(node):
             node.update_arg(position, training)
             changed = True
     if changed:
         module.recompile()
 
 
+def _always_batch(node: Node) -> bool:
+    """A norm without running statistics uses those of its input in eval mode too."""
+    return node.target in _NORMS and node.args[3] is None
+
+
+def explicit_epsilon(graph: Graph) -> None:
+    """Write out the default epsilon of RMSNorm, which would change with the dtype the program runs in."""
+    for node in graph.find_nodes(op="call_function", target=torch.ops.aten.rms_norm.default):
+        if len(node.args) < 4 or node.args[3] is None:
+            weight = node.args[2] if len(node.args) > 2 else node.kwargs.get("weight")
+            node.args = (*node.args[:2], weight, torch.finfo(node.meta["val"].dtype).eps)
+            node.kwargs = {}
+
+
 def functionalize(graph: Graph) -> None:
-    """Replace `relu_(x)` by `relu(x)`, and what read x afterwards by the result, so that a node is one value."""
+    """Replace `relu_(x)` by `relu(x)`, and what read x afterwards by the result, so that a node is one value.
+
+    An op that writes into a view, or into a tensor that has views, is left as it is: other tensors change with it.
+    """
     order = {node: i for i, node in enumerate(graph.nodes)}
     for node in list(graph.nodes):
         pure = _pure_overload(node)
-        if pure is None or not isinstance(node.args[0], Node):
+        if pure is None or not isinstance(node.args[0], Node) or _has_views(node.args[0], node):
             continue
         mutated, node.target = node.args[0], pure
         for user in [user for user in mutated.users if order[user] > order[node]]:
             user.replace_input_with(mutated, node)
+
+
+def _has_views(tensor: Node, writer: Node) -> bool:
+    return _is_view(tensor) or any(_is_view(user) for user in tensor.users if user is not writer)
+
+
+def _is_view(node: Node) -> bool:
+    """Whether the result may share memory with an operand, by the op's own schema (`Tensor(a)`)."""
+    if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
+        return False
+    schema = node.target._schema
+    return not schema.is_mutable and any(r.alias_info is not None for r in schema.returns)
 
 
 def _pure_overload(node: Node) -> torch._ops.OpOverload | None:

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx import GraphModule
-from torch.utils._pytree import tree_map
+from torch.utils._pytree import tree_leaves, tree_map
 
 from geta_engine.errors import InputError
-from geta_engine.trace.modes import functionalize, set_training
+from geta_engine.trace.modes import explicit_epsilon, functionalize, set_training
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class TracedModel:
         module = self.program.module(check_guards=False)
         module = _own_parameters(module)
         functionalize(module.graph)
+        explicit_epsilon(module.graph)
         set_training(module, False)
         module.graph.lint()
         module.recompile()
@@ -84,6 +85,8 @@ def trace(
     least 2, since exporting specialises sizes 0 and 1. Raises InputError when the model cannot be exported.
     """
     kwargs = dict(kwargs or {})
+    if dynamic_batch and any(isinstance(x, Tensor) and x.ndim > 1 and len(x) == 1 for x in tree_leaves((args, kwargs))):
+        raise InputError("the example inputs hold one row, which exporting takes for a constant: give at least 2 rows")
     was_training = model.training
     model.eval()
     try:
@@ -126,7 +129,7 @@ def _batch_shapes(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
 
 
 def _batch_dim(leaf: Any) -> Any:
-    return {0: Dim.DYNAMIC} if isinstance(leaf, Tensor) and leaf.ndim >= 2 else None
+    return {0: Dim.AUTO} if isinstance(leaf, Tensor) and leaf.ndim >= 2 else None
 
 
 def _own_parameters(module: nn.Module) -> GraphModule:

@@ -42,6 +42,9 @@ def _tie_mask(context: Context, node: Node, head: int, heads: Axes | None) -> No
     if mask is None or heads is None:
         return
     shift = len(shape_of(node)) - len(mask.shape)
+    own = head - shift
+    if own >= 0 and mask.shape[own] > 1 and mask.on(own) is None:
+        context.space.pin(heads.labels, f"`{title(node)}` masks it with a tensor that cannot lose heads")
     for axes in mask.axes:
         if tuple(d + shift for d in axes.dims) == (head,):
             context.space.tie(heads.labels, axes.labels, node.name)

@@ -17,21 +17,36 @@ from geta_engine.qadg.space import Axes, Labels, Value
 @rule("linear")
 def linear(context: Context, node: Node) -> Value:
     x, weight = _operands(context, node)
+    if _is_joint(weight):
+        return pin_all(context, node)
     contract(context, node, x, len(x.shape) - 1, weight, 1)
-    return _produce(context, node, weight, 0, bias_position=2, out_dim=len(shape_of(node)) - 1, kept=_other_dims(x))
+    biased = argument(node, 2, "bias") is not None
+    return _produce(context, node, weight, 0, bias_position=2, out_dim=len(shape_of(node)) - 1, kept=_rows(x, biased))
 
 
-def _other_dims(x: Value) -> tuple[Axes, ...]:
+def _rows(x: Value, biased: bool) -> tuple[Axes, ...]:
+    """Labels of the dims that a linear layer leaves alone; a bias fills rows that were zero."""
     last = len(x.shape) - 1
-    return tuple(axes for axes in x.axes if last not in axes.dims)
+    return tuple(not_zero(axes) if biased else axes for axes in x.axes if last not in axes.dims)
+
+
+def not_zero(axes: Axes) -> Axes:
+    """The same labels on a tensor that is not zero where its unit is."""
+    return Axes(axes.dims, axes.labels, np.zeros_like(axes.zero))
+
+
+def _is_joint(weight: Value) -> bool:
+    return any(len(axes.dims) > 1 for axes in weight.axes)
 
 
 @rule("conv1d", "conv2d", "conv3d")
 def convolution(context: Context, node: Node) -> Value:
     x, weight = _operands(context, node)
     groups = argument(node, 6, "groups", 1)
+    if _is_joint(weight) or len(x.shape) != len(weight.shape):
+        return pin_all(context, node)
     _pin_taps(context, weight)
-    _pin_spatial(context, node, x)
+    _pin_others(context, node, x)
     if groups == 1:
         contract(context, node, x, 1, weight, 1)
     else:
@@ -49,6 +64,7 @@ def _grouped(context: Context, node: Node, x: Value, weight: Value, groups: int)
     axes = x.on(1)
     if axes is None or axes.dims != (1,):
         context.space.pin(out_labels, _reads_fixed(node))
+        context.space.pin_value(x, _reads_fixed(node))
         return
     in_labels = axes.labels.reshape(groups, -1)
     context.space.tie(in_labels, in_labels[:, :1], node.name)
@@ -59,11 +75,12 @@ def _grouped(context: Context, node: Node, x: Value, weight: Value, groups: int)
 @rule("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
 def transposed_convolution(context: Context, node: Node) -> Value:
     x, weight = _operands(context, node)
+    grouped = argument(node, 6, "groups", 1) != 1
+    if grouped or _is_joint(weight) or len(x.shape) != len(weight.shape):
+        return pin_all(context, node)
     _pin_taps(context, weight)
-    _pin_spatial(context, node, x)
+    _pin_others(context, node, x)
     contract(context, node, x, 1, weight, 0)
-    if argument(node, 6, "groups", 1) != 1:
-        context.space.pin_value(weight, f"`{title(node)}` is a grouped transposed convolution")
     return _produce(context, node, weight, 1, bias_position=2, out_dim=1)
 
 
@@ -92,7 +109,17 @@ def matmul(context: Context, node: Node) -> Value:
     rank = len(shape)
     a, b = align(a, rank), align(b, rank)
     contract(context, node, a, rank - 1, b, rank - 2, batch_dims=rank - 2)
+    for one, other in ((a, b), (b, a)):
+        _pin_fixed_batch(context, node, one, other)
     return Value(shape, _merge(context, node, _outer(context, a, rank - 1), _outer(context, b, rank - 2)))
+
+
+def _pin_fixed_batch(context: Context, node: Node, one: Value, other: Value) -> None:
+    """Batch dims along which one factor has labels and the other has a full size without any."""
+    for axes in one.axes:
+        for dim in axes.dims:
+            if dim < len(one.shape) - 2 and other.shape[dim] > 1 and other.on(dim) is None:
+                context.space.pin(axes.labels, f"`{title(node)}` multiplies it with a tensor that cannot lose channels")
 
 
 def _outer(context: Context, value: Value, contracted: int) -> list[Axes]:
@@ -191,13 +218,16 @@ def _produce(
     bias = context.value(argument(node, bias_position, "bias"))
     if axes is None:
         return Value(shape, kept)
-    zero = weight.constant
+    zero = axes.zero
     context.space.produced.append(axes.labels.ravel())
     if bias is not None and bias.axes:
         context.space.tie(axes.labels, bias.axes[0].labels, node.name)
         context.space.produced.append(bias.axes[0].labels.ravel())
-        zero = zero and bias.constant
-    return Value(shape, (*kept, Axes((out_dim,), axes.labels, np.full(axes.labels.shape, zero))))
+        zero = zero & bias.axes[0].zero
+    elif bias is not None:
+        context.space.pin(axes.labels, f"`{title(node)}` adds a bias that cannot lose channels")
+    cause = None if zero.all() else title(node)
+    return Value(shape, (*kept, Axes((out_dim,), axes.labels, zero)), cause=cause)
 
 
 def _operands(context: Context, node: Node) -> tuple[Value, Value]:
@@ -217,9 +247,9 @@ def _pin_taps(context: Context, weight: Value) -> None:
             context.space.pin(axes.labels, "kernel taps are no channels")
 
 
-def _pin_spatial(context: Context, node: Node, x: Value) -> None:
+def _pin_others(context: Context, node: Node, x: Value) -> None:
     for axes in x.axes:
-        if any(d >= 2 for d in axes.dims) and 1 not in axes.dims:
+        if 1 not in axes.dims:
             context.space.pin(axes.labels, f"`{title(node)}` slides over it")
 
 
@@ -239,9 +269,14 @@ def _reads_fixed(node: Node) -> str:
 
 def pin_all(context: Context, node: Node) -> Value:
     """Pin whatever a node reads; its result carries no labels."""
+    pin_inputs(context, node, f"`{title(node)}` cannot lose channels")
+    return Value(shape_of(node))
+
+
+def pin_inputs(context: Context, node: Node, reason: str) -> None:
+    """Pin the labels of every operand, parameters included."""
     for source in node.all_input_nodes:
         found = context.values.get(source)
         for value in found if isinstance(found, tuple) else (found,):
             if value is not None:
-                context.space.pin_value(value, f"`{title(node)}` cannot lose channels")
-    return Value(shape_of(node))
+                context.space.pin_value(value, reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from geta_engine.qadg.context import Context, op_name, shape_of, title
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Value
 
-_SAMPLES = (-1.3, 0.6, 2.1)
-"""Where an operand is not zero it may be anything; an op that maps these to 0 maps everything to 0."""
+_SAMPLES = {True: (0.0, 1.0), False: (-40.0, -1.3, 0.01, 0.6, 2.1, 40.0)}
+"""Where an operand is not zero it may be anything (bool or not); an op that maps all of these to 0 maps everything to 0."""
 
 
 @rule("hardswish", "log_sigmoid", "square", "rsub", "type_as")
@@ -61,13 +62,13 @@ def _zeros(node: Node, nodes: list[Node], wide: dict[int, Axes], shape: tuple[in
 def gives_zero(node: Node, zero: dict[Node, bool]) -> bool:
     """Evaluate the op with some operands 0 and the others arbitrary: is the result exactly 0 everywhere?"""
 
+    dtypes = {n: n.meta["val"].dtype for n in node.all_input_nodes if isinstance(n.meta.get("val"), torch.Tensor)}
+    points = [(0.0,) if zero.get(n, False) else _SAMPLES[dtype == torch.bool] for n, dtype in dtypes.items()]
+    grid = torch.tensor(list(product(*points))).T
+    operands = {n: row.to(dtype) for (n, dtype), row in zip(dtypes.items(), grid)}
+
     def sample(argument: Any) -> Any:
-        if not isinstance(argument, Node):
-            return argument
-        value = argument.meta.get("val")
-        dtype = value.dtype if isinstance(value, torch.Tensor) else torch.float32
-        made = torch.zeros(3) if zero.get(argument, False) else torch.tensor(_SAMPLES)
-        return made.to(dtype)
+        return operands.get(argument, argument) if isinstance(argument, Node) else argument
 
     args, kwargs = tree_map(sample, (tuple(node.args), dict(node.kwargs)), is_leaf=lambda a: isinstance(a, Node))
     try:

@@ -17,11 +17,12 @@ from geta_engine.qadg.axes import (
     pick_axes,
     simplify,
     spread,
+    spread_to,
     view,
 )
 from geta_engine.qadg.context import Context, argument, normal_dim, shape_of, shapes_of, title
 from geta_engine.qadg.rules.registry import rule
-from geta_engine.qadg.space import Axes, Value
+from geta_engine.qadg.space import Axes, Pick, Value
 
 
 def _input(context: Context, node: Node) -> Value:
@@ -59,7 +60,8 @@ def _order(node: Node, rank: int) -> list[int]:
 def expand(context: Context, node: Node) -> Value:
     value, shape = _input(context, node), shape_of(node)
     aligned = align(value, len(shape))
-    return Value(shape, aligned.axes, value.constant, value.cause)
+    axes = [spread_to(a, [shape[d] for d in a.dims]) for a in aligned.axes]
+    return Value(shape, tuple(axes), value.constant, value.cause)
 
 
 @rule("clone")
@@ -72,14 +74,16 @@ def clone(context: Context, node: Node) -> Value:
 def select(context: Context, node: Node) -> Value:
     value = _input(context, node)
     dim = normal_dim(node.args[1], len(value.shape))  # type: ignore[arg-type]
-    return _take_one(value, dim, node.args[2], shape_of(node))  # type: ignore[arg-type]
+    index = normal_dim(node.args[2], value.shape[dim])  # type: ignore[arg-type]
+    return _take_one(context, node, value, dim, index, shape_of(node))
 
 
-def _take_one(value: Value, dim: int, index: int, shape: tuple[int, ...]) -> Value:
+def _take_one(context: Context, node: Node, value: Value, dim: int, index: int, shape: tuple[int, ...]) -> Value:
     axes = []
     for a in value.axes:
         if dim in a.dims:
             position = a.dims.index(dim)
+            context.space.picks.append(Pick(a.labels, position, index, f"`{title(node)}` reads it on its own"))
             if len(a.dims) == 1:
                 continue
             dims = tuple(d for d in a.dims if d != dim)
@@ -92,11 +96,15 @@ def _take_one(value: Value, dim: int, index: int, shape: tuple[int, ...]) -> Val
 def unbind(context: Context, node: Node) -> tuple[Value, ...]:
     value = _input(context, node)
     dim = normal_dim(argument(node, 1, "dim", 0), len(value.shape))
-    return tuple(_take_one(value, dim, i, shape) for i, shape in enumerate(shapes_of(node)))
+    return tuple(_take_one(context, node, value, dim, i, shape) for i, shape in enumerate(shapes_of(node)))
 
 
-def take(value: Value, dim: int, index: np.ndarray, shape: tuple[int, ...]) -> Value:
-    """The tensor read at `index` along `dim`."""
+def take(context: Context, node: Node, value: Value, dim: int, index: np.ndarray, shape: tuple[int, ...]) -> Value:
+    """The tensor read at `index` along `dim`; a part of one index must stay, since it would broadcast."""
+    own = value.on(dim)
+    if own is not None and len(index) == 1 and value.shape[dim] > 1:
+        reason = f"`{title(node)}` reads it on its own"
+        context.space.picks.append(Pick(own.labels, own.dims.index(dim), int(index[0]), reason))
     axes = [
         simplify(along(a, dim, lambda array, axis: np.take(array, index, axis))) if dim in a.dims else a
         for a in value.axes
@@ -113,7 +121,7 @@ def slice_(context: Context, node: Node) -> Value:
         context.space.pin_value(value, f"`{title(node)}` slices at a position that depends on the input")
         return Value(shape_of(node), (), value.constant, value.cause)
     index = np.arange(value.shape[dim])[slice(start, end, step or 1)]
-    return take(value, dim, index, shape_of(node))
+    return take(context, node, value, dim, index, shape_of(node))
 
 
 @rule("split", "split_with_sizes", "chunk", "tensor_split")
@@ -122,7 +130,7 @@ def split(context: Context, node: Node) -> tuple[Value, ...]:
     dim = normal_dim(argument(node, 2, "dim", 0), len(value.shape))
     parts, start = [], 0
     for shape in shapes_of(node):
-        parts.append(take(value, dim, np.arange(start, start + shape[dim]), shape))
+        parts.append(take(context, node, value, dim, np.arange(start, start + shape[dim]), shape))
         start += shape[dim]
     return tuple(parts)
 

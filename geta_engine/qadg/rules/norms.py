@@ -6,7 +6,7 @@ import numpy as np
 from torch.fx import Node
 
 from geta_engine.qadg.context import Context, argument, shape_of, title
-from geta_engine.qadg.rules.contraction import _not_zero, collapse, pin_all
+from geta_engine.qadg.rules.contraction import _not_zero, collapse, not_zero, pin_all
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Value
 
@@ -25,9 +25,21 @@ def batch_norm(context: Context, node: Node) -> Value:
         if value is not None and value.axes:
             context.space.tie(axes.labels, value.axes[0].labels, node.name)
     _produced(context, affine)
-    zero = all(value is not None and value.constant for value in affine)
-    kept = tuple(Axes(a.dims, a.labels, np.full_like(a.zero, zero)) if a is axes else a for a in x.axes)
-    return Value(shape_of(node), kept, cause=None if zero else title(node))
+    for other in x.axes:
+        if other is not axes:
+            context.space.pin(other.labels, f"`{title(node)}` normalises over it")
+    zero = _affine_zero(axes, affine) if all(value is not None for value in affine) else np.zeros_like(axes.zero)
+    cause = None if zero.all() else title(node)
+    return Value(shape_of(node), (Axes(axes.dims, axes.labels, zero),), cause=cause)
+
+
+def _affine_zero(axes: Axes, affine: list[Value | None]) -> np.ndarray:
+    """Where weight and bias (those that are there) are all zero once their unit is."""
+    zero = np.ones_like(axes.zero)
+    for value in affine:
+        if value is not None:
+            zero &= value.axes[0].zero if value.axes else False
+    return zero
 
 
 def _produced(context: Context, affine: list[Value | None]) -> None:
@@ -57,9 +69,12 @@ def layer_norm(context: Context, node: Node) -> Value:
         context.space.pin(axes.labels[~axes.zero], _not_zero(node, x))
     context.space.norms[node.name] = x.shape[last]
     centred = node.target._schema.name == "aten::layer_norm"  # type: ignore[union-attr]
-    zero = bool(affine) if centred else True
-    kept = tuple(Axes(a.dims, a.labels, np.full_like(a.zero, zero)) if a is axes else a for a in x.axes)
-    return Value(shape_of(node), kept, cause=None if zero else title(node))
+    scaled = argument(node, 2, "weight") is not None
+    zero = _affine_zero(axes, affine) if scaled or not centred else np.zeros_like(axes.zero)
+    biased = centred and argument(node, 3, "bias") is not None
+    others = [not_zero(a) if biased else a for a in x.axes if a is not axes]
+    cause = None if zero.all() else title(node)
+    return Value(shape_of(node), (*others, Axes(axes.dims, axes.labels, zero)), cause=cause)
 
 
 def _per_head(context: Context, node: Node, x: Value, axes: Axes, last: int, affine: list[Value | None]) -> Value:
@@ -69,5 +84,5 @@ def _per_head(context: Context, node: Node, x: Value, axes: Axes, last: int, aff
             context.space.pin_value(value, f"`{title(node)}` is shared by all heads")
     heads = collapse(context, axes, last, node.name)
     biased = len(affine) > 1
-    kept = tuple(a for a in x.axes if a is not axes)
+    kept = tuple(not_zero(a) if biased else a for a in x.axes if a is not axes)
     return Value(shape_of(node), (*kept, Axes(heads.dims, heads.labels, heads.zero & (not biased))), cause=title(node))
