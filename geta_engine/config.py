@@ -106,7 +106,7 @@ class RunConfig(_Frozen):
     schedule: Schedule = Schedule()
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
     lr: Annotated[float, Field(gt=0, le=10)] = 3e-3
-    lr_quant: Annotated[float, Field(gt=0, le=10)] = 1e-4
+    lr_quant: Annotated[float, Field(gt=0, le=10)] = 1e-3
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64

@@ -183,8 +183,9 @@ def _differences(one: list[Tensor], two: list[Tensor]) -> tuple[float, float]:
     for a, b in zip(one, two):
         difference = float((a.double() - b.double()).abs().max()) if a.numel() else 0.0
         scale = float(a.double().abs().max()) if a.numel() else 0.0
-        absolute.append(difference if np.isfinite(difference) else float("inf"))
-        relative.append(absolute[-1] / scale if scale else absolute[-1])
+        finite = bool(np.isfinite(difference) and np.isfinite(scale))
+        absolute.append(difference if finite else float("inf"))
+        relative.append(absolute[-1] / scale if finite and scale else absolute[-1])
     return max(absolute), max(relative)
 
 

@@ -22,7 +22,6 @@ from geta_engine.quant.formula import step_size
 from geta_engine.quant.insert import PreparedModel
 
 KEPT, REDUNDANT, ZERO = 0, 1, 2
-_TINY = 1e-6
 _QUANTIZER_BASE = Base("adam")
 
 
@@ -33,7 +32,7 @@ class QASSOConfig:
     sparsity: float = 0.5
     schedule: Schedule = field(default_factory=Schedule)
     base: Base = field(default_factory=Base)
-    lr_quant: float = 1e-4
+    lr_quant: float = 1e-3
     saliency: SaliencyWeights = field(default_factory=SaliencyWeights)
     allocation: Allocation = "proportional"
 
@@ -44,9 +43,9 @@ class QASSO(torch.optim.Optimizer):
     At the end exactly K = floor(sparsity * |G|) units are zero and every bit width is an integer within its
     bounds; `check()` asserts both. `param_groups[0]` holds the network's parameters, `param_groups[1]` those of the
     quantizers (their own learning rate), so that `torch.optim.lr_scheduler` works on it. Quantizers always move by
-    Adam's direction (**ours**: gradients of d and q_m are sums over whole tensors, 1e5 and more for one layer, so a
-    plain SGD step has no scale). Raises InputError at construction, naming the largest K, when the sparsity cannot be
-    reached.
+    Adam's direction on the logarithms of d, q_m and t (**ours**: their gradients are sums over whole tensors, 1e5 and
+    more for one layer, and d spans four decades, so a plain step has no scale; positive by construction). Raises
+    InputError at construction, naming the largest K, when the sparsity cannot be reached.
     """
 
     def __init__(self, model: PreparedModel, qadg: Qadg, config: QASSOConfig = QASSOConfig(), lr: float = 1e-3) -> None:
@@ -178,11 +177,10 @@ class QASSO(torch.optim.Optimizer):
         group = self.param_groups[1]["params"]
         if not len(bank.quantizers):
             return
-        grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in group]
+        logs = [p * p.grad if p.grad is not None else torch.zeros_like(p) for p in group]
         lr = float(self.param_groups[1]["lr"])
-        direction = _QUANTIZER_BASE.direction(group, grads, [self.state[p] for p in group], self.steps + 1, lr)
-        torch._foreach_add_(group, direction, alpha=-lr)
-        bank.q_m.clamp_min_(_TINY)
+        direction = _QUANTIZER_BASE.direction(group, logs, [self.state[p] for p in group], self.steps + 1, lr)
+        torch._foreach_mul_(group, torch._foreach_exp(torch._foreach_mul(direction, -lr)))
         bank.t.clamp_(0.1, 10.0)
         if ruled is not None:
             bank.d.copy_(torch.where(ruled.isnan(), bank.d, ruled))

@@ -122,10 +122,8 @@ def _export(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dyn
 
 
 def _batch_shapes(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    positional, named = tree_map(_batch_dim, (tuple(args), kwargs))
-    if not named:
-        return positional
-    return {**dict(zip(inspect.signature(model.forward).parameters, positional)), **named}
+    bound = inspect.signature(model.forward).bind(*args, **kwargs)
+    return tree_map(_batch_dim, dict(bound.arguments))
 
 
 def _batch_dim(leaf: Any) -> Any:

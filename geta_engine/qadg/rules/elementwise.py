@@ -17,7 +17,7 @@ from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Value
 
 _SAMPLES = {True: (0.0, 1.0), False: (-40.0, -1.3, 0.01, 0.6, 2.1, 40.0)}
-"""Where an operand is not zero it may be anything (bool or not); an op that maps all of these to 0 maps everything to 0."""
+"""Where an operand (bool or not) is not zero it may be anything: an op that maps all of these to 0 always does."""
 
 
 @rule("hardswish", "log_sigmoid", "square", "rsub", "type_as")

@@ -79,3 +79,22 @@ def test_what_does_not_fit_is_refused_before_training(traced):
         Loop(traced, make_config(model="resnet8", sparsity=0.99))
     with pytest.raises(InputError, match="matches no parameter"):
         Loop(traced, make_config(model="resnet8", protect=["nowhere"]))
+
+
+def test_dropout_resumes_bit_for_bit_at_the_warm_up_border():
+    """The clips are set again there, from batches that pass through dropout."""
+    model = torch.nn.Sequential(
+        torch.nn.Flatten(), torch.nn.Linear(64, 24), torch.nn.ReLU(), torch.nn.Dropout(0.3), torch.nn.Linear(24, 10)
+    )
+    made = ge.trace(model, (torch.randn(2, 1, 8, 8),))
+    config = make_config(model="dropping", schedule=SCHEDULE, sparsity=0.4)
+    *_, straight = Loop(made, config).events()
+    first = Loop(made, config)
+    for event in first.events():
+        if isinstance(event, StepEvent) and event.step == SCHEDULE.warmup:
+            break
+    torch.manual_seed(1234)
+    second = Loop(made, config)
+    second.restore(first.state())
+    *_, resumed = second.events()
+    assert resumed.summary["state_sha256"] == straight.summary["state_sha256"]
