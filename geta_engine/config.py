@@ -54,12 +54,12 @@ class Schedule(_Frozen):
     each must be a whole multiple of its periods.
     """
 
-    warmup: Annotated[int, Field(ge=0, le=10_000_000)] = 100
-    projection: Annotated[int, Field(ge=0, le=10_000_000)] = 120
-    projection_periods: Annotated[int, Field(ge=0, le=10_000)] = 4
-    joint: Annotated[int, Field(ge=0, le=10_000_000)] = 160
-    joint_periods: Annotated[int, Field(ge=0, le=10_000)] = 8
-    cooldown: Annotated[int, Field(ge=0, le=10_000_000)] = 220
+    warmup: Annotated[int, Field(ge=0, le=10_000_000)] = 80
+    projection: Annotated[int, Field(ge=0, le=10_000_000)] = 100
+    projection_periods: Annotated[int, Field(ge=0, le=10_000)] = 5
+    joint: Annotated[int, Field(ge=0, le=10_000_000)] = 200
+    joint_periods: Annotated[int, Field(ge=0, le=10_000)] = 10
+    cooldown: Annotated[int, Field(ge=0, le=10_000_000)] = 320
 
     @model_validator(mode="after")
     def _check(self) -> Schedule:
