@@ -131,7 +131,8 @@ def require_done(run: RunRecord) -> None:
     if run.status == "done":
         return
     if run.status == "failed":
-        raise CheckFailed(run.error or f"run {run.id} failed")
+        refused = run.summary.get("refused", False)
+        raise (InputError if refused else CheckFailed)(run.error or f"run {run.id} failed")
     if run.status == "stopped":
         raise CheckFailed(f"run {run.id} was stopped at step {run.step} of {run.steps}: `geta resume {run.id}` goes on")
     raise CheckFailed(f"the worker of run {run.id} died at step {run.step}: `geta resume {run.id}` goes on")

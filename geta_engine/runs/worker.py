@@ -53,15 +53,16 @@ class Worker:
             self._store.set_status(self._run_id, "stopped")
             _log.info("stopped at step %d", self._step)
         except GetaError as error:
-            self._fail(str(error))
+            self._fail(str(error), refused=isinstance(error, InputError))
         except Exception as error:
             self._fail(f"the run ended on an internal error ({type(error).__name__}): its worker.log says more")
 
-    def _fail(self, sentence: str) -> None:
+    def _fail(self, sentence: str, refused: bool = False) -> None:
         _log.exception("run %d failed at step %d", self._run_id, self._step)
         self._recorder.add(LogEvent(self._step, "error", sentence))
         self._recorder.flush()
-        self._store.set_status(self._run_id, "failed", error=sentence)
+        summary = {**self._store.get_run(self._run_id).summary, "refused": refused}
+        self._store.set_status(self._run_id, "failed", error=sentence, summary=summary)
 
     def _train(self) -> None:
         from geta_engine.runs.checkpoint import Checkpoints
