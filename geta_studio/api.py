@@ -14,7 +14,7 @@ from pydantic import BaseModel
 
 from geta_engine.errors import InputError
 from geta_engine.store import RunRecord
-from geta_studio.services import Services, without_paths
+from geta_studio.services import DISK_FULL, Services, is_disk_full, without_paths
 from geta_studio.views.text import size
 
 
@@ -62,7 +62,7 @@ def _router(services: Services) -> APIRouter:
         """Whether the server answers."""
         return Health()
 
-    @router.post("/models", status_code=201, responses={413: {}, 422: {}})
+    @router.post("/models", status_code=201, responses={413: {}, 422: {}, 507: {}})
     async def upload(request: Request, name: str = "model.pt2") -> UploadedModel:
         """Upload a traced model: the body is the .pt2 file itself. A worker inspects it afterwards."""
         return await receive_model(request, services, Path(name.replace("\\", "/")).name or "model.pt2")
@@ -122,6 +122,10 @@ async def receive_model(request: Request, services: Services, name: str) -> Uplo
     try:
         sha256 = await _stream(request, part, limit)
         key = await asyncio.to_thread(services.library.add, part, sha256, name)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        raise HTTPException(507, DISK_FULL) from None
     finally:
         part.unlink(missing_ok=True)
     return UploadedModel(model=key, name=name)

@@ -42,7 +42,8 @@ def scalars_view(
     columns = services.series.columns(run.id, live["step"])
     axis = run_axis(run, scheme)
     loss = loss_curves(axis, columns, zoom_window(loss_zoom), metric_name(run))
-    return loss, cost_curves(axis, columns, zoom_window(cost_zoom)), loss_now(columns), cost_now(columns)
+    cost = cost_curves(axis, columns, zoom_window(cost_zoom))
+    return zoomed(loss, loss_zoom), zoomed(cost, cost_zoom), loss_now(columns), cost_now(columns)
 
 
 def run_axis(run: RunRecord, scheme: str) -> Axis:
@@ -59,6 +60,17 @@ def zoom_window(relayout: Mapping[str, Any] | None) -> tuple[float, float] | Non
     if isinstance(first, (int, float)) and isinstance(last, (int, float)):
         return float(first), float(last)
     return None
+
+
+def zoomed(figure: Figure, relayout: Mapping[str, Any] | None) -> Figure:
+    """The figure with the axes as they were zoomed to. `uirevision` alone does not keep a zoom: Dash hands Plotly the
+    zoomed layout once more, which from then on counts as ours, and the next figure would undo it.
+    """
+    for axis in ("xaxis", "yaxis", "yaxis2"):
+        ends = [(relayout or {}).get(f"{axis}.range[{end}]") for end in (0, 1)]
+        if axis in figure["layout"] and all(isinstance(end, (int, float)) for end in ends):
+            figure["layout"][axis] |= {"range": ends, "autorange": False}
+    return figure
 
 
 def curve(step: np.ndarray, values: np.ndarray, window: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +111,9 @@ def cost_now(columns: Columns) -> str:
     return f"{percent(float(columns['relative_bops'][-1]), 2)} · {percent(float(columns['sparsity'][-1]))}"
 
 
-def bits_view(services: Services, frame: Mapping[str, Any] | None, selection: Any, scheme: str) -> tuple[Any, str]:
+def bits_view(
+    services: Services, frame: Mapping[str, Any] | None, selection: Any, scheme: str, zoom: Any = None
+) -> tuple[Any, str]:
     """(bits figure, mean bits now)."""
     if not frame or frame.get("run") is None or frame.get("frame") is None:
         return empty_figure(scheme), ""
@@ -112,7 +126,7 @@ def bits_view(services: Services, frame: Mapping[str, Any] | None, selection: An
     bounds = run.config["bits"]
     chosen = chosen_quantizer(analysis, selection)
     figure = bits_figure(run_axis(run, scheme), lines, (bounds["lower"], bounds["upper"]), chosen)
-    return figure, bits_now(lines, chosen)
+    return zoomed(figure, zoom), bits_now(lines, chosen)
 
 
 def bits_now(lines: BitLines, chosen: int | None) -> str:
@@ -142,7 +156,9 @@ def chosen_quantizer(analysis: Mapping[str, Any] | None, selection: Mapping[str,
     return next((index for index, q in enumerate(quantizers) if q[field] == selection["id"]), None)
 
 
-def norms_view(services: Services, frame: Mapping[str, Any] | None, group: str, scheme: str) -> tuple[Any, str]:
+def norms_view(
+    services: Services, frame: Mapping[str, Any] | None, group: str, scheme: str, zoom: Any = None
+) -> tuple[Any, str]:
     """(norms figure, "11 of 32 zero")."""
     if not frame or frame.get("run") is None or frame.get("frame") is None:
         return empty_figure(scheme), ""
@@ -152,7 +168,8 @@ def norms_view(services: Services, frame: Mapping[str, Any] | None, group: str, 
         return empty_figure(scheme), ""
     units = unit_names(services.analysis(services.library.key_of(run)), frames.values.shape[1])
     rows = rows_of(frames, units, group)
-    return norms_figure(run_axis(run, scheme), norm_map(frames, units, rows)), zeros_now(frames, units, group)
+    figure = norms_figure(run_axis(run, scheme), norm_map(frames, units, rows))
+    return zoomed(figure, zoom), zeros_now(frames, units, group)
 
 
 def unit_names(analysis: Mapping[str, Any] | None, units: int) -> list[tuple[int, str]]:

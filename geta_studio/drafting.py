@@ -29,6 +29,8 @@ FIELD_IDS = {
 SCHEDULE_IDS = {name: ids.schedule_field(name) for name in SCHEDULE_FIELDS}
 VALUE_IDS = {**FIELD_IDS, **SCHEDULE_IDS}
 EDGE_BITS = [8, 8]
+UNSHOWN = ("weights", "activations", "protect", "momentum", "weight_decay", "baseline")
+"""Fields of a configuration that the tab does not show."""
 
 
 class Edit(NamedTuple):
@@ -106,7 +108,7 @@ def loaded_bits(loaded: Mapping[str, Any] | None, bits: Mapping[str, Any], model
     if not loaded:
         return BitsState(no_update)
     try:
-        config = RunConfig.from_yaml(loaded["text"])
+        config = loaded_config(loaded["text"])
     except InputError:
         return BitsState(no_update)
     model = config.model if config.model in ZOO else model
@@ -125,10 +127,19 @@ def draft_of(bits: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[
     schedule = {name: values[name] for name in SCHEDULE_FIELDS}
     return {
         **{name: values[name] for name in FIELD_IDS},
+        **{name: as_number(values[name]) for name in ("lr", "lr_quant")},
         "model": bits["model"] or "",
         "bits": bits,
         "schedule": schedule,
     }
+
+
+def as_number(typed: Any) -> Any:
+    """ "3e-3" -> 0.003; what is no number stays as it was typed."""
+    try:
+        return float(typed)
+    except (TypeError, ValueError):
+        return typed
 
 
 class Shown(NamedTuple):
@@ -184,10 +195,23 @@ def yaml_download(services: Services, fields: Mapping[str, Any] | None) -> Any:
     return {"content": text, "filename": f"{Path(spec).stem}.yaml", "type": "text/yaml"}
 
 
+def loaded_config(text: str) -> RunConfig:
+    """YAML text -> config. Raises InputError also for one that sets what has no field here, which would get lost."""
+    config = RunConfig.from_yaml(text)
+    default = RunConfig(model=config.model)
+    lost = [name for name in UNSHOWN if getattr(config, name) != getattr(default, name)]
+    if lost:
+        raise InputError(
+            f"the configuration sets {' and '.join(lost)}, which has no field here: run it with geta run --config, "
+            "or leave that out of the file"
+        )
+    return config
+
+
 def yaml_values(loaded: Mapping[str, Any] | None) -> dict[str, Any]:
     """Field values of a YAML file, and its model where that is in the zoo. Raises InputError for no configuration."""
     if not loaded:
         return dict.fromkeys((*VALUE_IDS, "model"), no_update)
-    config = RunConfig.from_yaml(loaded["text"])
+    config = loaded_config(loaded["text"])
     values = {**{name: getattr(config, name) for name in FIELD_IDS}, **config.schedule.model_dump()}
     return {**values, "model": config.model if config.model in ZOO else no_update}

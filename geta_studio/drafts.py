@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -71,7 +72,12 @@ def _bits_problems(bits: Mapping[str, Any], analysis: Mapping[str, Any] | None) 
     names = {q["id"]: f"{q['layer']} ({q['kind']})" for q in (analysis or {}).get("quantizers", ())}
     pairs = {"all layers": bits["default"], **{names.get(key, key): pair for key, pair in bits["layers"].items()}}
     problems = (f"{name}: {text}" for name, pair in pairs.items() if (text := bits_problem(*pair)))
-    first = next(problems, None)
+    strange = (
+        f"{key}: this model has no such quantizer, so bits cannot be set for it: a preset clears the bits of all layers"
+        for key in bits["layers"]
+        if analysis is not None and key not in names
+    )
+    first = next(chain(problems, strange), None)
     return {"bits": first} if first else {}
 
 
@@ -102,13 +108,18 @@ def _config_problems(fields: Mapping[str, Any]) -> dict[str, str]:
     try:
         RunConfig(**fields)
     except ValidationError as error:
-        return {_field(name): text for name, text in reversed(validation_sentences(error))}
+        return {_field(name): _labelled(name, text) for name, text in reversed(validation_sentences(error))}
     return {}
 
 
 def _field(dotted: str) -> str:
     """The input a pydantic location belongs to: "schedule.joint" -> "joint", "" -> "config"."""
     return dotted.split(".")[-1] or "config"
+
+
+def _labelled(dotted: str, sentence: str) -> str:
+    """The sentence with the name that the field has on screen: "schedule.warmup was given" -> "warm-up was given"."""
+    return sentence.replace(f"{dotted} was given", f"{LABELS.get(_field(dotted), dotted)} was given")
 
 
 def _reach_problems(analysis: Mapping[str, Any], sparsity: float) -> dict[str, str]:

@@ -98,7 +98,6 @@ FRAME = "frame"
 TICK = "tick"
 DOCK_EMPTY = "dock-empty"
 RUN_MESSAGE = "run-message"
-RUN_PROGRESS = "run-progress"
 TIMELINE_CURSOR = "timeline-cursor"
 TIMELINE_BANDS = "timeline-bands"
 LOSS_NOW = "loss-now"
@@ -118,22 +117,22 @@ RUNS_CONFIRM = "runs-confirm"
 RUNS_CONFIRM_TEXT = "runs-confirm-text"
 RUNS_DELETE_NOW = "runs-delete-now"
 RUNS_DELETE_CANCEL = "runs-delete-cancel"
-RUNS_EMPTY = "runs-empty"
 
 
 def schedule_field(name: str) -> str:
     """The id of the number input of one schedule field, such as "joint_periods"."""
     return f"schedule-{name.replace('_', '-')}"
 
+
 # Graph
 GRAPH_OPEN = "graph-open"
 """dcc.Store: {"model", "scopes": [open scopes]}; the server writes it with the elements."""
 GRAPH_SCENE = "graph-scene"
-"""dcc.Store: {"model", "width", "height", "anchor", "focus", "hosts", "groups"}: what the browser needs beside the elements."""
+"""dcc.Store: {"model", "width", "height", "anchor", "focus", "hosts", "groups"}: of a drawing, for the browser."""
 GRAPH_COMMAND = "graph-command"
 """dcc.Store: {"action": "toggle" | "reveal" | "all" | "fold", "scope", "node", "count"}; written by assets/graph.js."""
 GRAPH_NOW = "graph-now"
-"""dcc.Store: {"bits": {quantizer: b}, "groups": {group: [kept, redundant, zero, mean norm]}, "step"} of the run, or None."""
+"""dcc.Store: {"bits": {quantizer: b}, "groups": {group: [kept, redundant, zero, mean norm]}, "step"} of the run."""
 GRAPH_MATCHES = "graph-matches"
 GRAPH_MATCH_COUNT = "graph-match-count"
 GRAPH_SHAPE = "graph-shape"
@@ -141,9 +140,8 @@ GRAPH_TREE = "graph-tree"
 GRAPH_TIP = "graph-tip"
 GRAPH_MAP = "graph-map"
 GRAPH_SCALE = "graph-scale"
-GRAPH_SINK = "graph-sink"
-"""dcc.Store: sink of clientside callbacks that only draw."""
 GRAPH_SINKS = tuple(f"graph-sink-{name}" for name in ("scene", "paint", "select", "match", "step"))
+"""dcc.Store: sinks of clientside callbacks that only draw."""
 
 # Inspector
 INSPECT_HEAD = "inspect-head"

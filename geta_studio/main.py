@@ -15,7 +15,7 @@ from geta_engine.errors import GetaError, InputError
 from geta_engine.runs.workspace import Workspace
 from geta_studio import ids
 from geta_studio.security import Guard, is_loopback
-from geta_studio.services import Services
+from geta_studio.services import DISK_FULL, Services, is_disk_full
 
 if TYPE_CHECKING:
     from dash import Dash
@@ -67,6 +67,9 @@ def show_error(error: Exception) -> None:
 
     if isinstance(error, GetaError):
         text = str(error)
+    elif is_disk_full(error):
+        log.error("the disk is full", exc_info=error)
+        text = DISK_FULL
     else:
         log.error("a callback failed", exc_info=error)
         text = "Something went wrong in the studio; its log says what. Reload the page to go on: runs are not affected."

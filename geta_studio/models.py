@@ -45,7 +45,7 @@ class ModelLibrary:
             return str(self.upload_path(upload[1]))
         if run and self._run_model(run[1]).is_file():
             return str(self._run_model(run[1]))
-        raise InputError(f"there is no model {key!r} here: choose one of the list or upload a .pt2 file")
+        raise InputError(f"there is no model {shortened(key)!r} here: choose one of the list or upload a .pt2 file")
 
     def key_of(self, run: RunRecord) -> str:
         """The key under which the model of a run is shown."""
@@ -62,7 +62,7 @@ class ModelLibrary:
         """What a person calls the model: a zoo name, the name of the uploaded file, or "model of run 7"."""
         labels = {option["value"]: option["label"] for option in self.options()}
         run = RUN_KEY.fullmatch(key)
-        return f"model of run {run[1]}" if run else labels.get(key, key)
+        return f"model of run {run[1]}" if run else labels.get(key, shortened(key))
 
     def add(self, part: Path, sha256: str, name: str) -> str:
         """Move a complete upload into the library under its hash; returns its key."""
@@ -85,6 +85,11 @@ class ModelLibrary:
 
     def _run_model(self, run_id: str) -> Path:
         return self._workspace.root / "artifacts" / run_id / "model.pt2"
+
+
+def shortened(text: str, most: int = 60) -> str:
+    """Text of an address, as much of it as a sentence can hold."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _upload_name(path: Path) -> str:

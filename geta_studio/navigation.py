@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
+from geta_studio.views.legend import OVERLAYS
+
 KINDS = ("node", "group", "quantizer")
 
 
@@ -30,7 +32,8 @@ def parse(search: str | None) -> Place:
     query = {key: values[0] for key, values in parse_qs((search or "").lstrip("?")).items()}
     kind, _, identity = query.get("select", "").partition(":")
     select = {"kind": kind, "id": identity} if kind in KINDS and identity else None
-    return Place(query.get("model"), run_number(query.get("run")), select, query.get("overlay"))
+    overlay = query.get("overlay")
+    return Place(query.get("model"), run_number(query.get("run")), select, overlay if overlay in OVERLAYS else None)
 
 
 def run_number(text: Any) -> int | None:

@@ -39,9 +39,17 @@ def opening(services: Services, address: str) -> Opening:
     screen = navigated(services, None, parts.query, None, None)
     analysis = services.analysis(screen.model)
     key = screen.model if analysis else None
-    tab = "inspect" if parse(parts.query).select else "configure"
+    tab = front_tab(services, screen.run_id, parse(parts.query).select is not None)
     search = f"?{parts.query}" if parts.query else ""
     return Opening(parts.path or "/", search, screen, key, model_summary(analysis), tab)
+
+
+def front_tab(services: Services, run_id: int | None, selected: bool) -> str:
+    """The side tab that a page opens with: what its address selects, else the result of a finished run."""
+    if selected:
+        return "inspect"
+    done = run_id is not None and services.run(run_id).status == "done"
+    return "result" if done else "configure"
 
 
 def navigated(services: Services, changed: str | None, search: str, model: str | None, run: str | None) -> Screen:

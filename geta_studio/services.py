@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import shutil
 import threading
 import time
 from collections.abc import Mapping
@@ -172,9 +174,14 @@ class Services:
             "step": change.step,
             "steps": change.steps,
             "frame": frame.step if frame else None,
-            "error": without_paths(change.error, self.workspace.root),
+            "error": without_paths(change.error, self.workspace.root) or self._silence(change.status),
             "rate": self._rate(run_id, change.step) if change.status == "running" else None,
         }
+
+    def _silence(self, status: str) -> str | None:
+        """Why a worker may have fallen silent: it cannot say so itself on a full disk."""
+        full = status == "dead" and shutil.disk_usage(self.workspace.root).free < LEAST_FREE
+        return "the disk that holds the studio's files is full, make room on it first" if full else None
 
     def _rate(self, run_id: int, step: int) -> float | None:
         with self._lock:
@@ -198,6 +205,8 @@ class Services:
             check(spec)
         except GetaError as error:
             return str(error)
+        except (OSError, ValueError):
+            return "the data cannot be found by that name: give a path that can exist, such as npz:/data/set.npz"
         return None
 
     @property
@@ -211,6 +220,17 @@ class Services:
         if limit <= 0:
             raise InputError(f"{UPLOAD_VARIABLE} is {given!r}: give the largest upload in megabytes, such as 2048")
         return limit
+
+
+DISK_FULL = "The disk that holds the studio's files is full: make room on it, then try again. Runs are kept."
+LEAST_FREE = 16_000_000
+"""Bytes free under which a worker that fell silent most likely could not write."""
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error of a file or of the database says that the disk is full."""
+    no_room = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return no_room or "database or disk is full" in str(error)
 
 
 def without_paths(text: str | None, root: Path) -> str | None:

@@ -68,6 +68,7 @@ class Worker:
         from geta_engine.runs.checkpoint import Checkpoints
         from geta_engine.runs.loop import Loop
 
+        leave_a_core()
         config = RunConfig.model_validate(self._store.get_run(self._run_id).config)
         self._checkpoints = Checkpoints(self._workspace.checkpoints(self._run_id))
         self._loop = Loop(load_model(self._workspace, self._run_id, config.model), config)
@@ -109,6 +110,14 @@ class Worker:
     def _checkpoint(self) -> None:
         self._recorder.flush()
         self._checkpoints.save(self._step, self._loop.state())
+
+
+def leave_a_core() -> None:
+    """Train on all cores but one, which the browser and the server need, unless OMP_NUM_THREADS says otherwise."""
+    import torch
+
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
 
 def load_model(workspace: Workspace, run_id: int, spec: str) -> TracedModel:

@@ -107,6 +107,9 @@ window.geta = (() => {
     }, 4000);
   }
   document.addEventListener("DOMContentLoaded", watchServer);
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("#model-status.failed")) say("", "");
+  });
 
   return {
     attachUpload: (id) => fileInput(id, ".pt2", "Upload a .pt2 model", upload),

@@ -364,6 +364,15 @@
     else focus(cy, host);
   }
 
+  // Go to a group of which nothing is on screen.
+  function bringIntoView(group) {
+    const cy = graph();
+    if (!cy) return;
+    const view = cy.extent(), rows = cy.nodes(".row").filter((row) => row.data("groups").includes(group));
+    const seen = rows.some((row) => { const at = row.position(); return at.x > view.x1 && at.x < view.x2 && at.y > view.y1 && at.y < view.y2; });
+    if (rows.nonempty() && !seen) focus(cy, rows[0].id());
+  }
+
   function showMatches() {
     const cy = graph(), hosts = state.scene ? state.scene.hosts : {};
     if (!cy) return;
@@ -425,6 +434,7 @@
     if (action === "fit") fit(cy);
     else if (action === "in") cy.zoom({ level: cy.zoom() * 1.25, renderedPosition: middle });
     else if (action === "out") cy.zoom({ level: cy.zoom() / 1.25, renderedPosition: middle });
+    else if (action === "legend") byId("graph-legend").parentElement.classList.toggle("folded");
     else command(action, {});
   }
 
@@ -432,6 +442,7 @@
     const { kind, id } = element.dataset;
     choose({ kind, id: kind === "group" ? Number(id) : id });
     if (kind === "node") reveal(id);
+    if (kind === "group") bringIntoView(Number(id));
     if (kind === "quantizer" && state.scene) reveal(state.scene.readers[id]);
   }
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, no_update
+from dash import Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
 from geta_engine.config import RunConfig
 from geta_studio import ids
 from geta_studio.curves import bits_view, norms_options, norms_view, scalars_view
 from geta_studio.services import Services
-from geta_studio.views.shell import figures
+from geta_studio.views.shell import dock_empty_style, figures
 from geta_studio.views.status import (
     ACTIVE,
     bands,
@@ -27,6 +27,8 @@ from geta_studio.views.status import (
 )
 
 TICK_ACTIVE, TICK_IDLE = 250, 1500
+FIGURES = (ids.LOSS_FIGURE, ids.NORMS_FIGURE, ids.BITS_FIGURE, ids.COST_FIGURE)
+"""Each forgets its zoom when another run is opened."""
 
 
 def register(app: Dash, services: Services) -> None:
@@ -97,9 +99,10 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.FRAME, "data"),
         Input(ids.NORMS_GROUP, "value"),
         Input(ids.PROVIDER, "forceColorScheme"),
+        State(ids.NORMS_FIGURE, "relayoutData"),
     )
-    def draw_norms(frame: dict[str, Any] | None, group: str, scheme: str) -> tuple[Any, ...]:
-        return norms_view(services, frame, group, scheme)
+    def draw_norms(frame: dict[str, Any] | None, group: str, scheme: str, zoom: Any) -> tuple[Any, ...]:
+        return norms_view(services, frame, group, scheme, None if ctx.triggered_id == ids.NORMS_GROUP else zoom)
 
     @app.callback(
         Output(ids.BITS_FIGURE, "figure"),
@@ -107,9 +110,17 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.FRAME, "data"),
         Input(ids.SELECTION, "data"),
         Input(ids.PROVIDER, "forceColorScheme"),
+        State(ids.BITS_FIGURE, "relayoutData"),
     )
-    def draw_bits(frame: dict[str, Any] | None, selection: Any, scheme: str) -> tuple[Any, ...]:
-        return bits_view(services, frame, selection, scheme)
+    def draw_bits(frame: dict[str, Any] | None, selection: Any, scheme: str, zoom: Any) -> tuple[Any, ...]:
+        return bits_view(services, frame, selection, scheme, zoom)
+
+    app.clientside_callback(
+        "() => [null, null, null, null]",
+        [Output(figure, "relayoutData") for figure in FIGURES],
+        Input(ids.RUN_ID, "data"),
+        prevent_initial_call=True,
+    )
 
     @app.callback(
         Output(ids.NORMS_GROUP, "data"),
@@ -130,11 +141,11 @@ def tick_interval(news: dict[str, Any]) -> int:
 def phase_outputs(services: Services, phase: dict[str, Any] | None) -> tuple[Any, ...]:
     """Everything that changes with the status alone: controls off, timeline, empty state, result, download."""
     if not phase or phase.get("run") is None:
-        return True, True, True, True, [], {}, result_card(None), None, "true"
+        return True, True, True, True, [], dock_empty_style(False), result_card(None), None, "true"
     run = services.run(phase["run"])
     stages = RunConfig(**run.config).schedule.stages()
     done = services.compact_file(run.id) is not None
     href = f"/api/runs/{run.id}/compact.pt2" if done else None
     off = [not usable for usable in controls(phase["status"])]
     summary = run.summary if phase["status"] == "done" else None
-    return *off, bands(stages), {"display": "none"}, result_card(summary), href, "false" if done else "true"
+    return *off, bands(stages), dock_empty_style(True), result_card(summary), href, "false" if done else "true"

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 from dash import Dash, Input, Output, State, ctx, no_update
 
+from geta_engine.errors import InputError
 from geta_studio import ids
-from geta_studio.navigation import parse, selection_of
+from geta_studio.navigation import Place, parse, selection_of
 from geta_studio.screens import navigated, run_options
 from geta_studio.services import Services
 from geta_studio.views.status import model_summary
@@ -49,8 +50,7 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call="initial_duplicate",
     )
     def show_named(search: str) -> tuple[Any, Any]:
-        place = parse(search)
-        return selection_of(place) or no_update, place.overlay or no_update
+        return named_outputs(services, parse(search))
 
     @app.callback(
         Output(ids.MODEL_KEY, "data"),
@@ -83,6 +83,13 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.GRAPH_OVERLAY, "value"),
         Input(ids.URL, "pathname"),
     )
+
+
+def named_outputs(services: Services, place: Place) -> tuple[Any, Any]:
+    """(selection, overlay) that an address names. Raises InputError where it names a run that is not there."""
+    if place.run is not None and not services.has_run(place.run):
+        raise InputError(f"run {place.run} is not in this store: see Runs for those that are, or launch one")
+    return selection_of(place) or no_update, place.overlay or no_update
 
 
 class Follow(NamedTuple):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, no_update
 
 from geta_studio import ids
-from geta_studio.services import Services
+from geta_studio.services import Services, without_paths
 from geta_studio.views.runs import confirm_text, disabled_actions, run_rows
 
 
@@ -72,6 +73,7 @@ def register(app: Dash, services: Services) -> None:
 
 def rows_now(services: Services) -> list[dict[str, Any]]:
     runs = services.runs()
+    runs = [replace(run, error=without_paths(run.error, services.workspace.root)) for run in runs]
     return run_rows(runs, [services.library.label(services.library.key_of(run)) for run in runs])
 
 

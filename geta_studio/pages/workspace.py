@@ -57,7 +57,7 @@ def layout(first: Opening) -> Component:
                                 className="graph-area",
                             ),
                             side_panel(inspector_panel(), configure_panel(), first.tab),
-                            dock(),
+                            dock(first.screen.run_id is not None),
                         ],
                     ),
                     runs_page(),

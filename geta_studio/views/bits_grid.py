@@ -39,9 +39,10 @@ def bits_grid() -> Component:
             "tooltipShowDelay": 300,
             "localeText": {"noRowsToShow": "The layers stand here once the model is analysed."},
             "animateRows": False,
+            "rowBuffer": 60,
         },
         className="ag-theme-alpine geta-grid",
-        style={"height": "250px", "width": "100%"},
+        style={"height": "clamp(136px, 36cqh, 420px)", "width": "100%"},
     )
 
 

@@ -16,7 +16,7 @@ from geta_studio.views.bits_grid import bits_grid
 from geta_studio.views.shell import STAGE_NAMES, icon
 from geta_studio.views.text import count, percent, size
 
-DATA_CHOICES = ("digits", "fashion-mnist", "mnist:DIR", "cifar10:DIR", "imagefolder:DIR", "npz:FILE")
+DATA_CHOICES = ("digits", "fashion-mnist", "mnist:DIR", "cifar10:DIR", "npz:FILE")
 PRESETS = (("4-8", "4–8"), ("8", "all 8"), ("edges", "first & last 8"))
 OPTIMIZERS = [
     {"value": "sgd", "label": "SGD"},
@@ -168,8 +168,8 @@ def _training() -> Component:
                 data,
                 optimizer,
                 _labelled(ids.BATCH, config.batch_size, "Batch"),
-                _labelled(ids.LR, config.lr, "Learning rate", decimals=6, step=0.001),
-                _labelled(ids.LR_QUANT, config.lr_quant, "Quantizer lr", decimals=7, step=0.0001),
+                _rate(ids.LR, config.lr, "Learning rate"),
+                _rate(ids.LR_QUANT, config.lr_quant, "Quantizer lr"),
                 _labelled(ids.SEED, config.seed, "Seed"),
             ],
         ),
@@ -181,8 +181,9 @@ def _section(title: str, *children: Component) -> Component:
 
 
 def _number(
-    identity: str, value: float, *, label: str, width: int | str, step: float = 1, decimals: int = 0
+    identity: str, value: float, *, label: str, width: int | str, step: float = 1, decimals: int | None = None
 ) -> Component:
+    """A field for a number. Whole ones take decimals too: refusing the point would make 15 of 1.5."""
     return dmc.NumberInput(
         id=identity,
         value=value,
@@ -190,17 +191,21 @@ def _number(
         size="xs",
         w=width,
         hideControls=True,
-        allowDecimal=decimals > 0,
-        decimalScale=decimals or None,
+        decimalScale=decimals,
         clampBehavior="none",
         debounce=150,
         attributes={"input": {"aria-label": label}},
     )
 
 
-def _labelled(identity: str, value: float, label: str, step: float = 1, decimals: int = 0) -> Component:
-    number = _number(identity, value, label=label, width="100%", step=step, decimals=decimals)
+def _labelled(identity: str, value: float, label: str) -> Component:
+    number = _number(identity, value, label=label, width="100%")
     return html.Label([html.Span(label, className="field-name"), number], className="field")
+
+
+def _rate(identity: str, value: float, label: str) -> Component:
+    """A field that takes 0.003 and 3e-3 alike, which a number field would not."""
+    return dmc.TextInput(id=identity, value=f"{value:g}", label=label, size="xs", debounce=150, className="field")
 
 
 def sparsity_caption(asked: Reach | None) -> str:

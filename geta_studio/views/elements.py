@@ -82,7 +82,7 @@ class Painter:
         if row["weights"]:
             diamond = {**host, "id": f"{entry['id']}|weights", "quantizers": row["weights"], "label": "W", "mark": "W"}
             diamond |= {"across": 40}
-            parts.append(_node(diamond, x + w / 2 - 10, y - h / 2 - 1, "part diamond"))
+            parts.append(_node(diamond, x + w / 2 - 6, y - h / 2 - 5, "part diamond"))
         return parts
 
     def box(self, entry: Mapping[str, Any]) -> list[Element]:

@@ -32,7 +32,7 @@ def graph_panel() -> Component:
             _canvas(),
             _toolbar(),
             html.Div(
-                [html.Div(id=ids.GRAPH_LEGEND), scale()],
+                [html.Div(id=ids.GRAPH_LEGEND), scale(), _button("legend", "Legend", "Fold or open the legend")],
                 className="graph-legend",
             ),
             html.Canvas(id=ids.GRAPH_MAP, className="graph-map", **_HIDDEN),

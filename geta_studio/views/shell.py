@@ -97,8 +97,8 @@ def side_panel(inspector: Component, configure: Component, front: str) -> Compon
     )
 
 
-def dock() -> Component:
-    """Run controls, timeline and status above four live figures."""
+def dock(run_open: bool) -> Component:
+    """Run controls, timeline and status above four live figures; low while no run is open."""
     return html.Section(
         id=ids.DOCK,
         className="dock",
@@ -133,7 +133,9 @@ def dock() -> Component:
                 className="figures",
                 children=[
                     html.Div(id=ids.DOCK_FIGURES, className="figure-row"),
-                    html.Div(id=ids.DOCK_EMPTY, className="dock-empty", children=no_run()),
+                    html.Div(
+                        id=ids.DOCK_EMPTY, className="dock-empty", children=no_run(), style=dock_empty_style(run_open)
+                    ),
                 ],
             ),
         ],
@@ -176,11 +178,18 @@ CONTROLS = (
 )
 
 
+def dock_empty_style(run_open: bool) -> dict[str, str]:
+    """The empty state covers the figures, and keeps the dock low (assets/app.css), until a run is open."""
+    return {"display": "none"} if run_open else {}
+
+
 def no_run() -> list[Component]:
     """What the dock says while no run is open."""
     return [
         html.Strong("No run is open"),
-        html.Span("Set bit bounds and a sparsity under Configure, then launch: loss, norms, bits and cost grow here."),
+        html.Span(
+            "Set bit bounds and a sparsity under Configure, then press Launch: loss, norms, bits and cost grow here."
+        ),
     ]
 
 
@@ -203,7 +212,7 @@ def _group_chooser() -> Component:
 
 
 def _figure(title: Title, identity: str, now: str, chooser: Component | None = None) -> Component:
-    config: Any = {"displayModeBar": False, "responsive": True, "doubleClick": "reset", "showTips": False}
+    config: Any = {"displayModeBar": False, "responsive": True, "doubleClick": "autosize", "showTips": False}
     return html.Figure(
         className="figure",
         children=[

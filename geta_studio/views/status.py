@@ -67,10 +67,16 @@ def run_message(live: Mapping[str, Any] | None) -> str:
     """The sentence for a run that did not end well, else ""."""
     status = (live or {}).get("status")
     if status == "dead":
-        return "This run's worker has been silent for 15 seconds: Resume starts it again from the last checkpoint."
+        again = "Resume starts it again from the last checkpoint."
+        return f"This run's worker has been silent for 15 seconds{_because(live)}: {again}"
     if status == "failed":
         return f"The run failed: {live['error'] or 'its log says why'}."[:400] if live else ""
     return ""
+
+
+def _because(live: Mapping[str, Any] | None) -> str:
+    """ " (the disk is full)", or nothing."""
+    return f" ({live['error']})" if live and live.get("error") else ""
 
 
 def run_label(run: int, status: str, step: int, steps: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -51,6 +52,24 @@ def test_an_upload_over_the_limit_leaves_nothing(
 def test_an_empty_upload_is_refused(client: TestClient, services: Services) -> None:
     assert client.post("/api/models", content=b"").status_code == 422
     assert list(services.workspace.models.iterdir()) == []
+
+
+def test_an_upload_to_a_full_disk_is_a_sentence_and_leaves_nothing(
+    client: TestClient, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(*_: object) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(services.library, "add", no_room)
+    answer = client.post("/api/models", content=b"x" * 100)
+    assert answer.status_code == 507
+    assert "disk" in answer.json()["detail"]
+    assert list(services.workspace.models.iterdir()) == []
+
+
+def test_data_whose_name_cannot_be_a_path_is_a_problem(services: Services) -> None:
+    assert "cannot be found" in (services.data_problem("cifar10:" + "a" * 5000) or "")
+    assert services.data_problem("npz:a\0b") is not None
 
 
 def test_runs_are_listed_and_shown(client: TestClient, services: Services) -> None:

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from geta_engine.config import RunConfig, Schedule
-from geta_studio.drafting import Edit, edge_quantizers, edited_bits, loaded_bits, yaml_values
+from geta_engine.errors import InputError
+from geta_studio.drafting import (
+    Edit,
+    as_number,
+    edge_quantizers,
+    edited_bits,
+    loaded_bits,
+    loaded_config,
+    yaml_values,
+)
 from geta_studio.drafts import check, default_bits
 
 SCHEDULE = {
@@ -131,3 +140,20 @@ def test_yaml_goes_both_ways() -> None:
     assert (values["sparsity"], values["model"], values["joint"]) == (0.3, "vgg7", Schedule().joint)
     state = loaded_bits({"text": text}, default_bits("resnet20"), "resnet20")
     assert state.bits == {"model": "vgg7", "default": [4, 8], "layers": {"fc.weight": [3, 5]}}
+
+
+@pytest.mark.parametrize("extra", ["protect: ['fc*']", "activations: false", "momentum: 0.5"])
+def test_yaml_with_a_field_that_is_not_on_screen_is_refused(extra: str) -> None:
+    with pytest.raises(InputError, match=f"sets {extra.partition(':')[0]}, which has no field here"):
+        loaded_config(f"model: resnet20\n{extra}\n")
+
+
+def test_bits_of_a_quantizer_the_model_does_not_have_are_a_problem(analysis: dict[str, Any]) -> None:
+    bits = {**default_bits("two"), "layers": {"nowhere.weight": [4, 6]}}
+    problems = check(draft(bits=bits), analysis, None).problems
+    assert problems["bits"].startswith("nowhere.weight: this model has no such quantizer")
+
+
+@pytest.mark.parametrize(("typed", "number"), [("3e-3", 0.003), ("0.1", 0.1), (0.2, 0.2), ("abc", "abc"), (None, None)])
+def test_learning_rates_are_typed_in_either_way(typed: Any, number: Any) -> None:
+    assert as_number(typed) == number

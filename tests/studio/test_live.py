@@ -49,7 +49,9 @@ def recorder(server: Server) -> Iterator[Recorder]:
 
 def shows_step(page: Any, step: int) -> None:
     page.wait_for_function("n => (" + POINTS + ")() >= n", arg=step)
-    assert int(page.inner_text("#run-step").split()[1]) >= step
+    page.wait_for_function(
+        "n => parseInt(document.querySelector('#run-step').innerText.split(' ')[1].replace(',', '')) >= n", arg=step
+    )
 
 
 def test_tabs_and_restarts_find_the_run_again(server: Server, page: Any, recorder: Recorder) -> None:

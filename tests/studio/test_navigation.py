@@ -17,6 +17,7 @@ def test_parse_leaves_out_what_is_not_a_place() -> None:
     place = parse("?run=x&select=script:alert(1)")
     assert (place.model, place.run, place.select) == (None, None, None)
     assert parse("?run=99999999999999999999").run is None
+    assert parse("?overlay=foo").overlay is None
     assert parse(None).model is None
 
 

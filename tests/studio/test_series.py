@@ -9,7 +9,7 @@ import pytest
 
 from geta_engine.config import RunConfig
 from geta_engine.store import FrameEvent, StepEvent, Store
-from geta_studio.curves import curve, zoom_window
+from geta_studio.curves import curve, zoom_window, zoomed
 from geta_studio.pace import Pace
 from geta_studio.series import SeriesCache, sampled, thinned, within
 
@@ -59,6 +59,15 @@ def test_thinning_keeps_ends_and_spikes() -> None:
     few, thin = thinned(step, values, 500)
     assert len(few) <= 500
     assert (few[0], few[-1], thin.max()) == (0, 9999, 9.0)
+
+
+def test_a_zoom_is_written_into_the_figure() -> None:
+    figure = {"layout": {"xaxis": {"range": [0, 84]}, "yaxis": {}}}
+    zoom = {"xaxis.range[0]": 1.5, "xaxis.range[1]": 7, "yaxis2.range[0]": 0, "yaxis2.range[1]": 1}
+    assert zoomed(figure, zoom)["layout"] == {"xaxis": {"range": [1.5, 7], "autorange": False}, "yaxis": {}}
+    assert zoomed({"layout": {"xaxis": {"range": [0, 84]}}}, {"autosize": True})["layout"]["xaxis"] == {
+        "range": [0, 84]
+    }
 
 
 def test_a_zoomed_window_has_full_detail() -> None:

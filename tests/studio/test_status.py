@@ -78,3 +78,8 @@ def test_the_result_card_says_before_and_after() -> None:
     for part in ("97.5 %", "2.13 %", "272,474 → 98,222", "6.00 over 2 quantizers", "3.0e-07", "not trained"):
         assert part in text
     assert "No result yet" in str(result_card(None).to_plotly_json())
+
+
+def test_a_lost_worker_names_a_full_disk() -> None:
+    live = {"run": 1, "status": "dead", "error": "the disk is full"}
+    assert "15 seconds (the disk is full): Resume" in run_message(live)
