@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
 
 from geta_engine.errors import InputError
 
@@ -163,14 +164,17 @@ def make_config(**fields: object) -> RunConfig:
 
 def validation_sentences(error: ValidationError) -> list[tuple[str, str]]:
     """pydantic's errors as (dotted field, sentence) pairs; the field is "" where the whole config is at fault."""
-    sentences = []
-    for item in error.errors():
-        field = ".".join(str(part) for part in item["loc"])
-        message = item["msg"].removeprefix("Value error, ")
-        own = item["type"] == "value_error"
-        given = item.get("input")
-        shown = repr(given) if isinstance(given, (str, int, float, bool, type(None))) else "this"
-        sentences.append(
-            (field, message if own else f"{field} was given as {shown}: {message[0].lower()}{message[1:]}")
-        )
-    return sentences
+    return [(".".join(map(str, item["loc"])), _sentence(item)) for item in error.errors()]
+
+
+def _sentence(item: ErrorDetails) -> str:
+    field = ".".join(map(str, item["loc"]))
+    if item["type"] == "value_error":
+        return item["msg"].removeprefix("Value error, ")
+    if item["type"] == "missing":
+        return f"{field} is missing: give it a value"
+    if item["type"] == "extra_forbidden":
+        return f"{field} is no field of a configuration: docs/config.md lists them"
+    given = item["input"]
+    shown = repr(given) if isinstance(given, (str, int, float, bool, type(None))) else "this"
+    return f"{field} was given as {shown}: {item['msg'][0].lower()}{item['msg'][1:]}"
