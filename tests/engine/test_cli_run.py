@@ -18,7 +18,7 @@ from geta_engine.runs.workspace import Workspace
 from geta_engine.store import Store
 
 PERIODS = "projection_periods: 5, joint_periods: 5"
-SLOW = f"schedule: {{warmup: 1000, projection: 1000, joint: 1000, cooldown: 1000, {PERIODS}}}\n"
+SLOW = f"schedule: {{warmup: 8000, projection: 8000, joint: 8000, cooldown: 8000, {PERIODS}}}\n"
 QUICK = f"schedule: {{warmup: 30, projection: 50, joint: 50, cooldown: 70, {PERIODS}}}\n"
 KEYS = {
     *("run", "status", "stage", "step", "steps", "k_target", "zero_units", "total_units", "quantizers", "metric"),
@@ -102,7 +102,7 @@ def test_a_second_process_pauses_resumes_and_stops(folder: Folder) -> None:
         assert stopped["status"] == "stopped" and stopped["step"] >= paused["step"]
         _, said = follower.communicate(timeout=30)
     assert follower.returncode == 1
-    assert said.splitlines() == [f"geta: run 1 was stopped at step {stopped['step']} of 4000: `geta resume 1` goes on"]
+    assert said.splitlines() == [f"geta: run 1 was stopped at step {stopped['step']} of {stopped['steps']}: `geta resume 1` goes on"]
     assert folder.geta("export", "1", "--out", "d").returncode == 2
 
 
@@ -139,7 +139,7 @@ def test_a_killed_worker_is_told_and_the_run_resumed(folder: Folder) -> None:
     assert folder.geta("stop", "1").returncode == 0
 
 
-def test_a_run_that_fails_exits_1_with_its_sentence(folder: Folder) -> None:
+def test_a_run_that_is_refused_exits_2_with_its_sentence(folder: Folder) -> None:
     done = folder.geta("run", "mlp", "--sparsity", "0.999", "--config", "quick.yaml", "--json", "-")
-    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1 and "0.999" in done.stderr
+    assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and "0.999" in done.stderr
     assert json.loads(done.stdout)["status"] == "failed"

@@ -78,10 +78,3 @@ def test_the_acceptance_of_whole_runs(name, from_file, tmp_path):
     assert metric["final"] >= (0.97 if name == "resnet20" else metric["dense"] - 0.02)
     assert result["relative_bops"] <= 0.05
     assert result["params_compact"] < 0.5 * result["params_dense"]
-
-
-def test_a_sparsity_out_of_reach_is_bad_input(tmp_path):
-    done = geta(tmp_path, "run", "mlp", "--sparsity", "0.995")
-    assert done.returncode == 2
-    (line,) = [text for text in done.stderr.splitlines() if "geta:" in text]
-    assert "largest K is 190 of 192" in line
