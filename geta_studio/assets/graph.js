@@ -73,7 +73,11 @@
     showMatches();
     drawMap();
     byId("graph-panel").dataset.drawn = scene.model;
-    if (!state.painted) { state.painted = true; window.dash_clientside.set_props("painted", { data: true }); }
+    if (!state.painted) {
+      state.painted = true;
+      // the picture first: what mounts now loads Plotly, which holds the page for a second
+      requestAnimationFrame(() => setTimeout(() => window.dash_clientside.set_props("painted", { data: true }), 200));
+    }
     byId("graph-panel").dataset.nodes = String(cy.nodes(".row").length);
   }
 

@@ -39,7 +39,7 @@ def bits_grid() -> Component:
             "tooltipShowDelay": 300,
             "localeText": {"noRowsToShow": "The layers stand here once the model is analysed."},
             "animateRows": False,
-            "rowBuffer": 60,
+            "rowBuffer": 4,
         },
         className="ag-theme-alpine geta-grid",
         style={"height": "clamp(136px, 36cqh, 420px)", "width": "100%"},

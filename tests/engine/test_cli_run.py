@@ -102,7 +102,9 @@ def test_a_second_process_pauses_resumes_and_stops(folder: Folder) -> None:
         assert stopped["status"] == "stopped" and stopped["step"] >= paused["step"]
         _, said = follower.communicate(timeout=30)
     assert follower.returncode == 1
-    assert said.splitlines() == [f"geta: run 1 was stopped at step {stopped['step']} of {stopped['steps']}: `geta resume 1` goes on"]
+    assert said.splitlines() == [
+        f"geta: run 1 was stopped at step {stopped['step']} of {stopped['steps']}: `geta resume 1` goes on"
+    ]
     assert folder.geta("export", "1", "--out", "d").returncode == 2
 
 

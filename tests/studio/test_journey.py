@@ -66,6 +66,7 @@ def select_a_group(page: Any) -> None:
 def configure(page: Any) -> None:
     page.click("role=tab[name='Configure']")
     page.wait_for_selector("#launch:not([disabled])")
+    page.fill("#bits-grid .ag-floating-filter input[type=text]", LAYER)
     row = page.locator(f"#bits-grid .ag-row:has([col-id='layer']:text-is('{LAYER}')):has([col-id='kind']:text-is('W'))")
     cell = row.locator("[col-id='b_u']")
     type_into(page, cell, "1")
