@@ -36,11 +36,6 @@ class QuantizerBank(nn.Module):
         self.d = nn.Parameter(torch.ones(count))
         self.reset_steps()
 
-    @property
-    def weight_mask(self) -> Tensor:
-        """True for weight quantizers, False for activation quantizers. Shape [n]."""
-        return torch.tensor([q.kind == "weight" for q in self.quantizers], dtype=torch.bool)
-
     @torch.no_grad()
     def set_clips(self, clips: Mapping[str, float]) -> None:
         """Set q_m of the named quantizers (never below a tiny positive value) and their d to that of b_init."""
