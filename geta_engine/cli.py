@@ -15,6 +15,19 @@ import typer
 from geta_engine import terminal
 from geta_engine.config import Bounds, RunConfig
 from geta_engine.errors import CheckFailed, InputError
+from geta_engine.options import (
+    Activations,
+    Granularity,
+    Inputs,
+    JsonPath,
+    Meta,
+    Precision,
+    Protect,
+    RunId,
+    Spec,
+    StoreUrl,
+    Weights,
+)
 from geta_engine.runs import control, follow
 from geta_engine.runs.summary import run_report, runs_report
 from geta_engine.runs.workspace import Workspace
@@ -34,19 +47,6 @@ commands = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
-
-Spec = Annotated[str, typer.Argument(help="A zoo name, a .pt2 file, package.module:factory or path/file.py:factory.")]
-RunId = Annotated[int, typer.Argument(metavar="RUN", help="The number of the run, as `geta runs` lists it.")]
-JsonPath = Annotated[str | None, typer.Option("--json", metavar="F", help='Write the results as JSON; "-" is stdout.')]
-StoreUrl = Annotated[
-    str | None, typer.Option("--store", metavar="URL", help="Default: .geta/geta.db here, or GETA_STORE.")
-]
-InputShape = Annotated[str | None, typer.Option("--input", help="Example input for a factory: 2,3,224,224[:dtype].")]
-Weights = Annotated[bool, typer.Option("--weights/--no-weights", help="Quantize weights.")]
-Activations = Annotated[bool, typer.Option("--activations/--no-activations", help="Quantize activations.")]
-Protect = Annotated[
-    list[str] | None, typer.Option("--protect", metavar="GLOB", help="Layers to leave whole; repeatable.")
-]
 
 
 def app() -> None:
@@ -69,7 +69,7 @@ def models(json_path: JsonPath = None) -> None:
 def trace(
     spec: Spec,
     out: Annotated[str, typer.Option("-o", "--out", metavar="M.pt2", help="The file to write.")],
-    input: InputShape = None,
+    input: Inputs = None,
     json_path: JsonPath = None,
 ) -> None:
     """Trace a model and write it as .pt2."""
@@ -89,7 +89,9 @@ def analyze(
     weights: Weights = True,
     activations: Activations = True,
     protect: Protect = None,
-    input: InputShape = None,
+    granularity: Granularity = "head",
+    meta: Meta = False,
+    input: Inputs = None,
     dot: Annotated[str | None, typer.Option(metavar="F", help="Write the graph in Graphviz's language.")] = None,
     svg: Annotated[str | None, typer.Option(metavar="F", help="Write the graph as a drawing.")] = None,
     json_path: JsonPath = None,
@@ -99,10 +101,13 @@ def analyze(
     for option, path in (("--dot", dot), ("--svg", svg)):
         if path is not None:
             terminal.require_writable(Path(path), option)
-    traced, seconds = _load(spec, input)
+    traced, seconds = _load(spec, input, meta)
     from geta_engine.qadg.report import analysis_report
 
-    report = analysis_report(traced, weights, activations, tuple(protect or ()), seconds_trace=seconds, spec=spec)
+    chosen: dict[str, Any] = {} if granularity == "head" else {"granularity": granularity}
+    report = analysis_report(
+        traced, weights, activations, tuple(protect or ()), seconds_trace=seconds, spec=spec, **chosen
+    )
     _draw(report, dot, svg)
     output.document(report)
     groups = report["groups"]
@@ -137,8 +142,10 @@ def verify(
     spec: Spec,
     sparsity: Annotated[float, typer.Option(help="Share of the prunable units to remove, 0 <= S < 1.")] = 0.5,
     seed: Annotated[int, typer.Option(min=0, help="Which units are removed.")] = 0,
+    dtype: Precision = "float32",
+    granularity: Granularity = "head",
     save: Annotated[Path | None, typer.Option(metavar="DIR", help="Write zeroed.pt2 and compact.pt2 there.")] = None,
-    input: InputShape = None,
+    input: Inputs = None,
     json_path: JsonPath = None,
 ) -> None:
     """Remove random units and prove that the small model equals the one with them set to zero."""
@@ -148,10 +155,13 @@ def verify(
     if save is not None:
         terminal.require_folder(save, "--save")
     traced, _ = _load(spec, input)
+    import torch
+
     from geta_engine.compact import verify as certify
     from geta_engine.qadg import analyze as find_groups
 
-    certificate = certify(traced, find_groups(traced), sparsity=sparsity, seed=seed, save=_saver(save))
+    qadg = find_groups(traced, granularity=granularity)
+    certificate = certify(traced, qadg, sparsity, seed, dtype=getattr(torch, dtype), save=_saver(save))
     document = certificate.to_dict()
     output.document(document)
     output.table(("what", "value"), [(key, value) for key, value in document.items() if not isinstance(value, list)])
@@ -170,13 +180,13 @@ def _saver(folder: Path | None) -> Any:
     return save
 
 
-def _load(spec: str, input: str | None) -> tuple[Any, float]:
+def _load(spec: str, input: list[str] | None, meta: bool = False) -> tuple[Any, float]:
     """The traced model and the seconds it took; an unknown name is refused before torch is imported."""
     _check_spec(spec)
     from geta_engine.trace import load
 
     started = time.perf_counter()
-    return load(spec, input), time.perf_counter() - started
+    return load(spec, input, meta=meta), time.perf_counter() - started
 
 
 def _check_spec(spec: str) -> None:
@@ -185,7 +195,7 @@ def _check_spec(spec: str) -> None:
             raise InputError(f"there is no file {spec!r}: give the path of a .pt2, as `geta trace` writes it")
     elif ":" not in spec and spec not in _zoo():
         raise InputError(
-            f"the model {spec!r} is not in the zoo: give {', '.join(_zoo())}, a .pt2 file or module:factory"
+            f"the model {spec!r} is not in the zoo: give {', '.join(_zoo())}, a .pt2 file, hf:DIR or module:factory"
         )
 
 
@@ -214,7 +224,7 @@ def run(
     seed: Annotated[int | None, typer.Option(help="Two runs of one seed are equal bit by bit.")] = None,
     baseline: Annotated[bool | None, typer.Option("--baseline", help="Also train the uncompressed model.")] = None,
     name: Annotated[str | None, typer.Option(help="What to call the run.")] = None,
-    input: InputShape = None,
+    input: Inputs = None,
     store_url: StoreUrl = None,
     json_path: JsonPath = None,
 ) -> None:
@@ -264,7 +274,7 @@ def _settings(config: Path | None, spec: str, flags: dict[str, Any]) -> RunConfi
     return settings.model_copy(update={"data": absolute})
 
 
-def _create(store: Store, workspace: Workspace, settings: RunConfig, name: str | None, input: str | None) -> int:
+def _create(store: Store, workspace: Workspace, settings: RunConfig, name: str | None, input: list[str] | None) -> int:
     """A run whose model, unless it comes from the zoo, is loaded here: a worker runs no code that a spec names."""
     spec, title = settings.model, name or control.model_name(settings.model)
     if not spec.endswith(".pt2") and spec in _zoo():

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
 from geta_engine.compact.removal import Removal
-from geta_engine.compact.rewrite import rewrite
+from geta_engine.compact.rewrites import rewrite
 from geta_engine.errors import CheckFailed
 from geta_engine.graph.model import Qadg
 from geta_engine.quant.fake_quant import fake_quantize
@@ -38,16 +38,29 @@ def origin_of(model: PreparedModel | TracedModel) -> TracedModel:
 
 def cut(module: GraphModule, origin: TracedModel, qadg: Qadg, zero: NDArray[np.bool_]) -> TracedModel:
     """Remove the units marked in `zero` (over all units) from a frozen graph module, which is used up."""
+    return retrace(cut_module(module, qadg, zero), origin, f"{origin.name}-compact")
+
+
+def cut_module(module: GraphModule, qadg: Qadg, zero: NDArray[np.bool_]) -> GraphModule:
+    """`cut` in place, without tracing the result anew: sizes in `meta` are still the original ones."""
     for group in qadg.groups:
         if zero[group.first_unit : group.first_unit + group.size].all():
             raise CheckFailed(f"group {group.id} (`{group.name}`) would lose all of its {group.size} units")
     removal = Removal(qadg, zero)
+    read = _attributes(module)
+    rewrite(module, removal)
     _cut_parameters(module, removal)
-    rewrite(module.graph, removal)
     module.graph.eliminate_dead_code()
+    for name in read - _attributes(module):
+        owner, _, attribute = name.rpartition(".")
+        delattr(module.get_submodule(owner), attribute)
     module.graph.lint()
     module.recompile()
-    return retrace(module, origin, f"{origin.name}-compact")
+    return module
+
+
+def _attributes(module: GraphModule) -> set[str]:
+    return {str(node.target) for node in module.graph.nodes if node.op == "get_attr"}
 
 
 @torch.no_grad()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 from torch.utils._pytree import tree_leaves, tree_map
 
-from geta_engine.compact.cut import cut, frozen, origin_of, set_to_zero, zero_units
+from geta_engine.compact.cut import cut_module, frozen, origin_of, set_to_zero, zero_units
 from geta_engine.errors import InputError
 from geta_engine.graph.model import Qadg
 from geta_engine.quant.insert import PreparedModel
@@ -93,9 +93,11 @@ def verify(
     module = traced.graph_module()
     zero = random_units(qadg, sparsity, seed)
     set_to_zero(module, qadg, zero)
-    small = cut(_copy(traced, module), traced, qadg, zero)
+    small = cut_module(_copy(traced, module), qadg, zero)
     if save is not None:
-        save(retrace(_copy(traced, module), traced, f"{traced.name}-zeroed"), small)
+        compact = retrace(small, traced, f"{traced.name}-compact")
+        save(retrace(_copy(traced, module), traced, f"{traced.name}-zeroed"), compact)
+        small = compact.graph_module()
     return certify(module, small, traced, qadg, int(zero.sum()), dtype)
 
 
@@ -107,24 +109,23 @@ def certify_run(
     float64 form."""
     count = int(zero_units(model, qadg).sum())
     try:
-        return certify(frozen(model), small, origin_of(model), qadg, count, torch.float64, inputs)
+        return certify(frozen(model), small.graph_module(), origin_of(model), qadg, count, torch.float64, inputs)
     except RuntimeError:
-        return certify(frozen(model), small, origin_of(model), qadg, count, torch.float32, inputs)
+        return certify(frozen(model), small.graph_module(), origin_of(model), qadg, count, torch.float32, inputs)
 
 
 def certify(
     dense: GraphModule,
-    small: TracedModel,
+    small: GraphModule,
     origin: TracedModel,
     qadg: Qadg,
     zeros: int,
     dtype: torch.dtype,
     inputs: tuple[Tensor, ...] | None = None,
 ) -> Certificate:
-    """Compare outputs of a dense module and a compact model; `inputs` default to the traced examples."""
+    """Compare outputs of a dense and a compact module, which are used up; `inputs` default to the traced examples."""
     args, kwargs = (inputs, {}) if inputs is not None else (origin.example_args, dict(origin.example_kwargs))
-    compact_module = small.graph_module()
-    before, after = _widened(dense, dtype), _widened(compact_module, dtype)
+    before, after = _widened(dense, dtype), _widened(small, dtype)
     given = _cast((args, kwargs), dtype)
     with torch.no_grad():
         absolute, relative = _differences(_outputs(before, given), _outputs(after, given))
@@ -136,7 +137,7 @@ def certify(
         zero_units=zeros,
         prunable_units=qadg.prunable_units,
         params_dense=_count(dense),
-        params_compact=_count(compact_module),
+        params_compact=_count(small),
         pinned_ops=tuple({"op": op, "count": n} for op, n in sorted(qadg.pinned_ops.items())),
     )
 

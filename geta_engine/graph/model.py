@@ -40,11 +40,20 @@ class Member:
 
 
 @dataclass(frozen=True)
+class Link:
+    """Two members of a group that ops tie together: `ops` are traced nodes, from `before` to `after`."""
+
+    before: int
+    after: int
+    ops: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Group:
     """Units of the same make. `first_unit` is the global number of unit 0; a group's units are consecutive.
 
-    `reason` says in plain words why the group cannot be pruned (None when it can); `via` names the traced nodes that
-    tie its members, in program order.
+    `reason` says in plain words why the group cannot be pruned (None when it can); `via` names the traced nodes whose
+    tensors carry it, in program order; `links` (member numbers and ops) connect all members to one another.
     """
 
     id: int
@@ -55,6 +64,29 @@ class Group:
     reason: str | None
     members: tuple[Member, ...]
     via: tuple[str, ...]
+    links: tuple[Link, ...] = ()
+
+    def chain(self, one: int, other: int) -> tuple[str, ...]:
+        """The traced nodes that tie member number `one` to member number `other`, in order from `one`.
+
+        Raises IndexError for a number that is no member.
+        """
+        if not (0 <= one < len(self.members) and 0 <= other < len(self.members)):
+            raise IndexError(f"group {self.id} has members 0 to {len(self.members) - 1}, and {one}, {other} were given")
+        up = {link.after: link for link in self.links}
+        paths = []
+        for member in (one, other):
+            path: list[Link] = []
+            while member in up:
+                path.append(up[member])
+                member = up[member].before
+            paths.append(path)
+        left, right = paths
+        while left and right and left[-1] is right[-1]:
+            left.pop()
+            right.pop()
+        backwards = [op for link in left for op in reversed(link.ops)]
+        return tuple(backwards + [op for link in reversed(right) for op in link.ops])
 
 
 @dataclass(frozen=True)
@@ -76,15 +108,13 @@ class Qadg:
     """The result of `analyze`: groups, quantizers, and the unit that owns each index of each traced tensor.
 
     `blocks` maps traced node names to the blocks of their output (a list per output for nodes with several);
-    unit numbers in it run over all groups, prunable or not. `exact_norms` maps each norm over a pruned axis to
-    its original divisor (METHOD, section 3.3).
+    unit numbers in it run over all groups, prunable or not.
     """
 
     groups: tuple[Group, ...]
     quantizers: tuple[Quantizer, ...]
     pinned_ops: Mapping[str, int]
     blocks: Mapping[str, tuple[Block, ...] | tuple[tuple[Block, ...], ...]] = field(repr=False)
-    exact_norms: Mapping[str, int] = field(repr=False)
     nodes: int = 0
     edges: int = 0
 
@@ -151,4 +181,5 @@ def _group_dict(group: Group) -> dict[str, Any]:
             for m in group.members
         ],
         "via": list(group.via),
+        "links": [{"before": link.before, "after": link.after, "ops": list(link.ops)} for link in group.links],
     }

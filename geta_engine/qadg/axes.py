@@ -2,76 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from geta_engine.qadg.space import Axes, LabelSpace, Value
+from geta_engine.qadg.space import Axes, Box, LabelSpace, Value
 
 
 def simplify(axes: Axes) -> Axes:
     """Drop dims along which neither label nor zero varies, unless none would be left."""
-    keep = [i for i in range(len(axes.dims)) if _varies(axes, i)]
-    if len(keep) == len(axes.dims):
+    shape = axes.labels.shape
+    if len(shape) == 1:
         return axes
-    if not keep:
-        keep = [int(np.argmax(axes.labels.shape))]
-    index = tuple(slice(None) if i in keep else 0 for i in range(len(axes.dims)))
-    return Axes(tuple(axes.dims[i] for i in keep), axes.labels[index], axes.zero[index])
+    keep = [i for i in range(len(shape)) if _varies(axes, i)]
+    if len(keep) == len(shape):
+        return axes
+    keep = keep or [int(np.argmax(shape))]
+    index = tuple(slice(None) if i in keep else 0 for i in range(len(shape)))
+    return Axes(tuple(axes.dims[i] for i in keep), axes.labels[index], axes.zero[index], axes.free)
 
 
 def _varies(axes: Axes, position: int) -> bool:
     if axes.labels.shape[position] == 1:
         return False
-    first_labels = np.take(axes.labels, [0], axis=position)
-    first_zero = np.take(axes.zero, [0], axis=position)
-    return bool((axes.labels != first_labels).any() or (axes.zero != first_zero).any())
+    first = [slice(None)] * axes.labels.ndim
+    first[position] = slice(0, 1)
+    at = tuple(first)
+    return bool((axes.labels != axes.labels[at]).any() or (axes.zero != axes.zero[at]).any())
 
 
 def spread(axes: Axes, dims: Sequence[int], sizes: Sequence[int]) -> Axes:
     """Repeat labels along more dims, so that `axes` covers exactly `dims` (ascending) of the given sizes."""
-    shape = tuple(size if dim in axes.dims else 1 for dim, size in zip(dims, sizes))
-    full = tuple(sizes)
-    return Axes(
-        tuple(dims),
-        np.broadcast_to(axes.labels.reshape(_own_shape(axes, dims, shape)), full),
-        np.broadcast_to(axes.zero.reshape(_own_shape(axes, dims, shape)), full),
-    )
+    if axes.dims == tuple(dims) and axes.labels.shape == tuple(sizes):
+        return axes
+    labels, zero = on_dims(axes, axes.labels, dims), on_dims(axes, axes.zero, dims)
+    return Axes(tuple(dims), np.broadcast_to(labels, sizes), np.broadcast_to(zero, sizes), axes.free)
 
 
-def _own_shape(axes: Axes, dims: Sequence[int], shape: Sequence[int]) -> tuple[int, ...]:
-    sizes = dict(zip(axes.dims, axes.labels.shape))
-    return tuple(sizes.get(dim, 1) for dim, _ in zip(dims, shape))
+def on_dims(axes: Axes, array: np.ndarray, dims: Sequence[int]) -> np.ndarray:
+    """`array` (labels or zeros of `axes`) with one axis for each of `dims`, of size 1 where `axes` has none."""
+    own = dict(zip(axes.dims, array.shape))
+    return array.reshape([own.get(dim, 1) for dim in dims])
 
 
-def spread_to(axes: Axes, sizes: Sequence[int]) -> Axes:
-    """Repeat labels along dims of size 1 that were expanded."""
-    return Axes(axes.dims, np.broadcast_to(axes.labels, sizes), np.broadcast_to(axes.zero, sizes))
-
-
-def move_dims(axes: Axes, where: Sequence[int]) -> Axes:
-    """Permute: `where[d]` is the new position of dim d."""
-    new = [where[dim] for dim in axes.dims]
+def renumber(axes: Axes, where: Callable[[int], int]) -> Axes:
+    """The same labels on other dims: `where(d)` is the new number of dim d; order is restored."""
+    new = [where(dim) for dim in axes.dims]
+    if new == sorted(new):
+        return Axes(tuple(new), axes.labels, axes.zero, axes.free)
     order = np.argsort(new)
     dims = tuple(int(new[i]) for i in order)
-    return Axes(dims, axes.labels.transpose(order), axes.zero.transpose(order))
+    return Axes(dims, axes.labels.transpose(order), axes.zero.transpose(order), axes.free)
 
 
 def along(axes: Axes, dim: int, pick: Callable[[np.ndarray, int], np.ndarray]) -> Axes:
     """Apply `pick(array, axis)` to labels and zeros on the axis of `dim`."""
     axis = axes.dims.index(dim)
-    return Axes(axes.dims, pick(axes.labels, axis), pick(axes.zero, axis))
+    return Axes(axes.dims, pick(axes.labels, axis), pick(axes.zero, axis), axes.free)
 
 
-def drop_dim(axes: Axes, dim: int) -> Axes:
-    """Renumber dims after `dim`, which `axes` do not cover, went away."""
-    dims = tuple(d - (d > dim) for d in axes.dims)
-    return Axes(dims, axes.labels, axes.zero)
+def not_zero(axes: Axes) -> Axes:
+    """The same labels on a tensor that is not zero where its unit is."""
+    return Axes(axes.dims, axes.labels, np.zeros_like(axes.zero), axes.free)
 
 
-def add_dim(axes: Axes, dim: int) -> Axes:
-    """Renumber dims after a new dim was put in at `dim`."""
-    return Axes(tuple(d + (d >= dim) for d in axes.dims), axes.labels, axes.zero)
+def collapse(space: LabelSpace, axes: Axes, dims: Iterable[int], node: str = "") -> Axes:
+    """Tie labels along `dims` (whole slices go) and leave these dims out; zero only where all of it is."""
+    gone = tuple(axes.dims.index(dim) for dim in dims)
+    first = axes.labels[tuple(slice(0, 1) if i in gone else slice(None) for i in range(axes.labels.ndim))]
+    space.tie(axes.labels, first, node)
+    kept = tuple(dim for i, dim in enumerate(axes.dims) if i not in gone)
+    return Axes(kept, first.reshape([axes.labels.shape[axes.dims.index(d)] for d in kept]), axes.zero.all(axis=gone))
 
 
 def view_groups(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int], list[int]]]:
@@ -106,21 +107,50 @@ def view_groups(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[
 
 def view(space: LabelSpace, value: Value, shape: tuple[int, ...], node: str) -> Value:
     """Labels of a tensor seen under another shape (row-major)."""
-    groups = view_groups(value.shape, shape)
-    done: list[Axes] = []
-    claimed: set[int] = set()
+    if shape == value.shape or 0 in shape:
+        return value.with_axes(shape, value.axes if shape == value.shape else ())
+    done = []
+    for before, after, blocks in _touching(value, view_groups(value.shape, shape)):
+        axes = product(space, blocks, before, [value.shape[d] for d in before], node)
+        sizes = [shape[d] for d in after]
+        done.append(simplify(Axes(tuple(after), axes.labels.reshape(sizes), axes.zero.reshape(sizes), axes.free)))
+    return value.with_axes(shape, done)
+
+
+def _touching(
+    value: Value, groups: list[tuple[list[int], list[int]]]
+) -> list[tuple[list[int], list[int], list[Axes]]]:
+    """Pairs of dims that a view mixes, each with the blocks on them; pairs that one block covers are merged."""
+    merged: list[tuple[set[int], set[int], list[Axes]]] = []
     for axes in value.axes:
         touched = [g for g in groups if set(g[0]) & set(axes.dims)]
-        before = sorted({d for g in touched for d in g[0]})
-        after = [d for g in touched for d in g[1]]
-        if claimed & set(after):
-            space.pin(axes.labels, f"`{node}` merges two dimensions that can both lose channels")
-            continue
-        claimed |= set(after)
-        wide = spread(axes, before, [value.shape[d] for d in before])
-        sizes = [shape[d] for d in after]
-        done.append(simplify(Axes(tuple(after), wide.labels.reshape(sizes), wide.zero.reshape(sizes))))
-    return Value(shape, tuple(done), value.constant, value.cause)
+        before = {d for g in touched for d in g[0]}
+        after = {d for g in touched for d in g[1]}
+        blocks = [axes]
+        for other in [m for m in merged if m[0] & before]:
+            merged.remove(other)
+            before, after, blocks = other[0] | before, other[1] | after, other[2] + blocks
+        merged.append((before, after, blocks))
+    return [(sorted(before), sorted(after), blocks) for before, after, blocks in merged]
+
+
+def product(space: LabelSpace, blocks: Sequence[Axes], dims: Sequence[int], sizes: Sequence[int], node: str) -> Axes:
+    """One block over `dims` for several that label them apart: new labels that each of the old is shared by.
+
+    Of copies made by an expansion and real labels, the copies stay.
+    """
+    real = [axes for axes in blocks if not axes.free] or list(blocks[:1])
+    for axes in blocks:
+        if not any(axes is r for r in real):
+            space.pin(axes.labels, f"`{node}` merges copies")
+    if len(real) == 1:
+        return spread(real[0], dims, sizes)
+    labels = space.allocate(*sizes)
+    for axes in real:
+        space.share(labels, on_dims(axes, axes.labels, dims), node)
+    space.boxes.append(Box(labels, node))
+    zero = np.logical_and.reduce([spread(axes, dims, sizes).zero for axes in real])
+    return Axes(tuple(dims), labels, zero, all(axes.free for axes in real))
 
 
 def align(value: Value, rank: int) -> Value:
@@ -128,8 +158,8 @@ def align(value: Value, rank: int) -> Value:
     shift = rank - len(value.shape)
     if not shift:
         return value
-    moved = tuple(Axes(tuple(d + shift for d in axes.dims), axes.labels, axes.zero) for axes in value.axes)
-    return Value((1,) * shift + value.shape, moved, value.constant, value.cause)
+    moved = [renumber(axes, lambda d: d + shift) for axes in value.axes]
+    return value.with_axes((1,) * shift + value.shape, moved)
 
 
 def overlapping(values: Sequence[Value]) -> list[tuple[int, ...]]:
@@ -138,6 +168,8 @@ def overlapping(values: Sequence[Value]) -> list[tuple[int, ...]]:
     for value in values:
         for axes in value.axes:
             joined = set(axes.dims)
+            if joined in sets:
+                continue
             rest = []
             for other in sets:
                 if other & joined:
@@ -146,8 +178,3 @@ def overlapping(values: Sequence[Value]) -> list[tuple[int, ...]]:
                     rest.append(other)
             sets = [*rest, joined]
     return sorted(tuple(sorted(s)) for s in sets)
-
-
-def pick_axes(value: Value, dims: Sequence[int]) -> list[Axes]:
-    """The axes of `value` that lie within `dims`."""
-    return [axes for axes in value.axes if set(axes.dims) <= set(dims)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from torch.fx import Node
+from torch.fx import GraphModule, Node
 
 from geta_engine.qadg.space import LabelSpace, Value
 
@@ -16,8 +16,13 @@ Values = Value | tuple[Value, ...] | None
 
 @dataclass
 class Context:
-    """One walk over the program. `values` holds the labels of every node visited so far."""
+    """One walk over the program. `values` holds the labels of every node visited so far.
 
+    `by_head` says what attention loses: whole heads, or the same offsets of every head.
+    """
+
+    module: GraphModule
+    by_head: bool = True
     space: LabelSpace = field(default_factory=LabelSpace)
     values: dict[Node, Values] = field(default_factory=dict)
 
@@ -25,6 +30,12 @@ class Context:
         """The labelled tensor an argument stands for; None for numbers, None and multi-output nodes."""
         found = self.values.get(argument) if isinstance(argument, Node) else None
         return found if isinstance(found, Value) else None
+
+    def input(self, node: Node, position: int = 0) -> Value:
+        """The labelled tensor that an op reads at a position where it must read one."""
+        value = self.value(node.args[position])
+        assert value is not None
+        return value
 
 
 def argument(node: Node, position: int, name: str, default: Any = None) -> Any:

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geta_engine.graph.model import Block, Group, Member, Role
+from geta_engine.qadg.links import link_members, neighbours_of_units
 from geta_engine.qadg.propagate import Propagated, Source
-from geta_engine.qadg.space import Value
+from geta_engine.qadg.space import Labels, Value
 from geta_engine.qadg.units import Components, mark
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -25,12 +26,17 @@ class Grouped:
 
 @dataclass(frozen=True)
 class _Rows:
-    """One row for each index of each parameter dim that belongs to a unit."""
+    """One row for each index of each parameter dim that belongs to a unit, sorted by component, source and position."""
 
     component: NDArray[np.int32]
     source: NDArray[np.int32]
     position: NDArray[np.int64]
     label: NDArray[np.int64]
+
+    def of_units(self, components: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where each component's rows start and how many they are."""
+        first = np.searchsorted(self.component, components)
+        return first, np.searchsorted(self.component, components, "right") - first
 
 
 def group_units(propagated: Propagated, found: Components) -> Grouped:
@@ -40,25 +46,27 @@ def group_units(propagated: Propagated, found: Components) -> Grouped:
     is_unit[found.of[_parameter_labels(propagated, produced)]] = True
     rows = _rows(propagated, found, is_unit)
     signature = _signatures(rows, found)
-    units = np.flatnonzero(is_unit)
     first_label = np.full(found.count, np.iinfo(np.int64).max)
     np.minimum.at(first_label, rows.component, rows.label)
+    units = np.flatnonzero(is_unit)
     units = units[np.argsort(first_label[units], kind="stable")]
-    batches = _by_signature(signature[units])
+    batches = [units[batch] for batch in _by_signature(signature[units])]
+    firsts = np.array([own[0] for own in batches], np.int64)
+    graphs = neighbours_of_units(propagated.space, found, firsts)
+    via = _via(propagated, found, firsts)
 
     unit_of = np.full(found.count, -1, np.int32)
     groups, start = [], 0
-    for number, batch in enumerate(batches, start=1):
-        own = units[batch]
+    for number, own in enumerate(batches, start=1):
         unit_of[own] = np.arange(start, start + len(own))
         reason_index = found.reason[own[0]]
         reason = found.reasons[reason_index] if reason_index >= 0 else None
-        members = _members(propagated, rows, own, produced)
+        members, labels = _members(propagated, rows, own, produced)
         name = _group_name(members)
         if reason is None and len(own) == 1:
             reason = f"it has a single unit, and `{name}` must keep at least one"
-        via = _chain(propagated, found, own[0])
-        groups.append(Group(number, name, len(own), start, reason is None, reason, members, via))
+        links = link_members(graphs.get(int(own[0]), {}), labels)
+        groups.append(Group(number, name, len(own), start, reason is None, reason, members, via[number - 1], links))
         start += len(own)
     return Grouped(tuple(groups), unit_of)
 
@@ -79,17 +87,21 @@ def _rows(propagated: Propagated, found: Components, is_unit: NDArray[np.bool_])
     source = np.repeat(np.arange(len(labels), dtype=np.int32), [s.size for s in propagated.sources])
     position = label - np.array([s.start for s in propagated.sources])[source]
     component = found.of[label]
-    keep = is_unit[component]
-    return _Rows(component[keep], source[keep], position[keep], label[keep])
+    keep = np.flatnonzero(is_unit[component])
+    order = keep[np.argsort(component[keep], kind="stable")]
+    return _Rows(component[order], source[order], position[order], label[order])
 
 
 def _signatures(rows: _Rows, found: Components) -> NDArray[np.uint64]:
-    """A 64-bit hash a component: over its (source, count) pairs, and over the reason that pins it."""
-    width = int(rows.source.max()) + 1 if len(rows.source) else 1
-    pair, count = np.unique(rows.component.astype(np.int64) * width + rows.source, return_counts=True)
-    hashed = _scramble((pair % width).astype(np.uint64) * np.uint64(1_000_003) + count.astype(np.uint64))
+    """A 64-bit hash a component: over the sources of its rows, and over the reason that pins it.
+
+    Hashes of rows are added up, so that how often a source occurs counts and its place does not.
+    """
     signature = _scramble((found.reason.astype(np.int64) + 2).astype(np.uint64))
-    np.add.at(signature, pair // width, hashed)
+    if len(rows.component):
+        hashed = _scramble(rows.source.astype(np.uint64) + np.uint64(1_000_003))
+        starts = np.flatnonzero(np.diff(rows.component, prepend=-1))
+        signature[rows.component[starts]] += np.add.reduceat(hashed, starts)
     return signature
 
 
@@ -110,19 +122,22 @@ def _by_signature(signature: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
 
 def _members(
     propagated: Propagated, rows: _Rows, own: NDArray[np.int64], produced: NDArray[np.bool_]
-) -> tuple[Member, ...]:
-    rank = np.full(int(rows.component.max()) + 1, -1)
-    rank[own] = np.arange(len(own))
-    mine = rank[rows.component] >= 0
-    unit, source, position, label = rank[rows.component[mine]], rows.source[mine], rows.position[mine], rows.label[mine]
-    members = []
+) -> tuple[tuple[Member, ...], list[tuple[int, int]]]:
+    """Members of a group, and of its first unit the labels with the number of their member.
+
+    Units of a group have the same sources the same number of times, so rows of all units make a table.
+    """
+    first, count = rows.of_units(own)
+    table = first[:, None] + np.arange(count[0])
+    source = rows.source[table[0]]
+    members, labels = [], []
     for index in np.unique(source):
-        here = source == index
-        order = np.lexsort((position[here], unit[here]))
-        table = position[here][order].reshape(len(own), -1)
+        columns = table[:, source == index]
         origin = propagated.sources[index]
-        members.append(Member(origin.name, origin.dim, _role(origin, produced[label[here]]), table))
-    return tuple(members)
+        label = rows.label[columns]
+        members.append(Member(origin.name, origin.dim, _role(origin, produced[label]), rows.position[columns]))
+        labels += [(one, len(members) - 1) for one in label[0].tolist()]
+    return tuple(members), labels
 
 
 def _role(source: Source, produced: NDArray[np.bool_]) -> Role:
@@ -136,24 +151,43 @@ def _group_name(members: tuple[Member, ...]) -> str:
     return first.parameter.rpartition(".")[0] or first.parameter
 
 
-def _chain(propagated: Propagated, found: Components, component: int) -> tuple[str, ...]:
-    """Nodes that carry or tie one unit of the group, in program order."""
-    tying = {node for a, _, node in propagated.space.ties if node and (found.of[a] == component).any()}
-    return tuple(
-        node.name
-        for node, value in propagated.values.items()
-        if node.op == "call_function" and (node.name in tying or _carries(value, found, component))
-    )
+def _via(propagated: Propagated, found: Components, firsts: NDArray[np.int64]) -> list[tuple[str, ...]]:
+    """For each group, the nodes whose tensors carry its first unit, in program order."""
+    rank = np.full(found.count, -1, np.int32)
+    rank[firsts] = np.arange(len(firsts))
+    group_of = rank[found.of]
+    seen: dict[int, NDArray[np.int32]] = {}
+    via: list[list[str]] = [[] for _ in firsts]
+    for node, values in propagated.values.items():
+        if node.op != "call_function":
+            continue
+        carried: set[int] = set()
+        for value in values if isinstance(values, tuple) else (values,):
+            for axes in value.axes if value is not None else ():
+                carried.update(_groups_in(axes.labels, group_of, seen))
+        for group in carried:
+            via[group].append(node.name)
+    return [tuple(names) for names in via]
 
 
-def _carries(values: object, found: Components, component: int) -> bool:
-    parts = values if isinstance(values, tuple) else (values,)
-    return any(
-        isinstance(v, Value) and any((found.of[axes.labels] == component).any() for axes in v.axes) for v in parts
-    )
+def _groups_in(labels: Labels, group_of: NDArray[np.int32], seen: dict[int, NDArray[np.int32]]) -> list[int]:
+    if id(labels) not in seen:
+        groups = group_of[labels].ravel()
+        seen[id(labels)] = np.unique(groups[groups >= 0])
+    return seen[id(labels)].tolist()
 
 
-def blocks_of(values: object, found: Components, unit_of: NDArray[np.int32]) -> tuple[Block, ...]:
-    """The labels of one tensor as unit numbers."""
-    assert isinstance(values, Value)
-    return tuple(Block(axes.dims, unit_of[found.of[axes.labels]]) for axes in values.axes)
+class Blocks:
+    """Labels of tensors as unit numbers; tensors that share labels share the result."""
+
+    def __init__(self, found: Components, unit_of: NDArray[np.int32]) -> None:
+        self._unit = unit_of[found.of]
+        self._known: dict[int, NDArray[np.int32]] = {}
+
+    def of(self, value: Value) -> tuple[Block, ...]:
+        return tuple(Block(axes.dims, self._units(axes.labels)) for axes in value.axes)
+
+    def _units(self, labels: Labels) -> NDArray[np.int32]:
+        if id(labels) not in self._known:
+            self._known[id(labels)] = self._unit[labels]
+        return self._known[id(labels)]

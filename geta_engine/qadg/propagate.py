@@ -13,6 +13,7 @@ from torch.fx import GraphModule, Node
 from geta_engine.qadg.context import Context, Values, is_unsized, op_name, shape_of, shapes_of, title
 from geta_engine.qadg.rules import find
 from geta_engine.qadg.rules.contraction import pin_all, pin_inputs
+from geta_engine.qadg.rules.creation import filled
 from geta_engine.qadg.rules.elementwise import is_pointwise, pointwise
 from geta_engine.qadg.space import Axes, Labels, LabelSpace, Value
 
@@ -37,9 +38,9 @@ class Propagated:
     sources: tuple[Source, ...]
 
 
-def propagate(module: GraphModule) -> Propagated:
+def propagate(module: GraphModule, by_head: bool = True) -> Propagated:
     """Label every index of every parameter dim and visit each node once; nothing here aborts on an unknown op."""
-    context = Context()
+    context = Context(module, by_head)
     sources: list[Source] = []
     parameters = dict(module.named_parameters(remove_duplicate=False))
     for node in module.graph.nodes:
@@ -79,8 +80,9 @@ def _visit(context: Context, node: Node) -> Values:
         rule = find(op_name(node)) or (pointwise if is_pointwise(node) else None)
     if is_unsized(node):
         return _unknown(context, node)
-    if not shapes_of(node) or not any(context.values.get(source) is not None for source in node.all_input_nodes):
-        return Value(shape_of(node)) if _is_tensor(node) else None
+    shapes = shapes_of(node)
+    if not shapes or not (rule is filled or any(context.values.get(source) for source in node.all_input_nodes)):
+        return Value(shapes[0]) if _is_tensor(node) else None
     if any(is_unsized(source) for source in node.all_input_nodes):
         return pin_all(context, node)
     if rule is None or _writes(node):

@@ -1,39 +1,54 @@
-"""SPEC -> TracedModel: a zoo name, a `.pt2` file, or (command line only) `module:factory`."""
+"""SPEC -> TracedModel: a zoo name, a `.pt2` file, `hf:DIR`, or (command line only) `module:factory`."""
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import sys
-from collections.abc import Callable
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves, tree_map
 
 from geta_engine.errors import InputError
+from geta_engine.trace.factory import Made, call_factory
 from geta_engine.trace.traced import TracedModel, trace
 
+HUGGING_FACE = "hf:"
 
-def load(spec: str, input: str | None = None, *, allow_code: bool = True) -> TracedModel:
+
+def load(
+    spec: str, input: str | Sequence[str] | None = None, *, meta: bool = False, allow_code: bool = True
+) -> TracedModel:
     """SPEC as DESIGN's page lists it -> TracedModel.
 
-    `input` (`"1,3,224,224[:dtype]"`) supplies example inputs to a factory that returns none. With `allow_code=False`
-    (everything that comes from the browser) a factory is refused. Raises InputError with one sentence.
+    `input` (`"1,3,224,224[:dtype]"`, or one such text for each positional input) supplies the example inputs of a
+    factory, or the shape of the main input of `hf:DIR`. With `meta` the model is built and traced without weights, on
+    the meta device; a `.pt2` holds its weights and is refused. With `allow_code=False` (everything that comes from
+    the browser) a factory is refused; `hf:DIR` runs only the code of transformers.
+
+    Raises:
+        InputError: the spec names no model that can be traced, with one sentence.
     """
+    inputs = [input] if isinstance(input, str) else list(input or ())
+    if spec.startswith(HUGGING_FACE):
+        return _load_directory(spec.removeprefix(HUGGING_FACE), inputs, meta)
     if spec.endswith(".pt2"):
+        if meta:
+            raise InputError(f"{spec!r} holds its weights, so there is nothing to leave out: load it without --meta")
         return load_file(Path(spec))
     if ":" in spec:
         if not allow_code:
             raise InputError(
                 f"{spec!r} would run code: only the command line takes module:factory, give a .pt2 file instead"
             )
-        return _from_factory(spec, input)
+        return _load_factory(spec, inputs, meta)
     from geta_engine.zoo.registry import build
 
-    model, args = build(spec)
-    return trace(model, args, name=spec)
+    with torch.device("meta") if meta else nullcontext():
+        model, args = build(spec)
+    return _traced((model, args, {}), spec, meta)
 
 
 def load_file(path: Path) -> TracedModel:
@@ -50,49 +65,55 @@ def load_file(path: Path) -> TracedModel:
     return TracedModel(program, path.stem, tuple(args), dict(kwargs))
 
 
-def _from_factory(spec: str, input: str | None) -> TracedModel:
-    module_part, _, attribute = spec.rpartition(":")
-    factory = _import_factory(module_part, attribute, spec)
-    made = factory()
-    model, args, kwargs = _unpack(made, spec)
-    if input is not None:
-        args, kwargs = (_example(input),), {}
+def _load_directory(directory: str, inputs: list[str], meta: bool) -> TracedModel:
+    if len(inputs) > 1:
+        raise InputError(
+            f"hf:{directory} was given {len(inputs)} inputs: give --input once, the shape of the main input, or none"
+        )
+    from geta_engine.trace.huggingface import load_directory
+
+    shape = tuple(_example(inputs[0]).shape) if inputs else None
+    return load_directory(directory, shape, meta)
+
+
+def _load_factory(spec: str, inputs: list[str], meta: bool) -> TracedModel:
+    model, args, kwargs = call_factory(spec, meta)
+    if inputs:
+        args, kwargs = tuple(_example(text) for text in inputs), {}
     if not args and not kwargs:
         raise InputError(
             f"{spec!r} returns no example inputs: return (model, example_inputs) or pass --input 1,3,224,224"
         )
-    return trace(model, args, kwargs, name=attribute)
+    return _traced((model, *_two_rows(args, kwargs)), spec.rpartition(":")[2], meta)
 
 
-def _import_factory(module_part: str, attribute: str, spec: str) -> Callable[[], Any]:
-    try:
-        if module_part.endswith(".py"):
-            module_spec = importlib.util.spec_from_file_location(Path(module_part).stem, module_part)
-            assert module_spec is not None and module_spec.loader is not None
-            module = importlib.util.module_from_spec(module_spec)
-            sys.modules[module_spec.name] = module
-            module_spec.loader.exec_module(module)
-        else:
-            module = importlib.import_module(module_part)
-        return getattr(module, attribute)
-    except (ImportError, FileNotFoundError, AttributeError) as error:
-        raise InputError(
-            f"{spec!r} cannot be imported ({error}): give package.module:factory or path/file.py:factory"
-        ) from None
+def _traced(made: Made, name: str, meta: bool) -> TracedModel:
+    """Trace where the tensors are to be: with `meta`, also those that forward itself makes."""
+    model, args, kwargs = made
+    if not meta:
+        return trace(model, args, kwargs, name=name)
+    args, kwargs = tree_map(lambda leaf: leaf.to("meta") if isinstance(leaf, Tensor) else leaf, (args, kwargs))
+    with torch.device("meta"):
+        return trace(_on_meta(model), args, kwargs, name=name)
 
 
-def _unpack(made: Any, spec: str) -> tuple[nn.Module, tuple[Any, ...], dict[str, Any]]:
-    parts = made if isinstance(made, tuple) else (made,)
-    if not parts or not isinstance(parts[0], nn.Module) or len(parts) > 3:
-        raise InputError(
-            f"{spec!r} returned {type(made).__name__}: return model, (model, inputs) or (model, args, kwargs)"
-        )
-    args = parts[1] if len(parts) > 1 else ()
-    args = tuple(args) if isinstance(args, (tuple, list)) else (args,)
-    return parts[0], args, dict(parts[2]) if len(parts) > 2 else {}
+def _on_meta(model: nn.Module) -> nn.Module:
+    """Also what the factory made on the CPU by name, weights that it loaded for instance."""
+    return model.to("meta")
 
 
-def _example(text: str) -> torch.Tensor:
+def _two_rows(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Inputs of one row, twice: exporting takes a size of 1 for a constant, and a batch of one means any batch."""
+    leaves = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf.ndim >= 2]
+    if not leaves or any(len(leaf) != 1 for leaf in leaves):
+        return args, kwargs
+    return tree_map(
+        lambda leaf: torch.cat([leaf, leaf]) if isinstance(leaf, Tensor) and leaf.ndim >= 2 else leaf, (args, kwargs)
+    )
+
+
+def _example(text: str) -> Tensor:
+    """`"1,3,32,32"` -> random float32 [2, 3, 32, 32]; `"2,16:int64"` -> zeros."""
     shape_text, _, dtype_text = text.partition(":")
     dtype = getattr(torch, dtype_text or "float32", None)
     try:
@@ -102,9 +123,6 @@ def _example(text: str) -> torch.Tensor:
     if not shape or min(shape) < 1 or not isinstance(dtype, torch.dtype):
         raise InputError(f"input {text!r} is not usable: give sizes and a dtype, such as 2,3,224,224:float32")
     shape[0] = max(shape[0], 2)
-    generator = torch.Generator().manual_seed(0)
-    return (
-        torch.randn(shape, generator=generator).to(dtype)
-        if dtype.is_floating_point
-        else torch.zeros(shape, dtype=dtype)
-    )
+    if not dtype.is_floating_point:
+        return torch.zeros(shape, dtype=dtype)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(dtype)

@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from torch.fx import GraphModule
 from torch.utils._pytree import tree_leaves, tree_map
 
 from geta_engine.errors import InputError
+from geta_engine.trace.inline import inline_regions
 from geta_engine.trace.modes import explicit_epsilon, functionalize, set_training
 
 
@@ -36,16 +38,22 @@ class TracedModel:
     example_args: tuple[Any, ...]
     example_kwargs: Mapping[str, Any] = field(default_factory=dict)
 
-    def graph_module(self) -> GraphModule:
-        """A fresh GraphModule in eval mode whose parameters and buffers are its own."""
+    @cached_property
+    def template(self) -> GraphModule:
+        """The program as one flat graph in eval mode, to be read and never changed; its tensors are the program's."""
         module = self.program.module(check_guards=False)
-        module = _own_parameters(module)
+        assert isinstance(module, GraphModule)
+        inline_regions(module)
         functionalize(module.graph)
         explicit_epsilon(module.graph)
         set_training(module, False)
         module.graph.lint()
         module.recompile()
         return module
+
+    def graph_module(self) -> GraphModule:
+        """A fresh copy of `template` whose parameters and buffers are its own."""
+        return _own_parameters(self.template)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.graph_module()(*args, **kwargs)
@@ -116,23 +124,43 @@ def is_dynamic(traced: TracedModel) -> bool:
 
 def _export(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: bool) -> ExportedProgram:
     shapes = _batch_shapes(model, args, kwargs) if dynamic else None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return torch.export.export(model, tuple(args), kwargs, dynamic_shapes=shapes, strict=False)
+    hook = model.register_forward_hook(lambda module, inputs, output: _plain(output))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return torch.export.export(model, tuple(args), kwargs, dynamic_shapes=shapes, strict=False)
+    finally:
+        hook.remove()
+
+
+def _plain(output: Any) -> Any:
+    """Outputs in dicts, lists and tuples, which a file can hold without naming a class; None in them is left out."""
+    if isinstance(output, Mapping):
+        return {str(key): _plain(value) for key, value in output.items() if value is not None}
+    if isinstance(output, tuple):
+        return tuple(_plain(value) for value in output)
+    return output
 
 
 def _batch_shapes(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    bound = inspect.signature(model.forward).bind(*args, **kwargs)
-    return tree_map(_batch_dim, dict(bound.arguments))
+    signature = inspect.signature(model.forward)
+    bound = signature.bind(*args, **kwargs)
+    named = dict(bound.arguments)
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            named.update(named.pop(name, {}))
+    batches = {len(x) for x in tree_leaves(named) if isinstance(x, Tensor) and x.ndim >= 2}
+
+    def free(leaf: Any) -> Any:
+        """Dim 0 of a matrix, and of a vector with one number a row."""
+        is_batch = isinstance(leaf, Tensor) and (leaf.ndim >= 2 or (leaf.ndim == 1 and len(leaf) in batches))
+        return {0: Dim.AUTO} if is_batch else None
+
+    return tree_map(free, named)
 
 
-def _batch_dim(leaf: Any) -> Any:
-    return {0: Dim.AUTO} if isinstance(leaf, Tensor) and leaf.ndim >= 2 else None
-
-
-def _own_parameters(module: nn.Module) -> GraphModule:
+def _own_parameters(module: GraphModule) -> GraphModule:
     """Deep copy, so that training the copy leaves the program as it was."""
-    assert isinstance(module, GraphModule)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         copied = copy.deepcopy(module)

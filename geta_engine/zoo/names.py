@@ -9,6 +9,8 @@ ZOO: dict[str, str] = {
     "resnet8": "CIFAR ResNet with one block a stage: the smallest picture of a residual group",
     "resnet20": "CIFAR ResNet with three blocks a stage: residual groups across blocks, inner groups within",
     "resnet56": "CIFAR ResNet with nine blocks a stage: three residual groups stretched over a deep graph",
+    "resnet18": "ResNet of basic blocks for CIFAR-10's 32 x 32 images: four stages, widths 64 to 512",
+    "resnet50": "ResNet of bottlenecks for 32 x 32 images: two inner groups a block, a residual stream of 2,048",
     "vit_tiny": "Vision transformer: attention heads as units, and a residual stream through every LayerNorm",
     "mobile_tiny": "Inverted residuals: depthwise convolutions and squeeze-excite gates that go with their channels",
     "dense_tiny": "DenseNet-BC: concatenations, where one channel is read by every later layer of its block",

@@ -22,6 +22,8 @@ _FACTORIES: dict[str, str] = {
     "resnet8": "resnet:resnet8",
     "resnet20": "resnet:resnet20",
     "resnet56": "resnet:resnet56",
+    "resnet18": "resnet:resnet18",
+    "resnet50": "resnet:resnet50",
     "vit_tiny": "vit_tiny:ViTTiny",
     "mobile_tiny": "mobile_tiny:MobileTiny",
     "dense_tiny": "dense_tiny:DenseTiny",
@@ -29,12 +31,18 @@ _FACTORIES: dict[str, str] = {
 
 
 def build(
-    name: str, *, seed: int = 0, in_channels: int = 1, num_classes: int = 10, image_size: int = 8
+    name: str,
+    *,
+    seed: int = 0,
+    in_channels: int | None = None,
+    num_classes: int | None = None,
+    image_size: int | None = None,
 ) -> tuple[nn.Module, tuple[Tensor, ...]]:
     """Build a model of the zoo in eval mode, with one tuple of example inputs (a batch of 2).
 
     Equal arguments give equal parameters and inputs, bit by bit; torch's global generator is left as it was.
-    The default size is that of `digits`: one channel, 8 x 8 pixels, ten classes.
+    Sizes left out are the model's own: those of `digits` (one channel, 8 x 8 pixels, ten classes), or those of
+    CIFAR-10 (three channels, 32 x 32) for resnet18 and resnet50.
 
     Raises:
         InputError: the name is not in the zoo, or the model cannot take images of this size.
@@ -44,9 +52,11 @@ def build(
 
     module, factory = _FACTORIES[name].split(":")
     make = getattr(import_module(f"geta_engine.zoo.{module}"), factory)
+    sizes = {"in_channels": in_channels, "num_classes": num_classes, "image_size": image_size}
+    given = {key: size for key, size in sizes.items() if size is not None}
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = make(in_channels=in_channels, num_classes=num_classes, image_size=image_size)
+        model = make(**given)
     generator = torch.Generator().manual_seed(seed)
     example = torch.randn(EXAMPLE_BATCH, *model.input_shape, generator=generator, device="cpu")
     return model.eval(), (example,)

@@ -70,7 +70,9 @@ def test_widths_are_the_published_ones():
     ]
 
 
-@pytest.mark.parametrize(("name", "blocks"), [("resnet8", 1), ("resnet20", 3), ("resnet56", 9)])
+@pytest.mark.parametrize(
+    ("name", "blocks"), [("resnet8", 1), ("resnet20", 3), ("resnet56", 9), ("resnet18", 2), ("resnet50", 4)]
+)
 def test_resnet_depth_counts_its_layers(name, blocks):
     model, _ = build(name)
     layers = [
@@ -78,6 +80,17 @@ def test_resnet_depth_counts_its_layers(name, blocks):
     ]
     assert len(layers) == int(name.removeprefix("resnet"))
     assert len(model.layer2) == blocks
+
+
+def test_resnet50_is_the_published_one_and_takes_cifar_images():
+    model, (x,) = build("resnet50")
+    assert x.shape == (2, 3, 32, 32)
+    blocks = [*model.layer1, *model.layer2, *model.layer3, *model.layer4]
+    widths = [64] * 3 + [128] * 4 + [256] * 6 + [512] * 3
+    assert [b.conv1.out_channels for b in blocks] == [b.conv2.out_channels for b in blocks] == widths
+    assert [b.conv3.out_channels for b in blocks] == [4 * width for width in widths]
+    assert [i for i, b in enumerate(blocks) if len(b.shortcut)] == [0, 3, 7, 13]
+    assert sum(p.numel() for p in model.parameters()) == 25_557_032 - 1000 * 2049 + 10 * 2049 - 64 * 3 * (49 - 9)
 
 
 def test_depthwise_gates_and_concats_are_there():

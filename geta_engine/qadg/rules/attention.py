@@ -1,67 +1,83 @@
-"""Scaled dot-product attention: q, k, v lose whole heads together."""
+"""Attention and softmax: heads go together, whatever the scores of a removed head were."""
 
 from __future__ import annotations
 
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.context import Context, argument, shape_of, title
-from geta_engine.qadg.rules.contraction import collapse, pin_all
+from geta_engine.qadg.axes import align, along, not_zero, renumber
+from geta_engine.qadg.context import Context, argument, shape_of, shapes_of, title
+from geta_engine.qadg.join import all_zero, join
+from geta_engine.qadg.rules.contraction import pin_all, product
+from geta_engine.qadg.rules.movement import keep_rows
 from geta_engine.qadg.rules.registry import rule
-from geta_engine.qadg.space import Axes, Value
+from geta_engine.qadg.space import Value
 
 
 @rule("scaled_dot_product_attention")
 def attention(context: Context, node: Node) -> Value:
-    """q, k, v of shape [..., heads, length, head_dim]; a head whose v is zero gives zero, whatever its scores."""
-    q, k, v = (context.value(arg) for arg in node.args[:3])
-    assert q is not None and k is not None and v is not None
-    shape = shape_of(node)
-    head = len(shape) - 3
-    heads = [_heads(context, node, value, head) for value in (q, k, v)]
-    if head < 1 or any(h is None for h in heads) or argument(node, 7, "enable_gqa", False):
-        return pin_all(context, node)
-    _tie_mask(context, node, head, heads[0])
-    for other in heads[1:]:
-        context.space.tie(heads[0].labels, other.labels, node.name)  # type: ignore[union-attr]
-    own = v.on(head)
-    assert own is not None
-    return Value(shape, (own,), cause=v.cause)
-
-
-def _heads(context: Context, node: Node, value: Value, head: int) -> Axes | None:
-    """One label a head; None when heads of this tensor cannot be told apart."""
-    axes = value.on(head)
-    if axes is None or not set(axes.dims) <= {head, head + 2} or len(value.axes) > 1:
-        return None
-    return collapse(context, axes, head + 2, node.name) if head + 2 in axes.dims else axes
-
-
-def _tie_mask(context: Context, node: Node, head: int, heads: Axes | None) -> None:
+    """softmax(q k^T + mask) v over [..., heads, length, head_dim], by the rules of its parts."""
+    q, k, v = (context.input(node, i) for i in range(3))
+    if argument(node, 7, "enable_gqa", False):
+        k, v = (_repeat_heads(x, q.shape[-3]) for x in (k, v))
+    rank = max(len(x.shape) for x in (q, k, v))
+    q, k, v = (align(x, rank) for x in (q, k, v))
+    scores = product(context, node, q, _transposed(k))
     mask = context.value(argument(node, 3, "attn_mask"))
-    if mask is None or heads is None:
-        return
-    shift = len(shape_of(node)) - len(mask.shape)
-    own = head - shift
-    if own >= 0 and mask.shape[own] > 1 and mask.on(own) is None:
-        context.space.pin(heads.labels, f"`{title(node)}` masks it with a tensor that cannot lose heads")
-    for axes in mask.axes:
-        if tuple(d + shift for d in axes.dims) == (head,):
-            context.space.tie(heads.labels, axes.labels, node.name)
-        else:
-            context.space.pin(axes.labels, f"`{title(node)}` masks by it")
+    shape = scores.shape
+    if mask is not None:
+        axes = join(context, node, [scores, align(mask, len(scores.shape))], scores.shape, all_zero)
+        scores = scores.with_axes(shape, axes)
+    weights = _normalized(context, node, scores, len(shape) - 1)
+    out = product(context, node, weights, v)
+    return Value(shape_of(node), out.axes, cause=v.cause)
 
 
-@rule("softmax", "log_softmax", "_softmax", "_log_softmax", "_safe_softmax")
+def _repeat_heads(value: Value, heads: int) -> Value:
+    """Grouped queries: each key/value head once for every query head that reads it."""
+    dim = len(value.shape) - 3
+    times = heads // value.shape[dim]
+    shape = (*value.shape[:dim], heads, *value.shape[dim + 1 :])
+    axes = [along(a, dim, lambda x, i: np.repeat(x, times, i)) if dim in a.dims else a for a in value.axes]
+    return value.with_axes(shape, axes)
+
+
+def _transposed(value: Value) -> Value:
+    last = len(value.shape) - 1
+    shape = (*value.shape[:-2], value.shape[-1], value.shape[-2])
+    swap = {last: last - 1, last - 1: last}
+    return value.with_axes(shape, [renumber(a, lambda d: swap.get(d, d)) for a in value.axes])
+
+
+def _normalized(context: Context, node: Node, value: Value, dim: int) -> Value:
+    rows = [keep_rows(context, node, axes, {dim}, "normalises over it") for axes in value.axes]
+    return Value(value.shape, tuple(not_zero(axes) for axes in rows if axes is not None), cause=title(node))
+
+
+@rule("softmax", "log_softmax", "_softmax", "_log_softmax", "_safe_softmax", "special_softmax", "softmin")
 def softmax(context: Context, node: Node) -> Value:
     """Not zero at zero; a softmax over channels changes when one goes."""
-    value = context.value(node.args[0])
-    assert value is not None
-    dim = int(node.args[1]) % len(value.shape)  # type: ignore[arg-type]
-    kept = []
-    for axes in value.axes:
-        if dim in axes.dims:
-            context.space.pin(axes.labels, f"`{title(node)}` normalises over it")
+    value = context.input(node)
+    return _normalized(context, node, value, int(node.args[1]) % len(value.shape))  # type: ignore[arg-type, call-overload]
+
+
+@rule("topk", "sort", "argsort", "argmax", "argmin", "cummax", "cummin", "kthvalue", "median", "mode", "multinomial")
+def ordered(context: Context, node: Node) -> Value | tuple[Value, ...]:
+    """What is compared with one another stays; other dims carry their labels on, without zeros."""
+    value = context.input(node)
+    position = 2 if node.target._schema.name in ("aten::topk", "aten::kthvalue") else 1  # type: ignore[union-attr]
+    dim = argument(node, position, "dim", None if "arg" in str(node.target) else -1)
+    if dim is None or "multinomial" in str(node.target):
+        return pin_all(context, node)
+    dim = int(dim) % max(len(value.shape), 1)
+    rows = [keep_rows(context, node, axes, {dim}, "compares it with others") for axes in value.axes]
+    kept = [not_zero(axes) for axes in rows if axes is not None]
+    results = []
+    for shape in shapes_of(node):
+        if len(shape) < len(value.shape):
+            results.append(Value(shape))
+            for axes in kept:
+                context.space.pin(axes.labels, f"`{title(node)}` compares it with others")
         else:
-            kept.append(Axes(axes.dims, axes.labels, np.zeros_like(axes.zero)))
-    return Value(shape_of(node), tuple(kept), cause=title(node))
+            results.append(Value(shape, tuple(kept), cause=title(node)))
+    return results[0] if len(results) == 1 and not isinstance(node.meta["val"], (tuple, list)) else tuple(results)

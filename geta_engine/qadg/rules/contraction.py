@@ -1,269 +1,169 @@
-"""Linear, convolution, matmul: in-labels are tied to the input's channels, out-labels go to the result.
+"""Linear, matmul, einsum: in-labels are tied to the input's channels, out-labels go to the result.
 
 A removed index must contribute nothing to the sum: its input is zero there, or the contraction is pinned
 (METHOD, section 3.3)."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.axes import align, spread
+from geta_engine.qadg.axes import align, renumber
 from geta_engine.qadg.context import Context, argument, shape_of, title
+from geta_engine.qadg.join import Zero, all_zero, any_zero, join, sum_out
 from geta_engine.qadg.rules.registry import rule
-from geta_engine.qadg.space import Axes, Labels, Value
+from geta_engine.qadg.space import Axes, Value
 
 
 @rule("linear")
 def linear(context: Context, node: Node) -> Value:
-    x, weight = _operands(context, node)
-    if _is_joint(weight):
+    x, weight = context.input(node), context.input(node, 1)
+    rank = len(x.shape)
+    names = [*range(rank - 1), rank]
+    out = contract(context, node, [(x, names), (weight, [rank - 1, rank])], [*range(rank - 1), rank - 1])
+    return add(context, node, out, context.value(argument(node, 2, "bias")))
+
+
+def contract(
+    context: Context, node: Node, factors: Sequence[tuple[Value, Sequence[int]]], out: Sequence[int]
+) -> Value:
+    """Multiply factors and sum over what `out` does not name: einsum with whole numbers as letters.
+
+    Example: `[(q, (0, 1, 2, 4)), (k, (0, 1, 3, 4))], (0, 1, 2, 3)` are attention scores: heads (1) are tied one to
+    one, head dims (4) are summed.
+    """
+    summed = sorted({name for _, names in factors for name in names} - set(out))
+    position = {name: i for i, name in enumerate((*out, *summed))}
+    values = [_in_common(value, names, position) for value, names in factors]
+    for value in values:
+        kept = [axes for axes in value.axes if min(axes.dims) < len(out)]
+        context.space.produce(value.with_axes(value.shape, kept))
+    sizes = [max(value.shape[i] for value in values) for i in range(len(position))]
+    _pin_read_fixed(context, node, values, len(out))
+    constants = [value.constant for value in values]
+    gone = set(range(len(out), len(position)))
+    reason = _not_zero(node, values)
+    result = []
+    for axes in join(context, node, values, sizes, any_zero, partial="tie"):
+        if gone & set(axes.dims) and any(constants):
+            axes = _data_zeros(values, axes)
+        if (left := sum_out(context, node, axes, gone, reason)) is not None:
+            result.append(left)
+    return Value(tuple(sizes[: len(out)]), tuple(result), all(constants), _cause(values, result))
+
+
+def _in_common(value: Value, names: Sequence[int], position: dict[int, int]) -> Value:
+    """A factor over all dims of the product, of size 1 where it has none."""
+    shape = [1] * len(position)
+    for size, name in zip(value.shape, names):
+        shape[position[name]] = size
+    moved = [renumber(axes, lambda d: position[names[d]]) for axes in value.axes]
+    return value.with_axes(tuple(shape), moved)
+
+
+def _data_zeros(values: Sequence[Value], axes: Axes) -> Axes:
+    """With a parameter as one factor, zeros of a sum must come from the data: consumers are not zeroed."""
+    data = [own.zero for v in values if not v.constant for own in v.axes if own.dims == axes.dims]
+    zero = np.logical_or.reduce(data) if data else np.zeros(axes.labels.shape, bool)
+    return Axes(axes.dims, axes.labels, zero, axes.free)
+
+
+def _pin_read_fixed(context: Context, node: Node, values: Sequence[Value], first: int) -> None:
+    """A summed dim that only one factor labels cannot lose anything."""
+    for axes in (a for value in values for a in value.axes):
+        for dim in axes.dims:
+            if dim >= first and any(v.shape[dim] > 1 and v.on(dim) is None for v in values):
+                context.space.hold(axes, [dim], reads_fixed(node), node.name)
+
+
+def _cause(values: Sequence[Value], result: Sequence[Axes]) -> str | None:
+    if all(axes.zero.all() for axes in result):
+        return None
+    return next((v.cause for v in values if v.cause), None)
+
+
+def add(context: Context, node: Node, result: Value, bias: Value | None) -> Value:
+    """A bias added to a result (right-aligned): tied to it, and not zero along the dims it does not have."""
+    if bias is None:
+        return result
+    context.space.produce(bias)
+    return combine(context, node, [result, bias], all_zero)
+
+
+def combine(context: Context, node: Node, operands: Sequence[Value], zero: Zero) -> Value:
+    """Operands read index by index with broadcasting, by a known formula."""
+    rank = max(len(o.shape) for o in operands)
+    aligned = [align(o, rank) for o in operands]
+    shape = tuple(np.broadcast_shapes(*(o.shape for o in aligned)))
+    axes = join(context, node, aligned, shape, zero)
+    cause = None if all(a.zero.all() for a in axes) else next((o.cause for o in operands if o.cause), title(node))
+    return Value(shape, axes, all(o.constant for o in operands), cause)
+
+
+@rule("matmul", "bmm", "mm", "mv", "dot")
+def matmul(context: Context, node: Node) -> Value:
+    """Product over the last dim of one and the last but one of the other; a head that both share is one unit."""
+    return product(context, node, context.input(node), context.input(node, 1))
+
+
+def product(context: Context, node: Node, a: Value, b: Value) -> Value:
+    """Batch dims are numbered from the right, below zero; rows are 0, columns 1, what is summed 2."""
+    left = [*range(-(len(a.shape) - 2), 0), 0, 2] if len(a.shape) > 1 else [2]
+    right = [*range(-(len(b.shape) - 2), 0), 2, 1] if len(b.shape) > 1 else [2]
+    batch = range(-max(len(a.shape) - 2, len(b.shape) - 2, 0), 0)
+    out = [*batch, *((0,) if len(a.shape) > 1 else ()), *((1,) if len(b.shape) > 1 else ())]
+    return contract(context, node, [(a, left), (b, right)], out)
+
+
+@rule("addmm", "baddbmm", "addmv", "addbmm")
+def matmul_add(context: Context, node: Node) -> Value:
+    out = product(context, node, context.input(node, 1), context.input(node, 2))
+    if len(out.shape) > len(shape_of(node)):
         return pin_all(context, node)
-    contract(context, node, x, len(x.shape) - 1, weight, 1)
-    biased = argument(node, 2, "bias") is not None
-    return _produce(context, node, weight, 0, bias_position=2, out_dim=len(shape_of(node)) - 1, kept=_rows(x, biased))
+    return add(context, node, out, context.input(node))
 
 
-def _rows(x: Value, biased: bool) -> tuple[Axes, ...]:
-    """Labels of the dims that a linear layer leaves alone; a bias fills rows that were zero."""
-    last = len(x.shape) - 1
-    return tuple(not_zero(axes) if biased else axes for axes in x.axes if last not in axes.dims)
+@rule("outer", "ger")
+def outer(context: Context, node: Node) -> Value:
+    return contract(context, node, [(context.input(node), [0]), (context.input(node, 1), [1])], [0, 1])
 
 
-def not_zero(axes: Axes) -> Axes:
-    """The same labels on a tensor that is not zero where its unit is."""
-    return Axes(axes.dims, axes.labels, np.zeros_like(axes.zero))
-
-
-def _is_joint(weight: Value) -> bool:
-    return any(len(axes.dims) > 1 for axes in weight.axes)
-
-
-@rule("conv1d", "conv2d", "conv3d")
-def convolution(context: Context, node: Node) -> Value:
-    x, weight = _operands(context, node)
-    groups = argument(node, 6, "groups", 1)
-    if _is_joint(weight) or len(x.shape) != len(weight.shape):
+@rule("einsum")
+def einsum(context: Context, node: Node) -> Value:
+    """The equation's letters as names; dots and repeated letters within one operand are pinned."""
+    equation = str(node.args[0]).replace(" ", "")
+    values = [context.value(a) for a in node.args[1]]  # type: ignore[union-attr]
+    inputs, arrow, out = equation.partition("->")
+    terms = inputs.split(",")
+    if not arrow or "." in equation or any(len(set(t)) < len(t) for t in terms) or any(v is None for v in values):
         return pin_all(context, node)
-    _pin_taps(context, weight)
-    _pin_others(context, node, x)
-    if groups == 1:
-        contract(context, node, x, 1, weight, 1)
-    else:
-        _grouped(context, node, x, weight, groups)
-    return _produce(context, node, weight, 0, bias_position=2, out_dim=1)
-
-
-def _grouped(context: Context, node: Node, x: Value, weight: Value, groups: int) -> None:
-    """Whole groups go together: their in-channels, their out-channels; a depthwise group is one channel."""
-    out_labels = _labels(weight, 0).reshape(groups, -1)
-    context.space.tie(out_labels, out_labels[:, :1], node.name)
-    inner = weight.on(1)
-    if inner is not None:
-        context.space.pin(inner.labels, f"`{title(node)}` shares it between its groups")
-    axes = x.on(1)
-    if axes is None or axes.dims != (1,):
-        context.space.pin(out_labels, _reads_fixed(node))
-        context.space.pin_value(x, _reads_fixed(node))
-        return
-    in_labels = axes.labels.reshape(groups, -1)
-    context.space.tie(in_labels, in_labels[:, :1], node.name)
-    context.space.tie(in_labels[:, 0], out_labels[:, 0], node.name)
-    _require_zero(context, node, x, axes)
-
-
-@rule("conv_transpose1d", "conv_transpose2d", "conv_transpose3d")
-def transposed_convolution(context: Context, node: Node) -> Value:
-    x, weight = _operands(context, node)
-    grouped = argument(node, 6, "groups", 1) != 1
-    if grouped or _is_joint(weight) or len(x.shape) != len(weight.shape):
-        return pin_all(context, node)
-    _pin_taps(context, weight)
-    _pin_others(context, node, x)
-    contract(context, node, x, 1, weight, 0)
-    return _produce(context, node, weight, 1, bias_position=2, out_dim=1)
+    factors = [(v, [ord(c) for c in term]) for v, term in zip(values, terms) if v is not None]
+    return contract(context, node, factors, [ord(c) for c in out])
 
 
 @rule("embedding")
 def embedding(context: Context, node: Node) -> Value:
-    weight = context.value(node.args[0])
-    assert weight is not None
-    vocabulary = weight.on(0)
-    if vocabulary is not None:
-        context.space.pin(vocabulary.labels, f"`{title(node)}` looks its rows up by token")
+    weight = context.input(node)
     shape = shape_of(node)
-    axes = weight.on(1)
-    if axes is None:
-        return Value(shape)
-    context.space.produced.append(axes.labels.ravel())
-    return Value(shape, (Axes((len(shape) - 1,), axes.labels, axes.zero),))
+    for axes in weight.axes:
+        context.space.hold(axes, [0], f"`{title(node)}` looks its rows up by token", node.name)
+    kept = [axes for axes in weight.axes if 0 not in axes.dims]
+    context.space.produce(weight.with_axes(weight.shape, kept))
+    return Value(shape, tuple(renumber(axes, lambda d: d + len(shape) - 2) for axes in kept), cause=weight.cause)
 
 
-@rule("matmul", "bmm", "mm")
-def matmul(context: Context, node: Node) -> Value:
-    """Product of two tensors of at least 2 dims; a head that both share is one unit."""
-    a, b = (context.value(arg) for arg in node.args[:2])
-    shape = shape_of(node)
-    if a is None or b is None or len(a.shape) < 2 or len(b.shape) < 2:
-        return pin_all(context, node)
-    rank = len(shape)
-    a, b = align(a, rank), align(b, rank)
-    contract(context, node, a, rank - 1, b, rank - 2, batch_dims=rank - 2)
-    for one, other in ((a, b), (b, a)):
-        _pin_fixed_batch(context, node, one, other)
-    return Value(shape, _merge(context, node, _outer(context, a, rank - 1), _outer(context, b, rank - 2)))
+def _not_zero(node: Node, values: Sequence[Value]) -> str:
+    return not_zero_reason(node, next((v.cause for v in values if v.cause), None))
 
 
-def _pin_fixed_batch(context: Context, node: Node, one: Value, other: Value) -> None:
-    """Batch dims along which one factor has labels and the other has a full size without any."""
-    for axes in one.axes:
-        for dim in axes.dims:
-            if dim < len(one.shape) - 2 and other.shape[dim] > 1 and other.on(dim) is None:
-                context.space.pin(axes.labels, f"`{title(node)}` multiplies it with a tensor that cannot lose channels")
-
-
-def _outer(context: Context, value: Value, contracted: int) -> list[Axes]:
-    """What is left of the labels when one dim is summed away: joint blocks are tied along it."""
-    kept = []
-    for axes in value.axes:
-        if contracted not in axes.dims:
-            kept.append(axes)
-        elif len(axes.dims) > 1:
-            kept.append(collapse(context, axes, contracted))
-        if value.constant:
-            context.space.produced += [axes.labels.ravel() for axes in value.axes if contracted not in axes.dims]
-    return kept
-
-
-def collapse(context: Context, axes: Axes, dim: int, node: str = "") -> Axes:
-    """Tie labels along `dim` (granularity: whole heads) and leave the dim out; zero only where all of it is."""
-    position = axes.dims.index(dim)
-    first = np.take(axes.labels, [0], position)
-    context.space.tie(axes.labels, first, node)
-    dims = tuple(d for d in axes.dims if d != dim)
-    return Axes(dims, np.take(axes.labels, 0, position), np.asarray(axes.zero.all(axis=position)))
-
-
-def _merge(context: Context, node: Node, left: list[Axes], right: list[Axes]) -> tuple[Axes, ...]:
-    """Labels of a product: shared batch dims are tied, and zero where either factor is."""
-    merged = list(left)
-    for axes in right:
-        clash = [other for other in merged if set(other.dims) & set(axes.dims)]
-        for other in clash:
-            merged.remove(other)
-            dims = tuple(sorted(set(other.dims) | set(axes.dims)))
-            sizes = [shape_of(node)[d] for d in dims]
-            one, two = spread(other, dims, sizes), spread(axes, dims, sizes)
-            context.space.tie(one.labels, two.labels, node.name)
-            axes = Axes(dims, one.labels, one.zero | two.zero)
-        merged.append(axes)
-    return tuple(merged)
-
-
-def contract(
-    context: Context, node: Node, x: Value, x_dim: int, weight: Value, w_dim: int, batch_dims: int = 0
-) -> None:
-    """Tie the summed dims of two factors index by index; require zeros on one side.
-
-    The first `batch_dims` dims are shared by both factors: along them labels are tied one to one.
-    """
-    left, right = x.on(x_dim), weight.on(w_dim)
-    for value, axes in ((x, left), (weight, right)):
-        if value.constant and axes is not None:
-            context.space.consumed.append(axes.labels.ravel())
-    if left is None or right is None:
-        for axes in (left, right):
-            if axes is not None:
-                context.space.pin(axes.labels, _reads_fixed(node))
-        return
-    right = _renumber(right, w_dim, x_dim, batch_dims)
-    dims = sorted(set(left.dims) | set(right.dims))
-    context.space.tie(_broadcast(left, left.labels, dims), _broadcast(right, right.labels, dims), node.name)
-    one, two = _broadcast(left, left.zero, dims), _broadcast(right, right.zero, dims)
-    zero = _data_zero(x, one, two) if x.constant or weight.constant else one | two
-    if not zero.all():
-        labels = np.broadcast_to(_broadcast(left, left.labels, dims), zero.shape)
-        context.space.pin(labels[~zero], _not_zero(node, x))
-
-
-def _renumber(axes: Axes, dim: int, new: int, batch_dims: int) -> Axes:
-    """Call `dim` by its number in the other factor; dims that are not shared get numbers of their own."""
-    numbers = [new if d == dim else d if d < batch_dims else 1000 + d for d in axes.dims]
-    order = np.argsort(numbers)
-    return Axes(tuple(numbers[i] for i in order), axes.labels.transpose(order), axes.zero.transpose(order))
-
-
-def _broadcast(axes: Axes, array: np.ndarray, dims: list[int]) -> np.ndarray:
-    sizes = dict(zip(axes.dims, array.shape))
-    return array.reshape([sizes.get(d, 1) for d in dims])
-
-
-def _data_zero(x: Value, one: np.ndarray, two: np.ndarray) -> np.ndarray:
-    """With a parameter as one factor, the zeros must come from the other (producers are zeroed, consumers are not)."""
-    return two if x.constant else one
-
-
-def _produce(
-    context: Context,
-    node: Node,
-    weight: Value,
-    w_dim: int,
-    bias_position: int,
-    out_dim: int,
-    kept: tuple[Axes, ...] = (),
-) -> Value:
-    """Out-labels of the weight, tied to the bias, become the labels of the result; zeroed, they give zeros."""
-    shape = shape_of(node)
-    axes = weight.on(w_dim)
-    bias = context.value(argument(node, bias_position, "bias"))
-    if axes is None:
-        return Value(shape, kept)
-    zero = axes.zero
-    context.space.produced.append(axes.labels.ravel())
-    if bias is not None and bias.axes:
-        context.space.tie(axes.labels, bias.axes[0].labels, node.name)
-        context.space.produced.append(bias.axes[0].labels.ravel())
-        zero = zero & bias.axes[0].zero
-    elif bias is not None:
-        context.space.pin(axes.labels, f"`{title(node)}` adds a bias that cannot lose channels")
-    cause = None if zero.all() else title(node)
-    return Value(shape, (*kept, Axes((out_dim,), axes.labels, zero)), cause=cause)
-
-
-def _operands(context: Context, node: Node) -> tuple[Value, Value]:
-    x, weight = context.value(node.args[0]), context.value(node.args[1])
-    assert x is not None and weight is not None
-    return x, weight
-
-
-def _labels(value: Value, dim: int) -> Labels:
-    axes = value.on(dim)
-    return axes.labels if axes is not None else np.zeros(value.shape[dim], np.int32)
-
-
-def _pin_taps(context: Context, weight: Value) -> None:
-    for dim in range(2, len(weight.shape)):
-        if (axes := weight.on(dim)) is not None:
-            context.space.pin(axes.labels, "kernel taps are no channels")
-
-
-def _pin_others(context: Context, node: Node, x: Value) -> None:
-    for axes in x.axes:
-        if 1 not in axes.dims:
-            context.space.pin(axes.labels, f"`{title(node)}` slides over it")
-
-
-def _require_zero(context: Context, node: Node, x: Value, axes: Axes) -> None:
-    if not axes.zero.all():
-        context.space.pin(axes.labels[~axes.zero], _not_zero(node, x))
-
-
-def _not_zero(node: Node, x: Value) -> str:
-    culprit = f"`{x.cause}` turns zeros into other numbers" if x.cause else "its zeros do not stay zero"
+def not_zero_reason(node: Node, cause: str | None) -> str:
+    culprit = f"`{cause}` turns zeros into other numbers" if cause else "its zeros do not stay zero"
     return f"{culprit} before `{title(node)}` sums over it"
 
 
-def _reads_fixed(node: Node) -> str:
+def reads_fixed(node: Node) -> str:
     return f"input: `{title(node)}` reads channels that nothing in the model produces"
 
 

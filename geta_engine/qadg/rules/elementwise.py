@@ -2,56 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch.fx import Node
 from torch.utils._pytree import tree_map
 
-from geta_engine.qadg.axes import align, overlapping, pick_axes, spread
+from geta_engine.qadg.axes import align
 from geta_engine.qadg.context import Context, op_name, shape_of, title
+from geta_engine.qadg.join import join
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Value
 
 _SAMPLES = {True: (0.0, 1.0), False: (-40.0, -1.3, 0.01, 0.6, 2.1, 40.0)}
 """Where an operand (bool or not) is not zero it may be anything: an op that maps all of these to 0 always does."""
+_evaluated: dict[Hashable, bool] = {}
 
 
-@rule("hardswish", "log_sigmoid", "square", "rsub", "type_as")
+@rule(
+    "hardswish", "log_sigmoid", "square", "rsub", "type_as", "prelu", "_prelu_kernel", "rrelu", "celu", "where", "__and__",
+    "__or__", "__xor__", "__lshift__", "__rshift__", "isfinite", "isnan", "isinf", "logit", "nan_to_num", "threshold",
+)  # fmt: skip
 def pointwise(context: Context, node: Node) -> Value:
     """Tie the operands' labels index by index (with broadcasting)."""
     shape = shape_of(node)
     nodes = [a for a in node.all_input_nodes if context.value(a) is not None]
-    operands = [align(value, len(shape)) for a in nodes if (value := context.value(a)) is not None]
-    _mark_produced(context, operands)
-    axes = [joined for dims in overlapping(operands) if (joined := _join(context, node, nodes, operands, dims))]
-    return Value(shape, tuple(axes), all(o.constant for o in operands), _cause(node, nodes, operands, axes, context))
+    operands = [_aligned(node, value, len(shape)) for a in nodes if (value := context.value(a)) is not None]
+    for operand in operands:
+        context.space.produce(operand)
+    if not any(operand.axes for operand in operands):
+        return Value(shape, (), all(o.constant for o in operands), _cause(node, operands, ()))
+
+    def zero(zeros: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+        return _zeros(node, nodes, zeros)
+
+    axes = join(context, node, operands, shape, zero)
+    return Value(shape, axes, all(o.constant for o in operands), _cause(node, operands, axes))
 
 
-def _join(context: Context, node: Node, nodes: list[Node], operands: list[Value], dims: tuple[int, ...]) -> Axes | None:
-    sizes = [shape_of(node)[d] for d in dims]
-    parts = [pick_axes(operand, dims) for operand in operands]
-    fixed = [not part and any(o.shape[d] > 1 for d in dims) for part, o in zip(parts, operands)]
-    if any(fixed) or any(len(part) > 1 for part in parts):
-        for part in parts:
-            for axes in part:
-                context.space.pin(axes.labels, f"`{title(node)}` combines it with a dimension that holds no channels")
-        return None
-    wide = {i: spread(part[0], dims, sizes) for i, part in enumerate(parts) if part}
-    first = next(iter(wide.values()))
-    for other in wide.values():
-        context.space.tie(first.labels, other.labels, node.name)
-    return Axes(dims, first.labels, _zeros(node, nodes, wide, first.labels.shape))
+def _aligned(node: Node, value: Value, rank: int) -> Value:
+    """PReLU's weight runs along dim 1; everything else is aligned on the right."""
+    if op_name(node) in ("prelu",) and len(value.shape) == 1 and rank > 1:
+        value = Value((value.shape[0],) + (1,) * (rank - 2), value.axes, value.constant, value.cause)
+    return align(value, rank)
 
 
-def _zeros(node: Node, nodes: list[Node], wide: dict[int, Axes], shape: tuple[int, ...]) -> np.ndarray:
-    code = np.zeros(shape, np.int64)
-    for i, axes in wide.items():
-        code |= axes.zero.astype(np.int64) << i
-    zero = np.zeros(shape, bool)
+def _zeros(node: Node, nodes: list[Node], zeros: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    if all(z.all() for z in zeros):
+        return np.full(zeros[0].shape, gives_zero(node, dict.fromkeys(nodes, True)))
+    code = np.zeros(zeros[0].shape, np.int64)
+    for i, one in enumerate(zeros):
+        code |= one.astype(np.int64) << i
+    zero = np.zeros(code.shape, bool)
     for combination in np.unique(code):
         operands = {n: bool(combination >> i & 1) for i, n in enumerate(nodes)}
         if combination and gives_zero(node, operands):
@@ -61,7 +67,29 @@ def _zeros(node: Node, nodes: list[Node], wide: dict[int, Axes], shape: tuple[in
 
 def gives_zero(node: Node, zero: dict[Node, bool]) -> bool:
     """Evaluate the op with some operands 0 and the others arbitrary: is the result exactly 0 everywhere?"""
+    key = _signature(node, zero)
+    if key not in _evaluated:
+        _evaluated[key] = _evaluate(node, zero)
+    return _evaluated[key]
 
+
+def _signature(node: Node, zero: dict[Node, bool]) -> Hashable:
+    """What the answer depends on: the op, its plain arguments, and which operand is zero where."""
+    order = {n: i for i, n in enumerate(node.all_input_nodes)}
+
+    def plain(argument: Any) -> Hashable:
+        if isinstance(argument, Node):
+            value = argument.meta.get("val")
+            dtype = value.dtype if isinstance(value, torch.Tensor) else None
+            return (order[argument], dtype, zero.get(argument, False))
+        if isinstance(argument, (list, tuple)):
+            return tuple(plain(item) for item in argument)
+        return (type(argument), argument)
+
+    return (node.target, plain(node.args), tuple((k, plain(v)) for k, v in sorted(node.kwargs.items())))
+
+
+def _evaluate(node: Node, zero: dict[Node, bool]) -> bool:
     dtypes = {n: n.meta["val"].dtype for n in node.all_input_nodes if isinstance(n.meta.get("val"), torch.Tensor)}
     points = [(0.0,) if zero.get(n, False) else _SAMPLES[dtype == torch.bool] for n, dtype in dtypes.items()]
     grid = torch.tensor(list(product(*points))).T
@@ -72,20 +100,14 @@ def gives_zero(node: Node, zero: dict[Node, bool]) -> bool:
 
     args, kwargs = tree_map(sample, (tuple(node.args), dict(node.kwargs)), is_leaf=lambda a: isinstance(a, Node))
     try:
-        with torch.no_grad():
+        with torch.no_grad(), torch.device("cpu"):
             result = node.target(*args, **kwargs)  # type: ignore[operator]
-    except (RuntimeError, TypeError):
+    except (RuntimeError, TypeError, IndexError):
         return False
     return bool((result == 0).all())
 
 
-def _mark_produced(context: Context, operands: Sequence[Value]) -> None:
-    for operand in operands:
-        if operand.constant:
-            context.space.produced += [axes.labels.ravel() for axes in operand.axes]
-
-
-def _cause(node: Node, nodes: list[Node], operands: list[Value], axes: list[Axes], context: Context) -> str | None:
+def _cause(node: Node, operands: Sequence[Value], axes: Sequence[Axes]) -> str | None:
     inherited = next((o.cause for o in operands if o.cause), None)
     if all(a.zero.all() for a in axes):
         return None
@@ -94,16 +116,19 @@ def _cause(node: Node, nodes: list[Node], operands: list[Value], axes: list[Axes
 
 
 @rule(
-    "dropout", "alpha_dropout", "feature_dropout", "contiguous", "detach", "detach_", "to", "_to_copy", "alias",
-    "lift_fresh_copy", "float", "fake_quantize",
+    "dropout", "dropout_", "alpha_dropout", "feature_dropout", "native_dropout", "contiguous", "detach", "detach_",
+    "to", "_to_copy", "alias", "lift_fresh_copy", "lift_fresh", "float", "fake_quantize", "clone", "conj",
+    "fake_quantize_per_tensor_affine", "resolve_conj", "resolve_neg", "requires_grad_",
 )  # fmt: skip
-def identity(context: Context, node: Node) -> Value | None:
+def identity(context: Context, node: Node) -> Value | tuple[Value, ...] | None:
     """Same labels, same zeros."""
     value = context.value(node.args[0])
-    return None if value is None else Value(shape_of(node), value.axes, value.constant, value.cause)
+    if value is None or isinstance(node.meta.get("val"), torch.Tensor):
+        return value
+    return tuple(value for _ in node.meta["val"])
 
 
 def is_pointwise(node: Node) -> bool:
     """Whether PyTorch itself tags the op as pointwise."""
     target = node.target
-    return isinstance(target, torch._ops.OpOverload) and torch.Tag.pointwise in target.tags and op_name(node) != "clone"
+    return isinstance(target, torch._ops.OpOverload) and torch.Tag.pointwise in target.tags

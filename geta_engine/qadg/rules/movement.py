@@ -3,79 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import torch
 from torch.fx import Node
 
-from geta_engine.qadg.axes import (
-    add_dim,
-    align,
-    along,
-    drop_dim,
-    move_dims,
-    overlapping,
-    pick_axes,
-    simplify,
-    spread,
-    spread_to,
-    view,
-)
-from geta_engine.qadg.context import Context, argument, normal_dim, shape_of, shapes_of, title
+from geta_engine.qadg.axes import align, along, collapse, product, renumber, simplify, view
+from geta_engine.qadg.context import Context, argument, normal_dim, op_name, shape_of, shapes_of, title
+from geta_engine.qadg.join import all_zero, join
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Pick, Value
 
 
-def _input(context: Context, node: Node) -> Value:
-    value = context.value(node.args[0])
-    assert value is not None
-    return value
-
-
-@rule("view", "reshape", "flatten", "unflatten", "_unsafe_view", "squeeze", "unsqueeze", "view_as", "reshape_as")
+@rule(
+    "view", "reshape", "flatten", "unflatten", "_unsafe_view", "squeeze", "unsqueeze", "view_as", "reshape_as",
+    "view_copy", "squeeze_copy", "unsqueeze_copy",
+)  # fmt: skip
 def reshape(context: Context, node: Node) -> Value:
-    return view(context.space, _input(context, node), shape_of(node), title(node))
+    return view(context.space, context.input(node), shape_of(node), title(node))
 
 
-@rule("permute", "transpose", "t", "swapaxes", "movedim", "numpy_T", "mT")
+@rule("permute", "transpose", "t", "swapaxes", "movedim", "numpy_T", "mT", "permute_copy", "transpose_copy", "moveaxis")
 def permute(context: Context, node: Node) -> Value:
     """The permutation is read off by moving dim numbers with the op's own arguments."""
-    value = _input(context, node)
-    rank = len(value.shape)
-    order = _order(node, rank)
-    where = [order.index(d) for d in range(rank)]
-    axes = tuple(move_dims(a, where) for a in value.axes)
-    return Value(shape_of(node), axes, value.constant, value.cause)
+    value = context.input(node)
+    order = _order(node, len(value.shape))
+    where = {old: new for new, old in enumerate(order)}
+    return value.with_axes(shape_of(node), [renumber(a, where.__getitem__) for a in value.axes])
 
 
 def _order(node: Node, rank: int) -> list[int]:
     """order[new position] = old dim."""
-    import torch
-
+    name = op_name(node)
+    if name.startswith("permute"):
+        return [normal_dim(d, rank) for d in node.args[1]]  # type: ignore[union-attr, arg-type]
+    if name.startswith("transpose"):
+        order = list(range(rank))
+        a, b = (normal_dim(d, rank) for d in node.args[1:3])  # type: ignore[arg-type]
+        order[a], order[b] = b, a
+        return order
     probe = torch.empty(tuple(range(2, rank + 2)), device="meta")
     moved = node.target(probe, *node.args[1:], **node.kwargs)  # type: ignore[operator]
     return [size - 2 for size in moved.shape]
 
 
-@rule("expand", "expand_as", "broadcast_to")
+@rule("expand", "expand_as", "broadcast_to", "expand_copy")
 def expand(context: Context, node: Node) -> Value:
-    value, shape = _input(context, node), shape_of(node)
+    value, shape = context.input(node), shape_of(node)
     aligned = align(value, len(shape))
-    axes = [spread_to(a, [shape[d] for d in a.dims]) for a in aligned.axes]
-    return Value(shape, tuple(axes), value.constant, value.cause)
+    return aligned.with_axes(shape, [*aligned.axes, *copies(context, node, aligned.shape, shape)])
 
 
-@rule("clone")
-def clone(context: Context, node: Node) -> Value:
-    value = _input(context, node)
-    return Value(shape_of(node), value.axes, value.constant, value.cause)
+def copies(context: Context, node: Node, before: Sequence[int], after: Sequence[int]) -> list[Axes]:
+    """Labels of a dim that grew from 1: every copy along it may go. Rows of the batch have none."""
+    sizes = node.meta["val"].shape
+    grown = [d for d in range(len(after)) if before[d] == 1 < after[d] and not _is_batch(sizes[d])]
+    return [_free(context, d, after[d]) for d in grown]
 
 
-@rule("select")
+def _is_batch(size: Any) -> bool:
+    """A free size as it is; not a multiple of it, such as batch * heads."""
+    return not isinstance(size, int) and size.node.expr.is_Symbol
+
+
+def _free(context: Context, dim: int, size: int) -> Axes:
+    return Axes((dim,), context.space.allocate(size), np.zeros(size, bool), free=True)
+
+
+@rule("repeat", "tile")
+def repeat(context: Context, node: Node) -> Value:
+    """Tiles along a dim carry the labels again; a dim of size 1 is expanded."""
+    shape = shape_of(node)
+    value = align(context.input(node), len(shape))
+    axes = [
+        Axes(a.dims, *(np.tile(array, [shape[d] // value.shape[d] for d in a.dims]) for array in (a.labels, a.zero)))
+        for a in value.axes
+    ]
+    return value.with_axes(shape, [*axes, *copies(context, node, value.shape, shape)])
+
+
+@rule("repeat_interleave")
+def repeat_interleave(context: Context, node: Node) -> Value:
+    value, shape = context.input(node), shape_of(node)
+    dim, times = argument(node, 2, "dim"), argument(node, 1, "repeats")
+    if dim is None or not isinstance(times, int):
+        context.space.pin_value(value, f"`{title(node)}` repeats it by a number that depends on the input")
+        return Value(shape)
+    dim = normal_dim(dim, len(shape))
+    axes = [along(a, dim, lambda x, i: np.repeat(x, times, i)) if dim in a.dims else a for a in value.axes]
+    return value.with_axes(shape, [*axes, *copies(context, node, value.shape, shape)])
+
+
+@rule("select", "select_copy")
 def select(context: Context, node: Node) -> Value:
-    value = _input(context, node)
+    value = context.input(node)
     dim = normal_dim(node.args[1], len(value.shape))  # type: ignore[arg-type]
-    index = normal_dim(node.args[2], value.shape[dim])  # type: ignore[arg-type]
-    return _take_one(context, node, value, dim, index, shape_of(node))
+    if not isinstance(node.args[2], int):
+        rows = [keep_rows(context, node, a, {dim}, "reads it at a position of the input") for a in value.axes]
+        return value.with_axes(shape_of(node), [renumber(a, lambda d: d - (d > dim)) for a in rows if a is not None])
+    return _take_one(context, node, value, dim, normal_dim(node.args[2], value.shape[dim]), shape_of(node))
 
 
 def _take_one(context: Context, node: Node, value: Value, dim: int, index: int, shape: tuple[int, ...]) -> Value:
@@ -87,46 +114,64 @@ def _take_one(context: Context, node: Node, value: Value, dim: int, index: int, 
             if len(a.dims) == 1:
                 continue
             dims = tuple(d for d in a.dims if d != dim)
-            a = Axes(dims, np.take(a.labels, index, position), np.take(a.zero, index, position))
-        axes.append(simplify(drop_dim(a, dim)))
-    return Value(shape, tuple(axes), value.constant, value.cause)
+            a = Axes(dims, np.take(a.labels, index, position), np.take(a.zero, index, position), a.free)
+        axes.append(simplify(renumber(a, lambda d: d - (d > dim))))
+    return value.with_axes(shape, axes)
 
 
-@rule("unbind")
+@rule("unbind", "unbind_copy")
 def unbind(context: Context, node: Node) -> tuple[Value, ...]:
-    value = _input(context, node)
+    value = context.input(node)
     dim = normal_dim(argument(node, 1, "dim", 0), len(value.shape))
     return tuple(_take_one(context, node, value, dim, i, shape) for i, shape in enumerate(shapes_of(node)))
 
 
 def take(context: Context, node: Node, value: Value, dim: int, index: np.ndarray, shape: tuple[int, ...]) -> Value:
     """The tensor read at `index` along `dim`; a part of one index must stay, since it would broadcast."""
+    if len(index) == value.shape[dim] and (index == np.arange(len(index))).all():
+        return value.with_axes(shape, value.axes)
     own = value.on(dim)
     if own is not None and len(index) == 1 and value.shape[dim] > 1:
         reason = f"`{title(node)}` reads it on its own"
         context.space.picks.append(Pick(own.labels, own.dims.index(dim), int(index[0]), reason))
-    axes = [
-        simplify(along(a, dim, lambda array, axis: np.take(array, index, axis))) if dim in a.dims else a
-        for a in value.axes
-    ]
-    return Value(shape, tuple(axes), value.constant, value.cause)
+    axes = []
+    for a in value.axes:
+        if dim in a.dims:
+            a = simplify(along(a, dim, lambda array, axis: np.take(array, index, axis)))
+            if len(index) == 1 and a.dims == (dim,):
+                continue
+        axes.append(a)
+    return value.with_axes(shape, axes)
 
 
-@rule("slice")
+@rule("slice", "slice_copy")
 def slice_(context: Context, node: Node) -> Value:
-    value = _input(context, node)
+    value = context.input(node)
     dim = normal_dim(argument(node, 1, "dim", 0), len(value.shape))
     start, end, step = (argument(node, i, name) for i, name in ((2, "start"), (3, "end"), (4, "step")))
     if not all(bound is None or isinstance(bound, int) for bound in (start, end, step)):
-        context.space.pin_value(value, f"`{title(node)}` slices at a position that depends on the input")
-        return Value(shape_of(node), (), value.constant, value.cause)
+        rows = [keep_rows(context, node, a, {dim}, "slices at a position of the input") for a in value.axes]
+        return value.with_axes(shape_of(node), [a for a in rows if a is not None])
     index = np.arange(value.shape[dim])[slice(start, end, step or 1)]
     return take(context, node, value, dim, index, shape_of(node))
 
 
-@rule("split", "split_with_sizes", "chunk", "tensor_split")
+@rule("narrow")
+def narrow(context: Context, node: Node) -> Value:
+    value = context.input(node)
+    dim, start, length = node.args[1:4]
+    dim = normal_dim(dim, len(value.shape))  # type: ignore[arg-type]
+    if not isinstance(start, int) or not isinstance(length, int):
+        rows = [keep_rows(context, node, a, {dim}, "slices at a position of the input") for a in value.axes]
+        return value.with_axes(shape_of(node), [a for a in rows if a is not None])
+    start = normal_dim(start, value.shape[dim])
+    return take(context, node, value, dim, np.arange(start, start + length), shape_of(node))
+
+
+@rule("split", "split_with_sizes", "chunk", "tensor_split", "unsafe_split", "unsafe_chunk", "split_copy",
+      "split_with_sizes_copy")  # fmt: skip
 def split(context: Context, node: Node) -> tuple[Value, ...]:
-    value = _input(context, node)
+    value = context.input(node)
     dim = normal_dim(argument(node, 2, "dim", 0), len(value.shape))
     parts, start = [], 0
     for shape in shapes_of(node):
@@ -150,66 +195,139 @@ def stack(context: Context, node: Node) -> Value:
         value = context.value(item)
         assert value is not None
         wide = (*value.shape[:dim], 1, *value.shape[dim:])
-        parts.append(Value(wide, tuple(add_dim(a, dim) for a in value.axes), value.constant, value.cause))
+        parts.append(value.with_axes(wide, [renumber(a, lambda d: d + (d >= dim)) for a in value.axes]))
     return concatenate(context, node, parts, dim, shape)
 
 
-@rule("cat")
+@rule("cat", "concat", "concatenate")
 def cat(context: Context, node: Node) -> Value:
     shape = shape_of(node)
     dim = normal_dim(argument(node, 1, "dim", 0), len(shape))
     values = [context.value(item) for item in node.args[0]]  # type: ignore[union-attr]
-    return concatenate(context, node, [v for v in values if v is not None], dim, shape)
+    parts = [v for v in values if v is not None and v.shape != (0,)]
+    if len(parts) < len(values):
+        pinned = Value(shape)
+        for part in parts:
+            context.space.pin_value(part, f"`{title(node)}` joins it with a part that cannot lose channels")
+        return pinned
+    return concatenate(context, node, parts, dim, shape)
 
 
 def concatenate(context: Context, node: Node, parts: Sequence[Value], dim: int, shape: tuple[int, ...]) -> Value:
     """Labels along `dim` are joined end to end, those on other dims are tied between the parts."""
     for part in parts:
-        if part.constant:
-            context.space.produced += [a.labels.ravel() for a in part.axes]
-    groups = overlapping(parts)
-    axes = [
-        joined
-        for dims in groups
-        if (joined := (_join_ends if dim in dims else _tie_sides)(context, node, parts, dims, dim)) is not None
-    ]
+        context.space.produce(part)
+    joint = {d for part in parts for a in part.axes if dim in a.dims for d in a.dims}
+    ends = tuple(sorted(joint | {dim})) if joint else ()
+    sides = [p.with_axes(_one_at(p.shape, ends), [a for a in p.axes if not set(a.dims) & joint]) for p in parts]
+    axes = list(join(context, node, sides, _one_at(shape, ends), all_zero))
+    if ends:
+        axes.append(_join_ends(context, node, parts, ends, dim))
     cause = next((part.cause for part in parts if part.cause), None)
     return Value(shape, tuple(axes), all(part.constant for part in parts), cause)
 
 
-def _sizes(part: Value, dims: Sequence[int]) -> list[int]:
-    return [part.shape[d] for d in dims]
+def _one_at(shape: Sequence[int], dims: Sequence[int]) -> tuple[int, ...]:
+    return tuple(1 if d in dims else size for d, size in enumerate(shape))
 
 
-def _join_ends(context: Context, node: Node, parts: Sequence[Value], dims: tuple[int, ...], dim: int) -> Axes | None:
-    labels, zeros = [], []
+def _join_ends(context: Context, node: Node, parts: Sequence[Value], dims: tuple[int, ...], dim: int) -> Axes:
+    """Parts without labels get labels of their own: pinned along the joined dim, tied along the others."""
+    labels, zeros, free = [], [], True
     for part in parts:
-        own = pick_axes(part, dims)
-        sizes = _sizes(part, dims)
-        wide = spread(own[0], dims, sizes) if len(own) == 1 else _pinned(context, node, own, dims, sizes)
+        own = [a for a in part.axes if set(a.dims) & set(dims)]
+        sizes = [part.shape[d] for d in dims]
+        wide = product(context.space, own, dims, sizes, title(node)) if own else _fixed(context, node, sizes)
+        if own:
+            known = {d for a in own for d in a.dims}
+            lacking = [d for d in dims if d not in known and d != dim and part.shape[d] > 1]
+            context.space.hold(wide, lacking, f"`{title(node)}` joins it with a part without channels", node.name)
+            free = free and wide.free
         labels.append(wide.labels)
         zeros.append(wide.zero)
     axis = dims.index(dim)
-    joined = simplify(Axes(dims, np.concatenate(labels, axis), np.concatenate(zeros, axis)))
-    return joined
+    return simplify(Axes(dims, np.concatenate(labels, axis), np.concatenate(zeros, axis), free))
 
 
-def _pinned(context: Context, node: Node, own: list[Axes], dims: tuple[int, ...], sizes: list[int]) -> Axes:
-    reason = f"`{title(node)}` joins it with a part that cannot lose channels"
-    for axes in own:
-        context.space.pin(axes.labels, reason)
-    labels = context.space.allocate(int(np.prod(sizes))).reshape(sizes)
-    context.space.pin(labels, reason)
-    return Axes(dims, labels, np.zeros(sizes, bool))
+def _fixed(context: Context, node: Node, sizes: list[int]) -> Axes:
+    labels = context.space.allocate(*sizes)
+    context.space.pin(labels, f"`{title(node)}` joins it with a part that cannot lose channels")
+    return Axes(tuple(range(len(sizes))), labels, np.zeros(sizes, bool))
 
 
-def _tie_sides(context: Context, node: Node, parts: Sequence[Value], dims: tuple[int, ...], dim: int) -> Axes | None:
-    own = [pick_axes(part, dims) for part in parts]
-    if any(len(o) != 1 for o in own):
-        for axes in (a for o in own for a in o):
-            context.space.pin(axes.labels, f"`{title(node)}` joins it with a part that cannot lose channels")
+@rule("flip")
+def flip(context: Context, node: Node) -> Value:
+    value = context.input(node)
+    dims = {normal_dim(d, len(value.shape)) for d in node.args[1]}  # type: ignore[union-attr, arg-type]
+    return value.with_axes(shape_of(node), [_flipped(a, dims) for a in value.axes])
+
+
+def _flipped(axes: Axes, dims: set[int]) -> Axes:
+    turned = tuple(slice(None, None, -1 if d in dims else 1) for d in axes.dims)
+    return Axes(axes.dims, axes.labels[turned], axes.zero[turned], axes.free)
+
+
+@rule("roll")
+def roll(context: Context, node: Node) -> Value:
+    value = context.input(node)
+    shifts, dims = node.args[1], argument(node, 2, "dims", [])
+    dims = [dims] if isinstance(dims, int) else dims
+    shifts = [shifts] if not isinstance(shifts, (list, tuple)) else shifts
+    axes = list(value.axes)
+    if not dims:
+        context.space.pin_value(value, f"`{title(node)}` rolls over it")
+        return Value(shape_of(node))
+    for shift, dim in zip(shifts, (normal_dim(d, len(value.shape)) for d in dims)):
+        axes = [along(a, dim, lambda x, i: np.roll(x, shift, i)) if dim in a.dims else a for a in axes]  # noqa: B023
+    return value.with_axes(shape_of(node), axes)
+
+
+@rule("pad", "constant_pad_nd")
+def pad(context: Context, node: Node) -> Value:
+    """Padded channels of a constant are new ones that may go; other modes of padding only widen unlabelled dims."""
+    value, shape = context.input(node), shape_of(node)
+    mode = argument(node, 2, "mode", "constant") if op_name(node) == "pad" else "constant"
+    filled = argument(node, 3 if op_name(node) == "pad" else 2, "value", 0.0) or 0.0
+    amounts = list(node.args[1])  # type: ignore[arg-type]
+    rank = len(shape)
+    widths = {rank - 1 - i // 2: (amounts[i], amounts[i + 1]) for i in range(0, len(amounts), 2)}
+    padded = {d for d, pair in widths.items() if pair != (0, 0)}
+    axes = []
+    for a in value.axes:
+        if not padded & set(a.dims):
+            axes.append(a if filled == 0 or not padded else Axes(a.dims, a.labels, np.zeros_like(a.zero), a.free))
+        elif mode == "constant" and len(a.dims) == 1 and all(isinstance(n, int) and n >= 0 for n in widths[a.dims[0]]):
+            axes.append(_padded(context, a, widths[a.dims[0]], filled == 0))
+        elif rows := keep_rows(context, node, a, padded, "pads it"):
+            axes.append(rows)
+    return value.with_axes(shape, axes)
+
+
+def keep_rows(context: Context, node: Node, axes: Axes, dims: set[int], what: str) -> Axes | None:
+    """What is left of a block when an op needs everything along `dims`: whole slices, or nothing (pinned)."""
+    touched = [d for d in axes.dims if d in dims]
+    if not touched:
+        return axes
+    if len(touched) == len(axes.dims):
+        context.space.pin(axes.labels, f"`{title(node)}` {what}")
         return None
-    wide = [spread(o[0], dims, _sizes(part, dims)) for o, part in zip(own, parts)]
-    for other in wide[1:]:
-        context.space.tie(wide[0].labels, other.labels, node.name)
-    return Axes(dims, wide[0].labels, np.logical_and.reduce([w.zero for w in wide]))
+    return collapse(context.space, axes, touched, node.name)
+
+
+def _padded(context: Context, axes: Axes, width: tuple[int, int], zero: bool) -> Axes:
+    before, after = (context.space.allocate(n) for n in width)
+    filler = [np.full(n, zero) for n in width]
+    return Axes(
+        axes.dims,
+        np.concatenate([before, axes.labels, after]),
+        np.concatenate([filler[0], axes.zero, filler[1]]),
+    )
+
+
+@rule("triu", "tril")
+def triangle(context: Context, node: Node) -> Value:
+    """Positions over the last two dims count; other dims keep their labels."""
+    value, shape = context.input(node), shape_of(node)
+    square = {len(shape) - 2, len(shape) - 1}
+    rows = [keep_rows(context, node, a, square, "takes a triangle of it") for a in value.axes]
+    return value.with_axes(shape, [a for a in rows if a is not None])

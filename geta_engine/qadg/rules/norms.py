@@ -2,87 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 from torch.fx import Node
 
-from geta_engine.qadg.context import Context, argument, shape_of, title
-from geta_engine.qadg.rules.contraction import _not_zero, collapse, not_zero, pin_all
+from geta_engine.qadg.axes import align, collapse
+from geta_engine.qadg.context import Context, argument, op_name, shape_of, shapes_of, title
+from geta_engine.qadg.join import join
+from geta_engine.qadg.rules.contraction import not_zero_reason
 from geta_engine.qadg.rules.registry import rule
-from geta_engine.qadg.space import Axes, Value
+from geta_engine.qadg.space import Axes, Box, Value
 
 
-@rule("batch_norm", "instance_norm")
-def batch_norm(context: Context, node: Node) -> Value:
+@rule("batch_norm", "instance_norm", "_native_batch_norm_legit_no_training", "native_batch_norm")
+def batch_norm(context: Context, node: Node) -> Value | tuple[Value, ...]:
     """y = (x - mean) / std * weight + bias over dim 1: zero wherever weight and bias are, whatever x is."""
-    x = context.value(node.args[0])
-    assert x is not None
-    affine = [context.value(arg) for arg in node.args[1:3]]
-    statistics = [context.value(arg) for arg in node.args[3:5]]
-    axes = x.on(1)
-    if axes is None or axes.dims != (1,):
-        return pin_all(context, node)
-    for value in (*affine, *statistics):
-        if value is not None and value.axes:
-            context.space.tie(axes.labels, value.axes[0].labels, node.name)
-    _produced(context, affine)
-    for other in x.axes:
-        if other is not axes:
-            context.space.pin(other.labels, f"`{title(node)}` normalises over it")
-    zero = _affine_zero(axes, affine) if all(value is not None for value in affine) else np.zeros_like(axes.zero)
-    cause = None if zero.all() else title(node)
-    return Value(shape_of(node), (Axes(axes.dims, axes.labels, zero),), cause=cause)
+    x = context.input(node)
+    for axes in x.axes:
+        context.space.hold(axes, [d for d in axes.dims if d != 1], f"`{title(node)}` normalises over it", node.name)
+    vectors = [context.value(arg) for arg in node.args[1:5]]
+    return _outputs(context, node, _scaled(context, node, x, [_on_channels(v, len(x.shape)) for v in vectors], True))
 
 
-def _affine_zero(axes: Axes, affine: list[Value | None]) -> np.ndarray:
-    """Where weight and bias (those that are there) are all zero once their unit is."""
-    zero = np.ones_like(axes.zero)
-    for value in affine:
-        if value is not None:
-            zero &= value.axes[0].zero if value.axes else False
-    return zero
+def _on_channels(value: Value | None, rank: int) -> Value | None:
+    """A vector along dim 1 of a tensor of `rank` dims."""
+    if value is None:
+        return None
+    return align(value.with_axes((*value.shape, *(1,) * (rank - 2)), value.axes), rank)
 
 
-def _produced(context: Context, affine: list[Value | None]) -> None:
-    for value in affine:
-        if value is not None and value.constant:
-            context.space.produced += [a.labels.ravel() for a in value.axes]
+def _scaled(context: Context, node: Node, x: Value, vectors: Sequence[Value | None], centred: bool) -> Value:
+    """x, normalised, times a weight plus a bias (`vectors`: weight, bias, then statistics, of the rank of x).
+
+    The result is zero where weight and bias are (and one is there); without a mean, also where x is zero and no bias.
+    """
+    weight, bias = (*vectors, None, None)[:2]
+    context.space.produce(x)
+    given = [v for v in vectors if v is not None]
+    for value in given[: sum(v is not None for v in (weight, bias))]:
+        context.space.produce(value)
+
+    def zero(zeros: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+        none = np.zeros(zeros[0].shape, bool)
+        rest = iter(zeros[1:])
+        scale = next(rest) if weight is not None else none
+        shift = next(rest) if bias is not None else ~none
+        return (scale if centred else scale | zeros[0]) & shift
+
+    axes = join(context, node, [x, *given], x.shape, zero)
+    cause = None if all(a.zero.all() for a in axes) else title(node)
+    return Value(x.shape, axes, cause=cause)
 
 
-@rule("layer_norm", "rms_norm")
-def layer_norm(context: Context, node: Node) -> Value:
-    """Over a pruned last dim the compact norm keeps its divisor, which is exact when what goes is zero."""
-    x = context.value(node.args[0])
-    assert x is not None
-    normalized = len(node.args[1])  # type: ignore[arg-type]
-    last = len(x.shape) - 1
-    affine = [context.value(a) for a in (argument(node, 2, "weight"), argument(node, 3, "bias")) if isinstance(a, Node)]
-    axes = x.on(last)
-    if axes is None or normalized != 1:
-        return pin_all(context, node)
-    if axes.dims != (last,):
-        return _per_head(context, node, x, axes, last, affine)
-    for value in affine:
-        if value is not None and value.axes:
-            context.space.tie(axes.labels, value.axes[0].labels, node.name)
-    _produced(context, affine)
-    if not axes.zero.all():
-        context.space.pin(axes.labels[~axes.zero], _not_zero(node, x))
-    context.space.norms[node.name] = x.shape[last]
-    centred = node.target._schema.name == "aten::layer_norm"  # type: ignore[union-attr]
-    scaled = argument(node, 2, "weight") is not None
-    zero = _affine_zero(axes, affine) if scaled or not centred else np.zeros_like(axes.zero)
-    biased = centred and argument(node, 3, "bias") is not None
-    others = [not_zero(a) if biased else a for a in x.axes if a is not axes]
-    cause = None if zero.all() else title(node)
-    return Value(shape_of(node), (*others, Axes(axes.dims, axes.labels, zero)), cause=cause)
+def _outputs(context: Context, node: Node, result: Value) -> Value | tuple[Value, ...]:
+    """Core ATen norms return statistics as well; nothing is known of those."""
+    if not isinstance(node.meta["val"], (tuple, list)):
+        return result
+    return (result, *(Value(shape) for shape in shapes_of(node)[1:]))
 
 
-def _per_head(context: Context, node: Node, x: Value, axes: Axes, last: int, affine: list[Value | None]) -> Value:
-    """A norm inside each head: heads go whole, the norm's own weight is shared by all of them and stays."""
-    for value in affine:
-        if value is not None:
-            context.space.pin_value(value, f"`{title(node)}` is shared by all heads")
-    heads = collapse(context, axes, last, node.name)
-    biased = len(affine) > 1
-    kept = tuple(not_zero(a) if biased else a for a in x.axes if a is not axes)
-    return Value(shape_of(node), (*kept, Axes(heads.dims, heads.labels, heads.zero & (not biased))), cause=title(node))
+@rule("layer_norm", "rms_norm", "native_layer_norm", "_fused_rms_norm")
+def layer_norm(context: Context, node: Node) -> Value | tuple[Value, ...]:
+    """Over a pruned dim the compact norm keeps its divisor, which is exact when what goes is zero."""
+    x = context.input(node)
+    rank = len(x.shape)
+    dims = set(range(rank - len(node.args[1]), rank))  # type: ignore[arg-type]
+    centred = "layer_norm" in op_name(node)
+    vectors = [context.value(argument(node, 2, "weight"))]
+    if centred:
+        vectors.append(context.value(argument(node, 3, "bias")))
+    axes = [_exact(context, node, a, dims, x.cause) for a in x.axes]
+    kept = x.with_axes(x.shape, [a for a in axes if a is not None])
+    wide = [None if v is None else align(v, rank) for v in vectors]
+    return _outputs(context, node, _scaled(context, node, kept, wide, centred))
+
+
+def _exact(context: Context, node: Node, axes: Axes, dims: set[int], cause: str | None) -> Axes | None:
+    """Removed zeros leave the sums alone; what is not zero goes in whole slices that the norm does not mix."""
+    mixed = [d for d in axes.dims if d in dims]
+    if mixed and not axes.zero.all():
+        context.space.hold(axes, mixed, not_zero_reason(node, cause), node.name)
+    return axes
+
+
+@rule("group_norm", "native_group_norm")
+def group_norm(context: Context, node: Node) -> Value | tuple[Value, ...]:
+    """Whole groups go, or the same channels of every group; the latter must be zero, and the divisor stays."""
+    x = context.input(node)
+    native = op_name(node) == "native_group_norm"
+    groups = int(node.args[6 if native else 1])  # type: ignore[arg-type, call-overload]
+    vectors = [context.value(a) for a in (node.args[1:3] if native else node.args[2:4])]
+    for axes in x.axes:
+        context.space.hold(axes, [d for d in axes.dims if d != 1], f"`{title(node)}` normalises over it", node.name)
+        if axes.dims == (1,):
+            table = Axes((0, 1), axes.labels.reshape(groups, -1), axes.zero.reshape(groups, -1))
+            if table.zero.all():
+                context.space.boxes.append(Box(table.labels, node.name))
+            else:
+                collapse(context.space, table, [1], node.name)
+    rank = len(x.shape)
+    return _outputs(context, node, _scaled(context, node, x, [_on_channels(v, rank) for v in vectors], True))
+
+
+@rule("_weight_norm")
+def weight_norm(context: Context, node: Node) -> Value:
+    """g * v / ||v||, the norm over all dims but one; the compact program stores the product.
+
+    Along that dim a unit zeroes g and leaves v, whose norm must not become 0; along others it zeroes v.
+    """
+    v, g = context.input(node), context.input(node, 1)
+    dim = int(argument(node, 2, "dim", 0)) % len(v.shape)  # type: ignore[call-overload]
+    scale, own = g.on(dim), v.on(dim)
+    axes = [a for a in v.axes if dim not in a.dims]
+    if scale is not None and own is not None and scale.dims == own.dims == (dim,):
+        context.space.tie(scale.labels, own.labels, node.name)
+        axes.append(scale)
+    else:
+        context.space.pin_value(v, f"`{title(node)}` takes its norm")
+    return Value(shape_of(node), tuple(axes), v.constant and g.constant, v.cause)

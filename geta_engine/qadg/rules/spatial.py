@@ -1,71 +1,125 @@
-"""Pooling, resizing and reductions: dims that are not channels are summed up or slid over."""
+"""Pooling, resizing and shuffling: dims that are not channels are slid over, channels keep their labels or are dealt out."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.context import Context, argument, shape_of, title
-from geta_engine.qadg.rules.contraction import collapse
+from geta_engine.qadg.axes import along, collapse, simplify
+from geta_engine.qadg.context import Context, argument, normal_dim, shape_of, shapes_of, title
+from geta_engine.qadg.rules.movement import keep_rows, take
 from geta_engine.qadg.rules.registry import rule
-from geta_engine.qadg.space import Axes, Value
+from geta_engine.qadg.space import Axes, Box, Value
 
-_SPATIAL = {"1d": 1, "2d": 2, "3d": 3}
+_SPATIAL = {"1d": 1, "2d": 2, "3d": 3, "pool2d_with_indices": 2, "pool3d_with_indices": 3}
+_POOLS = [
+    f"{adaptive}{kind}_pool{n}d{extra}"
+    for adaptive in ("", "adaptive_", "_adaptive_")
+    for kind in ("max", "avg")
+    for n in (1, 2, 3)
+    for extra in ("", "_with_indices")
+]
+_RESIZES = [f"upsample_{kind}" for kind in (
+    "nearest1d", "nearest2d", "nearest3d", "_nearest_exact1d", "_nearest_exact2d", "_nearest_exact3d", "linear1d",
+    "bilinear2d", "bicubic2d", "trilinear3d")]  # fmt: skip
+_PADS = [f"{kind}_pad{n}d" for kind in ("reflection", "replication") for n in (1, 2, 3)]
 
 
 @rule(
-    "max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d", "adaptive_avg_pool1d",
-    "adaptive_avg_pool2d", "adaptive_avg_pool3d", "upsample_nearest2d", "upsample_bilinear2d",
+    *_POOLS, *_RESIZES, *_PADS, "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_bilinear2d_aa",
+    "_upsample_bicubic2d_aa", "grid_sampler_2d", "grid_sampler",
 )  # fmt: skip
-def pool(context: Context, node: Node) -> Value:
+def pool(context: Context, node: Node) -> Value | tuple[Value, ...]:
     """Slides over the last dims, channel by channel; zero stays zero."""
-    value = context.value(node.args[0])
-    assert value is not None
-    name = node.target._schema.name  # type: ignore[union-attr]
-    first = len(value.shape) - next(count for suffix, count in _SPATIAL.items() if name.endswith(suffix))
-    kept = []
-    for axes in value.axes:
-        if any(dim >= first for dim in axes.dims):
-            context.space.pin(axes.labels, f"`{title(node)}` slides over it")
-        else:
-            kept.append(axes)
-    return Value(shape_of(node), tuple(kept), cause=value.cause)
-
-
-@rule("mean", "sum", "amax", "amin")
-def reduce(context: Context, node: Node) -> Value:
-    """Over other dims zero stays zero; a sum over channels is exact when they are zero, another reduction is not."""
-    value = context.value(node.args[0])
-    assert value is not None
+    value = context.input(node)
     rank = len(value.shape)
-    dims = _dims(argument(node, 1, "dim"), rank)
-    keep = bool(argument(node, 2, "keepdim", False))
-    exact = node.target._schema.name == "aten::sum"  # type: ignore[union-attr]
-    kept: list[Axes] = []
-    for axes in value.axes:
-        summed = [d for d in axes.dims if d in dims]
-        if summed and not (exact and axes.zero.all()):
-            context.space.pin(axes.labels, f"`{title(node)}` averages over it" if not exact else _lost(node, value))
-            continue
-        for dim in summed:
-            axes = collapse(context, axes, dim, node.name) if len(axes.dims) > 1 else Axes((), axes.labels, axes.zero)
-        if axes.dims:
-            kept.append(axes if keep else _renumber(axes, dims))
-    return Value(shape_of(node), tuple(kept), value.constant, value.cause)
+    slid = set(range(rank - _spatial_dims(node), rank))
+    kept = tuple(a for axes in value.axes if (a := keep_rows(context, node, axes, slid, "slides over it")) is not None)
+    results = tuple(Value(shape, kept, cause=value.cause) for shape in shapes_of(node))
+    return results if isinstance(node.meta["val"], (tuple, list)) else results[0]
 
 
-def _lost(node: Node, value: Value) -> str:
-    return f"`{value.cause or title(node)}` turns zeros into other numbers before `{title(node)}` sums over it"
+def _spatial_dims(node: Node) -> int:
+    name = node.target._schema.name  # type: ignore[union-attr]
+    if "grid_sampler" in name:
+        return len(shape_of(node)) - 2
+    return next(int(c) for c, d in zip(name, name[1:]) if c in "123" and d == "d")
 
 
-def _dims(given: Any, rank: int) -> set[int]:
-    if given is None or given == []:
-        return set(range(rank))
-    return {d % rank for d in (given if isinstance(given, (list, tuple)) else [given])}
+@rule("pixel_shuffle")
+def pixel_shuffle(context: Context, node: Node) -> Value:
+    """[.., C * r * r, h, w] -> [.., C, h * r, w * r]: the r * r channels of one result are one unit."""
+    return _dealt(context, node, int(node.args[1]) ** 2)  # type: ignore[arg-type, call-overload]
 
 
-def _renumber(axes: Axes, gone: set[int]) -> Axes:
-    dims = tuple(d - sum(g < d for g in gone) for d in axes.dims)
-    return Axes(dims, axes.labels, np.ascontiguousarray(axes.zero))
+def _dealt(context: Context, node: Node, many: int) -> Value:
+    value = context.input(node)
+    channel = len(value.shape) - 3
+    axes = []
+    for a in value.axes:
+        rows = keep_rows(context, node, a, {channel + 1, channel + 2}, "moves it between pixels")
+        if rows is not None and channel in rows.dims:
+            i = rows.dims.index(channel)
+            shape = (*rows.labels.shape[:i], -1, many, *rows.labels.shape[i + 1 :])
+            dims = (*range(i + 1), 100, *range(i + 1, len(rows.dims)))
+            table = Axes(tuple(dims), rows.labels.reshape(shape), rows.zero.reshape(shape))
+            kept = collapse(context.space, table, [100], node.name)
+            rows = Axes(rows.dims, kept.labels, kept.zero)
+        if rows is not None:
+            axes.append(rows)
+    return value.with_axes(shape_of(node), axes)
+
+
+@rule("pixel_unshuffle")
+def pixel_unshuffle(context: Context, node: Node) -> Value:
+    """[.., C, h * r, w * r] -> [.., C * r * r, h, w]: each channel's label r * r times."""
+    value = context.input(node)
+    channel, many = len(value.shape) - 3, int(node.args[1]) ** 2  # type: ignore[arg-type, call-overload]
+    rows = [keep_rows(context, node, a, {channel + 1, channel + 2}, "moves it between pixels") for a in value.axes]
+    return value.with_axes(
+        shape_of(node),
+        [along(a, channel, lambda x, i: np.repeat(x, many, i)) if channel in a.dims else a for a in rows if a],
+    )
+
+
+@rule("channel_shuffle", "native_channel_shuffle")
+def channel_shuffle(context: Context, node: Node) -> Value:
+    """[g, n] channels dealt out as [n, g]: the same offset of every group goes, or a whole group."""
+    value, groups = context.input(node), int(node.args[1])  # type: ignore[arg-type, call-overload]
+    axes = []
+    for a in value.axes:
+        if a.dims == (1,):
+            context.space.boxes.append(Box(a.labels.reshape(groups, -1), node.name))
+            a = along(a, 1, lambda x, _: x.reshape(groups, -1).T.ravel())
+        elif 1 in a.dims:
+            context.space.hold(a, [1], f"`{title(node)}` deals it out", node.name)
+        axes.append(a)
+    return value.with_axes(shape_of(node), axes)
+
+
+@rule("glu")
+def glu(context: Context, node: Node) -> Value:
+    """First half times the sigmoid of the second: tied pair by pair, zero where the first half is."""
+    value = context.input(node)
+    dim = normal_dim(argument(node, 1, "dim", -1), len(value.shape))
+    half = value.shape[dim] // 2
+    first, second = (
+        take(context, node, value, dim, np.arange(start, start + half), shape_of(node)) for start in (0, half)
+    )
+    for one, other in zip(first.axes, second.axes):
+        context.space.tie(one.labels, other.labels, node.name)
+    return first
+
+
+@rule("im2col", "unfold")
+def unfold(context: Context, node: Node) -> Value:
+    """im2col: [B, C, h, w] -> [B, C * taps, places]; tensor.unfold: windows along one dim become a last dim."""
+    value, shape = context.input(node), shape_of(node)
+    if node.target._schema.name == "aten::unfold":  # type: ignore[union-attr]
+        dim = normal_dim(node.args[1], len(value.shape))  # type: ignore[arg-type]
+        rows = [keep_rows(context, node, a, {dim}, "slides over it") for a in value.axes]
+        return value.with_axes(shape, [a for a in rows if a is not None])
+    rows = [keep_rows(context, node, a, {2, 3}, "slides over it") for a in value.axes]
+    times = shape[1] // value.shape[1]
+    spread = [along(a, 1, lambda x, i: np.repeat(x, times, i)) if 1 in a.dims else a for a in rows if a is not None]
+    return value.with_axes(shape, [simplify(a) for a in spread])

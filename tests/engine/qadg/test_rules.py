@@ -182,10 +182,15 @@ def test_softmax_over_channels_pins():
     assert "normalises over it" in group_of(qadg, "first.weight").reason
 
 
-def test_mean_over_channels_pins_but_sum_does_not():
-    mean = ge.analyze(traced(Net(lambda net, x: x.mean(1, keepdim=True), after=1), images()))
-    assert not group_of(mean, "first.weight").prunable
-    assert_exact(Net(lambda net, x: x.sum(1, keepdim=True), after=1), images(), units=8)
+@pytest.mark.parametrize("reduction", [torch.sum, torch.mean, torch.std, torch.var, torch.linalg.vector_norm])
+def test_a_reduction_over_channels_keeps_its_divisor(reduction):
+    assert_exact(Net(lambda net, x: reduction(x, dim=1, keepdim=True), after=1), images(), units=8)
+
+
+@pytest.mark.parametrize("reduction", [torch.amax, torch.amin, torch.logsumexp])
+def test_a_reduction_that_zeros_change_pins(reduction):
+    qadg = ge.analyze(traced(Net(lambda net, x: reduction(x, dim=1, keepdim=True), after=1), images()))
+    assert "compares it with others" in group_of(qadg, "first.weight").reason
 
 
 def test_shared_layer_is_one_set_of_units():
@@ -210,11 +215,22 @@ def test_raw_parameter_is_a_member():
     }  # fmt: skip
 
 
+@torch.library.custom_op("geta_tests::reversed", mutates_args=())
+def invented(x: torch.Tensor) -> torch.Tensor:
+    return x.flip(1) + 1
+
+
+@invented.register_fake
+def _(x):
+    return torch.empty_like(x)
+
+
 def test_an_unknown_op_pins_its_neighbourhood_only_and_is_counted():
-    net = Net(lambda net, x: F.relu(net.second(torch.cumsum(x, 1))), after=6, second=nn.Conv2d(8, 6, 1))
+    net = Net(lambda net, x: F.relu(net.second(invented(x))), after=6, second=nn.Conv2d(8, 6, 1))
     made = traced(net, images())
     qadg = ge.analyze(made)
-    assert dict(qadg.pinned_ops) == {"cumsum": 1}
+    assert dict(qadg.pinned_ops) == {"geta_tests::reversed": 1}
+    assert "operation without a rule" in group_of(qadg, "first.weight").reason
     assert not group_of(qadg, "first.weight").prunable
     assert group_of(qadg, "second.weight").prunable
     assert ge.verify(made, qadg, 0.5, dtype=torch.float64).ok

@@ -11,10 +11,14 @@ PUBLISHED = {
     "vgg7": [128, 128, 256, 256, 512, 512, 1024],
     "resnet20": sorted([16] * 4 + [32] * 4 + [64] * 4),
     "mlp": [128, 64],
+    "resnet18": [64, 128, 256, 512] * 3,
+    "resnet50": [64] * 7 + [128] * 8 + [256] * 12 + [512] * 6 + [256, 512, 1024, 2048],
 }
 
 
-@pytest.mark.parametrize(("name", "units"), [("vgg7", 2816), ("resnet20", 448)])
+@pytest.mark.parametrize(
+    ("name", "units"), [("vgg7", 2816), ("resnet20", 448), ("resnet18", 2880), ("resnet50", 11456)]
+)
 def test_units_are_those_of_the_authors(name, units):
     qadg = ge.analyze(ge.load(name))
     assert sorted(g.size for g in qadg.prunable) == sorted(PUBLISHED[name])

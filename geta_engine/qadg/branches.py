@@ -1,0 +1,162 @@
+"""Quantizer branches: the ops a traced quantizer is made of, recognised by their structure (METHOD, section 3.1).
+
+A branch starts from a rounding op. The nearest scaling before it (`x / s`) that a scaling after it undoes (`* s`: the
+same parameter, or the same number) bounds the smallest region; without such a pair the rounding is the network's own.
+The region then grows, one step at a time and only while it has one entry, one exit and one shape, over
+- what makes a straight-through estimator: additions and subtractions after which the value is the quantized one again,
+- `sign(x)` times it, a `where` that clips, a clip on a side that has none yet, a power with a parameter,
+- a further pair around it: an offset taken off and put back, an outer scale divided by and multiplied with,
+- whatever else is in the same module, where that module has no children and holds quantizer ops only.
+So relu, a residual addition, a layer scale and the network's own `x * 0.5` stay outside. Each rounding op costs a few
+dozen steps, whatever the size of the program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+from torch.fx import Graph, Node
+
+from geta_engine.qadg.branch_facts import Facts
+from geta_engine.qadg.branch_ops import AXIS, keeps_zero
+from geta_engine.qadg.branch_search import Region, find_regions
+from geta_engine.qadg.context import layer_of, normal_dim
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One quantizer of a traced program: the ops between a tensor and what reads it quantized.
+
+    kind: "attached" (parameter -> ops -> layer) or "inserted" (producer -> ops -> consumers).
+    source, result: the nodes before and after quantization, of equal shape. nodes: the ops in program order, `result`
+    among them, `source` not. readers: the nodes outside that read `result`.
+    parameters: dotted names of the quantizer's own parameters and buffers.
+    layer: module path of the first reader, or of the producer where only the model's output reads it.
+    per_channel: (get_attr node, dim of the source that the parameter's one long dim runs along).
+    scalars: nodes that only prepare the parameters of branches (get_attr, unbind, neg ...), those of `per_channel`
+    left out. Branches may share them.
+    keeps_zero: whether 0 is quantized to 0 whatever the parameters are, and other values alike with zeros cut out. If
+    not, cutting zeroed channels out of the source is not exact.
+    """
+
+    kind: Literal["attached", "inserted"]
+    source: str
+    result: str
+    nodes: tuple[str, ...]
+    parameters: tuple[str, ...]
+    layer: str
+    readers: tuple[str, ...]
+    per_channel: tuple[tuple[str, int], ...]
+    scalars: tuple[str, ...]
+    keeps_zero: bool
+
+
+class Folded(NamedTuple):
+    """Branches for a walk over the program: skip `inner`, and let `results[name]` stand for the node `name`."""
+
+    results: Mapping[str, str]
+    inner: frozenset[str]
+
+
+def folded(branches: Sequence[Branch]) -> Folded:
+    """Each branch as one edge, result -> source (itself a result where quantizers follow each other)."""
+    results = {branch.result: branch.source for branch in branches}
+    inner = {name for branch in branches for name in (*branch.nodes, *branch.scalars)}
+    return Folded(results, frozenset(inner - results.keys()))
+
+
+def find_branches(graph: Graph) -> tuple[Branch, ...]:
+    """The quantizer branches of a graph of ATen ops whose parameters are get_attr nodes, in program order of results.
+
+    Only structure, shapes and module scopes are read; the graph stays as it is. Example: `linear(x, round(w / s) * s)`
+    has one attached branch of the nodes div, round and mul, with source `w` and parameter `s`.
+    """
+    facts = Facts(graph)
+    regions = sorted(find_regions(facts), key=lambda region: facts.position[region.exit])
+    prepared = [_Scalars(facts, region) for region in regions]
+    inner = {node for region in regions for node in region.nodes}
+    channels = {name for scalars in prepared for name, _ in scalars.per_channel}
+    cone = {node for scalars in prepared for node in scalars.cone if node.name not in channels}
+    for node in sorted(cone, key=facts.position.__getitem__, reverse=True):
+        if inner.issuperset(facts.readers(node)):
+            inner.add(node)
+    return tuple(_branch(facts, region, scalars, inner & cone) for region, scalars in zip(regions, prepared))
+
+
+class _Scalars:
+    """The operands of a region's ops that are not data: (op, operand), in program order."""
+
+    def __init__(self, facts: Facts, region: Region) -> None:
+        self.facts, self.region = facts, region
+        self.nodes = sorted(region.nodes, key=facts.position.__getitem__)
+        self.operands = [(n, a) for n in self.nodes for a in n.all_input_nodes if facts.is_scalar(a, region.origin)]
+
+    def parameters(self) -> tuple[str, ...]:
+        """Dotted names of what the operands are made of."""
+        names = (name for _, operand in self.operands for name in sorted(self.facts.leaves[operand] or ()))
+        return tuple(dict.fromkeys(names))
+
+    @cached_property
+    def cone(self) -> list[Node]:
+        """The operands and all they are computed from."""
+        found = dict.fromkeys(operand for _, operand in self.operands)
+        pending = list(found)
+        while pending:
+            inputs = [a for a in pending.pop().all_input_nodes if a not in found and self.facts.leaves[a] is not None]
+            found.update(dict.fromkeys(inputs))
+            pending += inputs
+        return sorted(found, key=self.facts.position.__getitem__)
+
+    @cached_property
+    def per_channel(self) -> tuple[tuple[str, int], ...]:
+        """(get_attr node, dim of the source) of the parameters with a value a channel."""
+        found: dict[tuple[str, int], None] = {}
+        for op, operand in self.operands:
+            if (size := self.facts.size(operand)) > 1 and self.facts.shape(op) == self.facts.shape(self.region.exit):
+                leaves = [self.facts.attributes[name] for name in sorted(self.facts.leaves[operand] or ())]
+                dim = self._dim(op, operand)
+                found.update({(leaf.name, dim): None for leaf in leaves if self.facts.size(leaf) == size})
+        return tuple(found)
+
+    def _dim(self, op: Node, operand: Node) -> int:
+        rank, shape = len(self.facts.shape(op)), self.facts.shape(operand)
+        position = AXIS.get(self.facts.op[op])
+        if position is not None:
+            return normal_dim(int(op.args[position]), rank)  # type: ignore[arg-type]
+        return rank - len(shape) + shape.index(max(shape))
+
+
+def _branch(facts: Facts, region: Region, scalars: _Scalars, prepared: set[Node]) -> Branch:
+    readers = sorted(facts.readers(region.exit), key=facts.position.__getitem__)
+    return Branch(
+        kind="inserted" if facts.leaves[region.entry] is None else "attached",
+        source=region.entry.name,
+        result=region.exit.name,
+        nodes=tuple(node.name for node in scalars.nodes),
+        parameters=scalars.parameters(),
+        layer=_layer(facts, region, readers),
+        readers=tuple(reader.name for reader in readers),
+        per_channel=scalars.per_channel,
+        scalars=tuple(node.name for node in scalars.cone if node in prepared),
+        keeps_zero=keeps_zero(scalars.nodes, scalars.cone, region.entry, facts.whole),
+    )
+
+
+def _layer(facts: Facts, region: Region, readers: Sequence[Node]) -> str:
+    """The reader's module, or the one that owns its weight where that is deeper: `F.linear(x, q(self.fc.weight))`."""
+    for node in (*readers[:1], region.entry):
+        scope = layer_of(node) if node.op == "call_function" else ""
+        weights = (facts.root[a] for a in (region.entry, *node.all_input_nodes) if node.op != "output")
+        owner = next((owner for weight in weights if (owner := _owner(weight))), "")
+        if owner or scope:
+            return owner if owner.startswith(scope) and owner else scope
+    return region.entry.name
+
+
+def _owner(parameter: str | None) -> str:
+    """`fc` for `fc.weight` and for `fc.parametrizations.weight.original`."""
+    path, parametrized, _ = (parameter or "").partition(".parametrizations.")
+    return path if parametrized else path.rpartition(".")[0]

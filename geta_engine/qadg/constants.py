@@ -1,0 +1,67 @@
+"""Numbers a program computes from its own constants alone: index tables, permutations, positions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.fx import GraphModule, Node
+from torch.utils._pytree import tree_map
+
+_LARGEST = 1_000_000
+"""Elements: larger tables are not worth evaluating for the sake of a label."""
+
+
+def whole_numbers(module: GraphModule, node: Node) -> NDArray[np.int64] | None:
+    """The value of an integer tensor that depends on no input and no trained parameter; None when it does."""
+    order = _ancestors(node)
+    if order is None:
+        return None
+    known: dict[Node, Any] = {}
+    try:
+        with torch.no_grad(), torch.device("cpu"):
+            for step in order:
+                if step.op == "get_attr":
+                    known[step] = _attribute(module, str(step.target))
+                else:
+                    args, kwargs = tree_map(
+                        lambda a: known.get(a, a) if isinstance(a, Node) else a,
+                        (tuple(step.args), dict(step.kwargs)),
+                        is_leaf=lambda a: isinstance(a, Node),
+                    )
+                    known[step] = step.target(*args, **kwargs)  # type: ignore[operator]
+    except (RuntimeError, TypeError, AttributeError, IndexError, NotImplementedError):
+        return None
+    value = known[node]
+    return value.numpy().astype(np.int64) if isinstance(value, Tensor) and not value.is_meta else None
+
+
+def _attribute(module: GraphModule, name: str) -> Tensor:
+    owner, _, attribute = name.rpartition(".")
+    value = getattr(module.get_submodule(owner), attribute)
+    if not isinstance(value, Tensor) or isinstance(value, torch.nn.Parameter) or value.is_meta:
+        raise TypeError(name)
+    return value
+
+
+def _ancestors(node: Node) -> list[Node] | None:
+    """What the node is computed from, in program order; None when an input or something large is among it."""
+    found: set[Node] = set()
+    waiting = [node]
+    while waiting:
+        step = waiting.pop()
+        if step in found:
+            continue
+        value = step.meta.get("val")
+        if step.op not in ("call_function", "get_attr") or not isinstance(value, Tensor):
+            return None
+        if value.is_floating_point() and step is node or any(not isinstance(s, int) for s in value.shape):
+            return None
+        if value.numel() > _LARGEST:
+            return None
+        found.add(step)
+        waiting.extend(step.all_input_nodes)
+    return sorted(found)

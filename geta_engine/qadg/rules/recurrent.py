@@ -1,0 +1,99 @@
+"""LSTM, GRU and plain recurrent layers: one hidden size for all layers and directions of an op."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from torch.fx import Node
+
+from geta_engine.qadg.context import Context, op_name, shape_of, shapes_of, title
+from geta_engine.qadg.rules.contraction import not_zero_reason, pin_inputs, reads_fixed
+from geta_engine.qadg.rules.registry import rule
+from geta_engine.qadg.space import Axes, Labels, Value
+
+_GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+
+
+@rule(*_GATES)
+def recurrent(context: Context, node: Node) -> tuple[Value, ...]:
+    """Hidden index h of every gate, layer and direction is one unit (they share one hidden size).
+
+    With weights and biases at zero, every cell keeps a state of zero: sigmoid(0) tanh(0) + sigmoid(0) 0 = 0 for an
+    LSTM, (1 - sigmoid(0)) tanh(0) + sigmoid(0) 0 = 0 for a GRU. So the state must begin at zero.
+    """
+    shapes = shapes_of(node)
+    states, weights, biased, layers, directions = _arguments(context, node)
+    hidden = shapes[-1][-1]
+    per_cell = 4 if biased else 2
+    whole = len(weights) == layers * directions * per_cell and all(w is not None for w in weights)
+    if not whole or not all(s is not None and _begins_at_zero(s) for s in states):
+        pin_inputs(context, node, f"`{title(node)}` starts from a state that is not zero")
+        return tuple(Value(shape) for shape in shapes)
+    unit = context.space.allocate(hidden)
+    for state in states:
+        assert state is not None
+        axes = state.on(len(state.shape) - 1)
+        assert axes is not None
+        context.space.tie(axes.labels, unit, node.name)
+    value = context.input(node)
+    for layer in range(layers):
+        first = layer * directions * per_cell
+        for cell in range(directions):
+            own = [w for w in weights[first + cell * per_cell : first + (cell + 1) * per_cell] if w is not None]
+            _cell(context, node, own, value if layer == 0 else None, np.tile(unit, directions), unit)
+    outputs = [Value(shapes[0], (_on_last(shapes[0], np.tile(unit, directions)),))]
+    outputs += [Value(shape, (_on_last(shape, unit),)) for shape in shapes[1:]]
+    return tuple(outputs)
+
+
+def _arguments(context: Context, node: Node) -> tuple[list[Value | None], list[Value | None], bool, int, int]:
+    _, states, weights, biased, layers, _, _, bidirectional = node.args[:8]
+    given = states if isinstance(states, (list, tuple)) else [states]
+    return (
+        [context.value(s) for s in given],
+        [context.value(w) for w in weights],  # type: ignore[union-attr]
+        bool(biased),
+        int(layers),  # type: ignore[arg-type, call-overload]
+        2 if bidirectional else 1,
+    )
+
+
+def _begins_at_zero(state: Value) -> bool:
+    axes = state.on(len(state.shape) - 1)
+    return axes is not None and axes.free and len(axes.dims) == 1 and bool(axes.zero.all())
+
+
+def _on_last(shape: Sequence[int], labels: Labels) -> Axes:
+    return Axes((len(shape) - 1,), labels, np.ones(labels.shape, bool))
+
+
+def _cell(
+    context: Context, node: Node, weights: list[Value], x: Value | None, below: Labels, unit: Labels
+) -> None:
+    """One direction of one layer: rows of every gate are tied to the unit, columns to what is read."""
+    space = context.space
+    gates = np.tile(unit, _GATES[op_name(node)])
+    for weight in weights:
+        rows = weight.on(0)
+        if rows is None or rows.labels.shape != gates.shape:
+            space.pin(unit, f"`{title(node)}` has a weight that cannot lose channels")
+            continue
+        space.tie(rows.labels, gates, node.name)
+        space.produced.append(rows.labels.ravel())
+    inner, own = weights[0].on(1), weights[1].on(1)
+    if own is not None:
+        space.tie(own.labels, unit, node.name)
+    if inner is None:
+        return
+    if x is None:
+        space.tie(inner.labels, below, node.name)
+        return
+    axes = x.on(len(x.shape) - 1)
+    if axes is None or len(axes.dims) > 1:
+        space.pin(inner.labels, reads_fixed(node))
+        space.pin_value(x, reads_fixed(node))
+        return
+    space.tie(inner.labels, axes.labels, node.name)
+    if not axes.zero.all():
+        space.pin(axes.labels[~axes.zero], not_zero_reason(node, x.cause))
