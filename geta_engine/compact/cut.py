@@ -145,19 +145,24 @@ def set_to_zero(module: nn.Module, qadg: Qadg, zero: NDArray[np.bool_]) -> None:
 
 @torch.no_grad()
 def _cut_parameters(module: GraphModule, removal: Removal) -> None:
+    """Cut every tensor the graph reads; other names of the same tensor (tied weights) follow it."""
+    names: dict[int, list[str]] = {}
+    for name, tensor in (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)):
+        names.setdefault(id(tensor), []).append(name)
     for node in list(module.graph.nodes):
-        if node.op != "get_attr":
-            continue
-        kept = removal.kept(node.name)
+        kept = removal.kept(node.name) if node.op == "get_attr" and "stands_for" not in node.meta else {}
         if not kept:
             continue
-        owner_path, _, attribute = str(node.target).rpartition(".")
-        owner = module.get_submodule(owner_path)
-        tensor = getattr(owner, attribute)
+        tensor = _attribute(module, str(node.target))
         small = tensor.detach()
         for dim, index in kept.items():
             small = small.index_select(dim, torch.from_numpy(index).to(small.device))
-        if isinstance(tensor, nn.Parameter):
-            setattr(owner, attribute, nn.Parameter(small, tensor.requires_grad))
-        else:
-            owner.register_buffer(attribute, small)
+        new = nn.Parameter(small, tensor.requires_grad) if isinstance(tensor, nn.Parameter) else small
+        for name in names.get(id(tensor), [str(node.target)]):
+            owner, _, attribute = name.rpartition(".")
+            setattr(module.get_submodule(owner), attribute, new)
+
+
+def _attribute(module: GraphModule, name: str) -> Tensor:
+    owner, _, attribute = name.rpartition(".")
+    return getattr(module.get_submodule(owner), attribute)

@@ -18,13 +18,15 @@ Values = Value | tuple[Value, ...] | None
 class Context:
     """One walk over the program. `values` holds the labels of every node visited so far.
 
-    `by_head` says what attention loses: whole heads, or the same offsets of every head.
+    `by_head` says what attention loses: whole heads, or the same offsets of every head. `unsized` nodes have a size that
+    depends on data.
     """
 
     module: GraphModule
     by_head: bool = True
     space: LabelSpace = field(default_factory=LabelSpace)
     values: dict[Node, Values] = field(default_factory=dict)
+    unsized: set[Node] = field(default_factory=set)
 
     def value(self, argument: Any) -> Value | None:
         """The labelled tensor an argument stands for; None for numbers, None and multi-output nodes."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geta_engine.graph.model import Block, Group, Member, Role
-from geta_engine.qadg.links import link_members, neighbours_of_units
+from geta_engine.qadg.links import link_members
 from geta_engine.qadg.propagate import Propagated, Source
 from geta_engine.qadg.space import Labels, Value
 from geta_engine.qadg.units import Components, mark
@@ -26,17 +26,18 @@ class Grouped:
 
 @dataclass(frozen=True)
 class _Rows:
-    """One row for each index of each parameter dim that belongs to a unit, sorted by component, source and position."""
+    """One row for each index of each parameter dim that belongs to a unit, sorted by component, source and position.
+
+    `first[c]` and `count[c]` say where a component's rows are.
+    """
 
     component: NDArray[np.int32]
     source: NDArray[np.int32]
     position: NDArray[np.int64]
     label: NDArray[np.int64]
 
-    def of_units(self, components: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where each component's rows start and how many they are."""
-        first = np.searchsorted(self.component, components)
-        return first, np.searchsorted(self.component, components, "right") - first
+    first: NDArray[np.int64]
+    count: NDArray[np.int64]
 
 
 def group_units(propagated: Propagated, found: Components) -> Grouped:
@@ -52,11 +53,12 @@ def group_units(propagated: Propagated, found: Components) -> Grouped:
     units = units[np.argsort(first_label[units], kind="stable")]
     batches = [units[batch] for batch in _by_signature(signature[units])]
     firsts = np.array([own[0] for own in batches], np.int64)
-    graphs = neighbours_of_units(propagated.space, found, firsts)
     via = _via(propagated, found, firsts)
 
     unit_of = np.full(found.count, -1, np.int32)
-    groups, start = [], 0
+    groups: list[Group] = []
+    labelled: list[list[tuple[int, int]]] = []
+    start = 0
     for number, own in enumerate(batches, start=1):
         unit_of[own] = np.arange(start, start + len(own))
         reason_index = found.reason[own[0]]
@@ -65,10 +67,11 @@ def group_units(propagated: Propagated, found: Components) -> Grouped:
         name = _group_name(members)
         if reason is None and len(own) == 1:
             reason = f"it has a single unit, and `{name}` must keep at least one"
-        links = link_members(graphs.get(int(own[0]), {}), labels)
-        groups.append(Group(number, name, len(own), start, reason is None, reason, members, via[number - 1], links))
+        groups.append(Group(number, name, len(own), start, reason is None, reason, members, via[number - 1]))
+        labelled.append(labels)
         start += len(own)
-    return Grouped(tuple(groups), unit_of)
+    linked = link_members(propagated.space, found, firsts, labelled)
+    return Grouped(tuple(replace(group, links=links) for group, links in zip(groups, linked)), unit_of)
 
 
 def _parameter_labels(propagated: Propagated, produced: NDArray[np.bool_]) -> NDArray[np.int64]:
@@ -82,14 +85,15 @@ def _rows(propagated: Propagated, found: Components, is_unit: NDArray[np.bool_])
     labels = [np.arange(s.start, s.start + s.size) for s in propagated.sources]
     if not labels:
         empty = np.zeros(0, np.int64)
-        return _Rows(empty.astype(np.int32), empty.astype(np.int32), empty, empty)
+        return _Rows(empty.astype(np.int32), empty.astype(np.int32), empty, empty, empty, empty)
     label = np.concatenate(labels)
     source = np.repeat(np.arange(len(labels), dtype=np.int32), [s.size for s in propagated.sources])
     position = label - np.array([s.start for s in propagated.sources])[source]
     component = found.of[label]
     keep = np.flatnonzero(is_unit[component])
     order = keep[np.argsort(component[keep], kind="stable")]
-    return _Rows(component[order], source[order], position[order], label[order])
+    count = np.bincount(component[order], minlength=found.count)
+    return _Rows(component[order], source[order], position[order], label[order], np.cumsum(count) - count, count)
 
 
 def _signatures(rows: _Rows, found: Components) -> NDArray[np.uint64]:
@@ -127,8 +131,7 @@ def _members(
 
     Units of a group have the same sources the same number of times, so rows of all units make a table.
     """
-    first, count = rows.of_units(own)
-    table = first[:, None] + np.arange(count[0])
+    table = rows.first[own][:, None] + np.arange(rows.count[own[0]])
     source = rows.source[table[0]]
     members, labels = [], []
     for index in np.unique(source):

@@ -64,8 +64,9 @@ def _join_dims(
             else:
                 context.space.share(main.labels, on_dims(axes, axes.labels, dims), node.name)
         known = {d for a in blocks for d in a.dims}
-        fixed = [d for d in dims if operand.shape[d] > 1 and d not in known]
-        context.space.hold(main, fixed, f"`{title(node)}` combines it with a dimension that holds no channels", node.name)
+        if fixed := [d for d in dims if operand.shape[d] > 1 and d not in known]:
+            reason = f"`{title(node)}` combines it with a dimension that holds no channels"
+            context.space.hold(main, fixed, reason, node.name)
     return Axes(dims, main.labels, zero(zeros), all(a.free for blocks in own for a in blocks))
 
 

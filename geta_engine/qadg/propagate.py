@@ -74,16 +74,16 @@ def _source(context: Context, node: Node, parameter: bool, sources: list[Source]
 
 
 def _visit(context: Context, node: Node) -> Values:
-    if node.target is operator.getitem:
-        rule = find("getitem")
-    else:
-        rule = find(op_name(node)) or (pointwise if is_pointwise(node) else None)
+    rule = find("getitem") if node.target is operator.getitem else find(op_name(node))
+    if rule is None and is_pointwise(node):
+        rule = pointwise
     if is_unsized(node):
+        context.unsized.add(node)
         return _unknown(context, node)
     shapes = shapes_of(node)
     if not shapes or not (rule is filled or any(context.values.get(source) for source in node.all_input_nodes)):
         return Value(shapes[0]) if _is_tensor(node) else None
-    if any(is_unsized(source) for source in node.all_input_nodes):
+    if context.unsized and not context.unsized.isdisjoint(node.all_input_nodes):
         return pin_all(context, node)
     if rule is None or _writes(node):
         return _unknown(context, node)
@@ -96,13 +96,18 @@ def _writes(node: Node) -> bool:
 
 
 def _unknown(context: Context, node: Node) -> Values:
-    """Pin the neighbourhood, count the op, go on."""
-    name = op_name(node)
-    context.space.unknown_ops[name] = context.space.unknown_ops.get(name, 0) + 1
+    """Pin the neighbourhood, count the op if there was anything to pin, go on."""
+    if pins := any(_carries_labels(context.values.get(source)) for source in node.all_input_nodes):
+        name = op_name(node)
+        context.space.unknown_ops[name] = context.space.unknown_ops.get(name, 0) + pins
     pin_inputs(context, node, f"`{title(node)}` is an operation without a rule")
     if is_unsized(node):
         return None
     return Value(shape_of(node)) if _is_tensor(node) else tuple(Value(shape) for shape in shapes_of(node))
+
+
+def _carries_labels(values: Values) -> bool:
+    return any(value.axes for value in (values if isinstance(values, tuple) else (values,)) if value is not None)
 
 
 def _pin_output(context: Context, result: Node) -> None:

@@ -36,7 +36,9 @@ def call_factory(spec: str, meta: bool = False) -> Made:
         if isinstance(factory, nn.Module):
             return _unpacked(factory, spec)
         if not callable(factory):
-            raise InputError(f"{spec!r} is a {type(factory).__name__}: name a function that takes nothing and {_FORMS}")
+            raise InputError(
+                f"{spec!r} is no function (type {type(factory).__name__}): name one that takes nothing; {_FORMS}"
+            )
         try:
             with torch.device("meta") if meta else nullcontext():
                 made = factory()
@@ -84,8 +86,8 @@ def _from_file(place: str) -> Any:
 def _unpacked(made: Any, spec: str) -> Made:
     parts = made if isinstance(made, tuple) else (made,)
     if not parts or not isinstance(parts[0], nn.Module) or len(parts) > 3:
-        held = f" of {', '.join(type(part).__name__ for part in parts)}" if isinstance(made, tuple) else ""
-        raise InputError(f"{spec!r} returned a {type(made).__name__}{held}: {_FORMS}")
+        held = f"({', '.join(type(part).__name__ for part in parts)})" if isinstance(made, tuple) else ""
+        raise InputError(f"{spec!r} returned {held or type(made).__name__}: {_FORMS}")
     if len(parts) == 1:
         return parts[0], (), {}
     if len(parts) == 2 and isinstance(parts[1], Mapping):
@@ -95,7 +97,7 @@ def _unpacked(made: Any, spec: str) -> Made:
         return parts[0], (parts[1],), kwargs
     if not isinstance(parts[1], (tuple, list)):
         raise InputError(
-            f"{spec!r} returned inputs that are a {type(parts[1]).__name__}: give a tensor, a tuple or list of "
+            f"{spec!r} returned inputs of type {type(parts[1]).__name__}: give a tensor, a tuple or list of "
             "positional inputs, or a dictionary of keyword inputs"
         )
     return parts[0], tuple(parts[1]), kwargs

@@ -41,11 +41,11 @@ def example_inputs(model: nn.Module, shape: tuple[int, ...] | None = None) -> di
         InputError: the model requires an input that its config does not describe.
     """
     parameters = inspect.signature(model.forward).parameters
-    main = _main_input(model, parameters)
+    main, rows = _main_input(model, parameters), shape[0] if shape else BATCH
     made: dict[str, Tensor] = {}
     for name in _wanted(model, main, parameters):
         try:
-            made[name] = _MAKERS[name](_Request(model.config, shape if name == main else None))
+            made[name] = _MAKERS[name](_Request(model.config, rows, shape if name == main else None))
         except (AttributeError, TypeError, ValueError, RuntimeError) as error:
             raise _unknown(model, [name]) from error
     made = _with_image_tokens(model, made)
@@ -107,10 +107,10 @@ def _with_image_tokens(model: nn.Module, made: dict[str, Tensor]) -> dict[str, T
     try:
         with torch.no_grad(), device:
             features = cast(Any, model).get_image_features(pixel_values=made["pixel_values"].to(device)).pooler_output
-        count = sum(len(image) for image in features) // BATCH
+        count = sum(len(image) for image in features) // len(made["pixel_values"])
     except Exception:
         return {name: tensor for name, tensor in made.items() if name != "pixel_values"}
-    images = torch.full((BATCH, count), int(token), device="cpu")
+    images = torch.full((len(made["input_ids"]), count), int(token), device="cpu")
     return {**made, "input_ids": torch.cat([images, made["input_ids"]], dim=1)}
 
 
@@ -119,6 +119,7 @@ class _Request:
     """What a maker reads. `shape` is that of the whole tensor, where the user gave it."""
 
     config: Any
+    rows: int
     shape: tuple[int, ...] | None = None
 
     def field(self, kind: str, *names: str, default: Any = None) -> Any:
@@ -129,14 +130,14 @@ class _Request:
 
     def floats(self, *sizes: int) -> Tensor:
         generator = torch.Generator().manual_seed(0)
-        return torch.randn(self.shape or (BATCH, *sizes), generator=generator, device="cpu")
+        return torch.randn(self.shape or (self.rows, *sizes), generator=generator, device="cpu")
 
 
 def _tokens(request: _Request) -> Tensor:
     """[rows, tokens] from the middle of the vocabulary: special tokens lie at its ends."""
     words = int(request.field("text", "vocab_size", default=4))
     longest = int(request.field("text", "max_position_embeddings", default=TOKENS))
-    shape = request.shape or (BATCH, min(TOKENS, longest) if longest > 0 else TOKENS)
+    shape = request.shape or (request.rows, min(TOKENS, longest) if longest > 0 else TOKENS)
     low, high = words // 4, max(words // 2, words // 4 + 1)
     return torch.randint(low, high, shape, generator=torch.Generator().manual_seed(0), device="cpu")
 

@@ -96,28 +96,34 @@ def _model_class(settings: Mapping[str, Any], directory: str) -> Any:
     import transformers
 
     names, kind, what = settings.get("architectures"), settings.get("model_type"), f"hf:{directory}"
-    name = names[0] if isinstance(names, list) and names else None
-    config_class = transformers.CONFIG_MAPPING.get(kind) if isinstance(kind, str) else None
     try:
-        if name is None and config_class is not None:
-            found: Any = transformers.models.auto.modeling_auto.MODEL_MAPPING.get(config_class, None)
-            found = found[0] if isinstance(found, (tuple, list)) else found
-        else:
-            found = getattr(transformers, name, None) if isinstance(name, str) else None
+        found = _looked_up(names[0] if isinstance(names, list) and names else None, kind)
     except Exception as error:
-        raise InputError(f"{what} is a {name or kind}, which cannot be imported ({_reason(error)})") from error
-    if getattr(found, "_backends", None):
         raise InputError(
-            f"{what} is a {name}, which needs {', '.join(found._backends)} beside transformers: install it"
-        )
+            f"{what} says {names or kind}, which cannot be imported ({_reason(error)}): mend that"
+        ) from error
+    if getattr(found, "_backends", None):
+        raise InputError(f"{what} says {names}, which needs {', '.join(found._backends)} too: install what is missing")
     if not (isinstance(found, type) and issubclass(found, transformers.PreTrainedModel) and found.config_class):
         raise InputError(
             f"{what} says architectures {names} and model_type {kind!r}, which transformers {transformers.__version__} "
             f"does not have, and no code of the directory is run: {REMEDY}"
         )
     if kind and kind != found.config_class.model_type and found.config_class.base_config_key not in settings:
-        raise InputError(f"{what} says model_type {kind!r} and {name}, which do not belong together: mend {CONFIG}")
+        raise InputError(f"{what} says model_type {kind!r} and {names}, which do not belong together: mend {CONFIG}")
     return found
+
+
+def _looked_up(name: Any, kind: Any) -> Any:
+    import transformers
+
+    if name is not None:
+        return getattr(transformers, name, None) if isinstance(name, str) else None
+    if kind not in transformers.CONFIG_MAPPING:
+        return None
+    bases = transformers.models.auto.modeling_auto.MODEL_MAPPING
+    found: Any = bases.get(transformers.CONFIG_MAPPING[kind], None)
+    return found[0] if isinstance(found, (tuple, list)) else found
 
 
 def _build(model_class: Any, clean: Path, directory: str, meta: bool) -> nn.Module:

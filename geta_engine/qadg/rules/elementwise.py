@@ -52,8 +52,9 @@ def _aligned(node: Node, value: Value, rank: int) -> Value:
 
 
 def _zeros(node: Node, nodes: list[Node], zeros: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
-    if all(z.all() for z in zeros):
-        return np.full(zeros[0].shape, gives_zero(node, dict.fromkeys(nodes, True)))
+    alike = [bool(z.flat[0]) if z.all() or not z.any() else None for z in zeros]
+    if None not in alike:
+        return np.full(zeros[0].shape, any(alike) and gives_zero(node, dict(zip(nodes, map(bool, alike)))))
     code = np.zeros(zeros[0].shape, np.int64)
     for i, one in enumerate(zeros):
         code |= one.astype(np.int64) << i

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.fx import Node
 
-from geta_engine.qadg.axes import align, along, collapse, product, renumber, simplify, view
+from geta_engine.qadg.axes import align, along, collapse, on_dims, product, renumber, simplify, view
 from geta_engine.qadg.context import Context, argument, normal_dim, op_name, shape_of, shapes_of, title
 from geta_engine.qadg.join import all_zero, join
 from geta_engine.qadg.rules.registry import rule
@@ -136,12 +136,26 @@ def take(context: Context, node: Node, value: Value, dim: int, index: np.ndarray
         context.space.picks.append(Pick(own.labels, own.dims.index(dim), int(index[0]), reason))
     axes = []
     for a in value.axes:
+        if dim in a.dims and not len(index):
+            axes += _of_nothing(context, node, a, dim)
+            continue
         if dim in a.dims:
             a = simplify(along(a, dim, lambda array, axis: np.take(array, index, axis)))
             if len(index) == 1 and a.dims == (dim,):
                 continue
         axes.append(a)
     return value.with_axes(shape, axes)
+
+
+def _of_nothing(context: Context, node: Node, axes: Axes, dim: int) -> list[Axes]:
+    """An empty slice keeps the sizes of its other dims: labels that whole slices of the block share."""
+    kept = tuple(d for d in axes.dims if d != dim)
+    if not kept:
+        return []
+    labels = context.space.allocate(*(axes.labels.shape[axes.dims.index(d)] for d in kept))
+    empty = Axes(kept, labels, np.ones(labels.shape, bool))
+    context.space.share(axes.labels, on_dims(empty, labels, axes.dims), node.name)
+    return [empty]
 
 
 @rule("slice", "slice_copy")

@@ -93,3 +93,12 @@ def cumulate(context: Context, node: Node) -> Value:
         elif (rows := keep_rows(context, node, a, {dim}, "accumulates over it")) is not None:
             axes.append(not_zero(rows))
     return Value(shape_of(node), tuple(simplify(a) for a in axes), False, value.cause or title(node))
+
+
+@rule("diff")
+def difference(context: Context, node: Node) -> Value:
+    """Neighbours along one dim are subtracted: that dim stays whole."""
+    value = context.input(node)
+    dim = normal_dim(argument(node, 2, "dim", -1), len(value.shape))
+    rows = [keep_rows(context, node, a, {dim}, "takes differences along it") for a in value.axes]
+    return value.with_axes(shape_of(node), [a for a in rows if a is not None])

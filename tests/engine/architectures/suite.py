@@ -48,7 +48,8 @@ def examine(row: Row, dtype: torch.dtype = torch.float32) -> Outcome:
     """Trace, analyze, and prove the row at each sparsity that leaves every group a unit."""
     traced = trace_row(row)
     qadg = ge.analyze(traced, granularity=row.granularity)
-    shapes = {name: tuple(p.shape) for name, p in traced.template.named_parameters()}
+    read = {str(node.target) for node in traced.template.graph.nodes if node.op == "get_attr" and node.users}
+    shapes = {n: tuple(p.shape) for n, p in traced.template.named_parameters(remove_duplicate=False) if n in read}
     certificates = tuple(
         ge.verify(traced, qadg, sparsity, seed=seed, dtype=dtype)
         for seed, sparsity in enumerate(SPARSITIES)
