@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.fx import GraphModule, Node
 from torch.utils._pytree import tree_map
 
+from geta_engine.trace.modes import is_view
+
 _LARGEST = 1_000_000
 """Elements: larger tables are not worth evaluating for the sake of a label."""
 
@@ -47,8 +49,21 @@ def _attribute(module: GraphModule, name: str) -> Tensor:
     return value
 
 
+def _is_written(node: Node) -> bool:
+    """Whether an op writes into the tensor, or into a view of it."""
+    waiting = list(node.users)
+    while waiting:
+        user = waiting.pop()
+        if isinstance(user.target, torch._ops.OpOverload) and user.target._schema.is_mutable:
+            return True
+        if is_view(user):
+            waiting.extend(user.users)
+    return False
+
+
 def _ancestors(node: Node) -> list[Node] | None:
-    """What the node is computed from, in program order; None when an input or something large is among it."""
+    """What the node is computed from, in program order; None when an input, something large or
+    something that is written into is among it."""
     found: set[Node] = set()
     waiting = [node]
     while waiting:
@@ -58,9 +73,9 @@ def _ancestors(node: Node) -> list[Node] | None:
         value = step.meta.get("val")
         if step.op not in ("call_function", "get_attr") or not isinstance(value, Tensor):
             return None
-        if value.is_floating_point() and step is node or any(not isinstance(s, int) for s in value.shape):
+        if (value.is_floating_point() and step is node) or any(not isinstance(s, int) for s in value.shape):
             return None
-        if value.numel() > _LARGEST:
+        if value.numel() > _LARGEST or _is_written(step):
             return None
         found.add(step)
         waiting.extend(step.all_input_nodes)

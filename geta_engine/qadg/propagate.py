@@ -12,6 +12,7 @@ from torch.fx import GraphModule, Node
 
 from geta_engine.qadg.context import Context, Values, is_unsized, op_name, shape_of, shapes_of, title
 from geta_engine.qadg.rules import find
+from geta_engine.qadg.rules.registry import sums
 from geta_engine.qadg.rules.contraction import pin_all, pin_inputs
 from geta_engine.qadg.rules.creation import filled
 from geta_engine.qadg.rules.elementwise import is_pointwise, pointwise
@@ -87,7 +88,19 @@ def _visit(context: Context, node: Node) -> Values:
         return pin_all(context, node)
     if rule is None or _writes(node):
         return _unknown(context, node)
-    return rule(context, node)
+    result = rule(context, node)
+    if not sums(rule):
+        _read_into_data(context, node, result)
+    return result
+
+
+def _read_into_data(context: Context, node: Node, result: Values) -> None:
+    """What was made of parameters alone and now is data relies on being zeroed."""
+    if any(value.constant for value in (result if isinstance(result, tuple) else (result,)) if value is not None):
+        return
+    for source in node.all_input_nodes:
+        if (value := context.value(source)) is not None:
+            context.space.produce(value)
 
 
 def _writes(node: Node) -> bool:

@@ -58,10 +58,18 @@ def functionalize(graph: Graph) -> None:
 
 
 def _has_views(tensor: Node, writer: Node) -> bool:
-    return _is_view(tensor) or any(_is_view(user) for user in tensor.users if user is not writer)
+    """Whether another tensor that is read changes with this one: a view of it, or what it is a view of."""
+    if any(is_view(user) for user in tensor.users if user is not writer):
+        return True
+    while is_view(tensor):
+        base = tensor.args[0]
+        if not isinstance(base, Node) or base.op != "call_function" or len(base.users) > 1:
+            return True
+        tensor = base
+    return False
 
 
-def _is_view(node: Node) -> bool:
+def is_view(node: Node) -> bool:
     """Whether the result may share memory with an operand, by the op's own schema (`Tensor(a)`)."""
     if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
         return False
@@ -72,8 +80,8 @@ def _is_view(node: Node) -> bool:
 def _pure_overload(node: Node) -> torch._ops.OpOverload | None:
     if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
         return None
-    if torch.Tag.inplace not in node.target.tags:
-        return None
     name = node.target._schema.name.split("::")[1]
+    if not node.target._schema.is_mutable or not name.endswith("_"):
+        return None
     packet = getattr(torch.ops.aten, name.removesuffix("_"), None)
     return getattr(packet, node.target._overloadname, None) if packet is not None else None

@@ -14,7 +14,7 @@ from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Value
 
 
-@rule("scaled_dot_product_attention")
+@rule("scaled_dot_product_attention", sums=True)
 def attention(context: Context, node: Node) -> Value:
     """softmax(q k^T + mask) v over [..., heads, length, head_dim], by the rules of its parts."""
     q, k, v = (context.input(node, i) for i in range(3))

@@ -17,7 +17,7 @@ from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Value
 
 
-@rule("linear")
+@rule("linear", sums=True)
 def linear(context: Context, node: Node) -> Value:
     x, weight = context.input(node), context.input(node, 1)
     rank = len(x.shape)
@@ -102,7 +102,7 @@ def combine(context: Context, node: Node, operands: Sequence[Value], zero: Zero)
     return Value(shape, axes, all(o.constant for o in operands), cause)
 
 
-@rule("matmul", "bmm", "mm", "mv", "dot")
+@rule("matmul", "bmm", "mm", "mv", "dot", sums=True)
 def matmul(context: Context, node: Node) -> Value:
     """Product over the last dim of one and the last but one of the other; a head that both share is one unit."""
     return product(context, node, context.input(node), context.input(node, 1))
@@ -117,7 +117,7 @@ def product(context: Context, node: Node, a: Value, b: Value) -> Value:
     return contract(context, node, [(a, left), (b, right)], out)
 
 
-@rule("addmm", "baddbmm", "addmv", "addbmm")
+@rule("addmm", "baddbmm", "addmv", "addbmm", sums=True)
 def matmul_add(context: Context, node: Node) -> Value:
     out = product(context, node, context.input(node, 1), context.input(node, 2))
     if len(out.shape) > len(shape_of(node)):
@@ -125,12 +125,12 @@ def matmul_add(context: Context, node: Node) -> Value:
     return add(context, node, out, context.input(node))
 
 
-@rule("outer", "ger")
+@rule("outer", "ger", sums=True)
 def outer(context: Context, node: Node) -> Value:
     return contract(context, node, [(context.input(node), [0]), (context.input(node, 1), [1])], [0, 1])
 
 
-@rule("einsum")
+@rule("einsum", sums=True)
 def einsum(context: Context, node: Node) -> Value:
     """The equation's letters as names; dots and repeated letters within one operand are pinned."""
     equation = str(node.args[0]).replace(" ", "")
@@ -143,7 +143,7 @@ def einsum(context: Context, node: Node) -> Value:
     return contract(context, node, factors, [ord(c) for c in out])
 
 
-@rule("embedding")
+@rule("embedding", sums=True)
 def embedding(context: Context, node: Node) -> Value:
     weight = context.input(node)
     shape = shape_of(node)

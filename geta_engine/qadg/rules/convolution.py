@@ -25,7 +25,9 @@ class _Layer:
     out_dim: int
 
 
-@rule("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution")
+@rule(
+    "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution", sums=True
+)
 def convolution(context: Context, node: Node) -> Value:
     layer = _layer(context, node)
     if len(layer.x.shape) != len(layer.weight.shape):

@@ -39,10 +39,7 @@ def _scaled(context: Context, node: Node, x: Value, vectors: Sequence[Value | No
     The result is zero where weight and bias are (and one is there); without a mean, also where x is zero and no bias.
     """
     weight, bias = (*vectors, None, None)[:2]
-    context.space.produce(x)
     given = [v for v in vectors if v is not None]
-    for value in given[: sum(v is not None for v in (weight, bias))]:
-        context.space.produce(value)
 
     def zero(zeros: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
         none = np.zeros(zeros[0].shape, bool)

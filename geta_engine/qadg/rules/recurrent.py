@@ -15,7 +15,7 @@ from geta_engine.qadg.space import Axes, Labels, Value
 _GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 
 
-@rule(*_GATES)
+@rule(*_GATES, sums=True)
 def recurrent(context: Context, node: Node) -> tuple[Value, ...]:
     """Hidden index h of every gate, layer and direction is one unit (they share one hidden size).
 

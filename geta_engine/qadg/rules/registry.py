@@ -10,16 +10,23 @@ from geta_engine.qadg.context import Context, Values
 
 Rule = Callable[[Context, Node], Values]
 _RULES: dict[str, Rule] = {}
+_SUMS: set[Rule] = set()
 
 
-def rule(*ops: str) -> Callable[[Rule], Rule]:
-    """Register a rule for ops by schema name without namespace (`conv2d`); a second rule for an op raises."""
+def rule(*ops: str, sums: bool = False) -> Callable[[Rule], Rule]:
+    """Register a rule for ops by schema name without namespace (`conv2d`); a second rule for an op raises.
+
+    A rule that `sums` over dims of its parameters says itself which of their labels a unit zeroes; for any other, what
+    is read from parameters into data is zeroed.
+    """
 
     def register(function: Rule) -> Rule:
         for op in ops:
             if op in _RULES:
                 raise ValueError(f"two rules for {op}: {_RULES[op].__name__} and {function.__name__}")
             _RULES[op] = function
+        if sums:
+            _SUMS.add(function)
         return function
 
     return register
@@ -27,3 +34,7 @@ def rule(*ops: str) -> Callable[[Rule], Rule]:
 
 def find(op: str) -> Rule | None:
     return _RULES.get(op)
+
+
+def sums(function: Rule) -> bool:
+    return function in _SUMS

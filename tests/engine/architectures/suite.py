@@ -40,7 +40,8 @@ def _lively(traced: ge.TracedModel) -> ge.TracedModel:
         for value in traced.program.state_dict.values():
             if value.is_floating_point() and value.ndim > 1 and (spread := float(value.std())) > 0:
                 wanted = value[0].numel() ** -0.5
-                value.mul_(max(1.0, wanted / spread))
+                if spread < 0.3 * wanted:
+                    value.mul_(wanted / spread)
     return traced
 
 

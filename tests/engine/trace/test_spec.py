@@ -171,17 +171,23 @@ def test_without_weights_what_cannot_be(folder: Path, capsys: pytest.CaptureFixt
         assert said in printed and len(printed.splitlines()) == 1, printed
 
 
-def test_granularity_and_precision_reach_the_engine(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_verify_takes_precision_and_granularity(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert terminal.main(commands, ["verify", "mlp", "--dtype", "float64", "--json", "-"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["dtype"] == "float64" and document["max_rel_diff"] < 1e-12
+    counts = []
+    for granularity in ("head", "head_dim"):
+        assert terminal.main(commands, ["verify", "vit_tiny", "--granularity", granularity, "--json", "-"]) == 0
+        counts.append(json.loads(capsys.readouterr().out)["prunable_units"])
+    assert counts[0] != counts[1]
+    for bad in (["verify", "mlp", "--dtype", "float16"], ["analyze", "mlp", "--granularity", "row"]):
+        assert terminal.main(commands, bad) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_analyze_takes_granularity(folder: Path) -> None:
     for granularity in ("head", "head_dim"):
         command = ["analyze", "vit_tiny", "--granularity", granularity, "--json", f"{granularity}.json"]
         assert terminal.main(commands, command) == 0
-        assert terminal.main(commands, ["verify", "vit_tiny", "--granularity", granularity]) == 0
-    reports = [json.loads((folder / f"{g}.json").read_text()) for g in ("head", "head_dim")]
-    assert reports[0]["groups"] != reports[1]["groups"]
-    for bad in (["verify", "mlp", "--dtype", "float16"], ["analyze", "mlp", "--granularity", "row"]):
-        capsys.readouterr()
-        assert terminal.main(commands, bad) == 2
-        assert len(capsys.readouterr().err.splitlines()) == 1
+    heads, offsets = (json.loads((folder / f"{g}.json").read_text()) for g in ("head", "head_dim"))
+    assert heads["groups"] != offsets["groups"]

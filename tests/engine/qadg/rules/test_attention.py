@@ -1,0 +1,86 @@
+"""Attention, softmax, and ops that compare entries with one another."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from .cases import aten, check, drawn, images, rows, tokens
+
+
+def attention(heads: int = 3, keys: int = 3, mask: torch.Tensor | None = None, units: int | None = None, **options):
+    """Heads of 4 numbers over the 8 channels of 6 tokens."""
+
+    def split(x, count):
+        return x.unflatten(-1, (count, 4)).transpose(1, 2)
+
+    def body(m, x):
+        q, k, v = split(m.q(x), heads), split(m.k(x), keys), split(m.v(x), keys)
+        given = {} if mask is None else {"attn_mask": m.mask}
+        mixed = F.scaled_dot_product_attention(q, k, v, **given, **options)
+        return mixed.transpose(1, 2).flatten(2)
+
+    parts = {"q": nn.Linear(8, 4 * heads), "k": nn.Linear(8, 4 * keys), "v": nn.Linear(8, 4 * keys)}
+    if mask is not None:
+        parts["mask"] = mask
+    return tokens(body, 8 + keys if units is None else units, 4 * heads, **parts)
+
+
+def over_tokens(function):
+    """Channel by channel; what is not zero at zero is multiplied by a zero."""
+    return tokens(lambda m, x: x * function(x, 1), 8)
+
+
+SOFTMAXES = {
+    "softmax": torch.softmax,
+    "log_softmax": torch.log_softmax,
+    "special_softmax": torch.special.softmax,
+    "softmin": F.softmin,
+    "_softmax": lambda x, d: aten._softmax(x, d, False),
+    "_log_softmax": lambda x, d: aten._log_softmax(x, d, False),
+    "_safe_softmax": lambda x, d: aten._safe_softmax(x, d),
+}
+ORDERED = {
+    "topk": lambda x, d: x.topk(min(6, x.shape[d]), d).values,
+    "sort": lambda x, d: x.sort(d).values,
+    "argsort": lambda x, d: x.argsort(d),
+    "cummax": lambda x, d: x.cummax(d).values,
+    "cummin": lambda x, d: x.cummin(d).values,
+    "argmax": lambda x, d: x.argmax(d, keepdim=True),
+    "argmin": lambda x, d: x.argmin(d, keepdim=True),
+    "kthvalue": lambda x, d: x.kthvalue(2, d, keepdim=True).values,
+    "median": lambda x, d: x.median(d, keepdim=True).values,
+    "mode": lambda x, d: x.mode(d, keepdim=True).values,
+}
+REDUCED = {
+    "argmax": lambda x: x.argmax(1).unsqueeze(1),
+    "median": lambda x: x.median(1).values.unsqueeze(1),
+    "kthvalue": lambda x: x.kthvalue(2, 1).indices.unsqueeze(1),
+}
+CASES = {
+    "sdpa": attention(),
+    "sdpa: causal": attention(is_causal=True),
+    "sdpa: mask": attention(mask=drawn(6, 6)),
+    "sdpa: boolean mask": attention(mask=torch.ones(6, 6, dtype=torch.bool).tril()),
+    "sdpa: scale": attention(scale=0.3),
+    "sdpa: shared keys": attention(6, 3, enable_gqa=True),
+    "sdpa: mask a head": attention(mask=drawn(1, 3, 6, 6), units=8),
+    **{f"{name} over tokens": over_tokens(f) for name, f in SOFTMAXES.items()},
+    **{f"{name} over channels": rows(lambda m, x, f=f: f(x, 1), 0, pins="normalises over it")
+       for name, f in SOFTMAXES.items()},
+    "softmax over places": images(lambda m, x: x * torch.softmax(x.flatten(2), -1).view_as(x), 8),
+    "softmax into a layer": tokens(lambda m, x: torch.softmax(x, 1), 0, pins="`softmax` turns zeros into other"),
+    **{f"{name} over tokens": over_tokens(f) for name, f in ORDERED.items()},
+    **{f"{name} over tokens, reduced": tokens(lambda m, x, f=f: x * f(x), 8) for name, f in REDUCED.items()},
+    **{f"{name} over channels": rows(lambda m, x, f=f: x[:, :1] * f(x, 1), 0, after, pins="compares it with others")
+       for (name, f), after in zip(ORDERED.items(), (6, 8, 8, 8, 8, 1, 1, 1, 1, 1))},
+    "multinomial": rows(lambda m, x: x + torch.multinomial(x.abs(), 1) * 0, 0, pins="cannot lose channels"),
+    "argmax of everything": rows(lambda m, x: x + x.argmax(), 0, pins="cannot lose channels"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_attention(case):
+    check(CASES[case])
