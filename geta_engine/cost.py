@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from torch import nn
 from torch.fx import GraphModule, Node
 
 from geta_engine.graph.model import Block, Qadg
+from geta_engine.qadg.branches import find_branches
 from geta_engine.qadg.context import argument, layer_of, op_name, shape_of
 from geta_engine.trace import TracedModel
 
@@ -80,11 +82,12 @@ def cost(model: TracedModel | nn.Module, bits: Mapping[str, float] | None = None
 def layer_costs(module: GraphModule) -> tuple[LayerCost, ...]:
     """Every op that multiplies and adds, in program order."""
     batch = _batch(module)
+    unquantized = _Unquantized(module)
     found = []
     for node in module.graph.nodes:
         formula = _FORMULAS.get(op_name(node)) if node.op == "call_function" else None
         if formula is not None:
-            weight = _weight_name(node)
+            weight = _weight_name(node, unquantized)
             params = math.prod(shape_of(node.args[1])) if weight else 0
             found.append(LayerCost(node.name, layer_of(node) or node.name, formula(node) // batch, weight, params))
     return tuple(found)
@@ -122,6 +125,13 @@ def _attention(node: Node) -> int:
     return math.prod(query[:-1]) * key[-2] * (query[-1] + value[-1])
 
 
+def _einsum(node: Node) -> int:
+    """Every index of the equation once: letters of the result, and those that are summed."""
+    terms = str(node.args[0]).replace(" ", "").partition("->")[0].split(",")
+    sizes = {c: n for term, a in zip(terms, node.args[1]) for c, n in zip(term, shape_of(a))}  # type: ignore[arg-type]
+    return math.prod(sizes.values()) if len(terms) > 1 else 0
+
+
 _FORMULAS = {
     "linear": _linear,
     "conv1d": _convolution,
@@ -136,6 +146,7 @@ _FORMULAS = {
     "addmm": _added,
     "baddbmm": _added,
     "scaled_dot_product_attention": _attention,
+    "einsum": _einsum,
 }
 
 
@@ -149,21 +160,36 @@ _SUMMED: dict[str, tuple[int, int | None]] = {
 """op -> (operand, dim) it sums over; the last dim of the first operand where it is not listed, None for no one dim."""
 
 
-def _weight_name(node: Node) -> str | None:
-    source = node.args[1]
-    while isinstance(source, Node) and source.op == "call_function" and op_name(source) == "fake_quantize":
-        source = source.args[0]
+class _Unquantized:
+    """The tensor before its quantizer, be that one node of ours or a traced branch."""
+
+    def __init__(self, module: GraphModule) -> None:
+        nodes = {node.name: node for node in module.graph.nodes}
+        self._sources = {branch.result: nodes[branch.source] for branch in find_branches(module.graph)}
+
+    def __call__(self, source: Any) -> Any:
+        while isinstance(source, Node) and source.op == "call_function":
+            if op_name(source) == "fake_quantize":
+                source = source.args[0]
+            elif source.name in self._sources:
+                source = self._sources[source.name]
+            else:
+                break
+        return source
+
+
+def _weight_name(node: Node, unquantized: _Unquantized) -> str | None:
+    source = unquantized(node.args[1])
     return str(source.target) if isinstance(source, Node) and source.op == "get_attr" else None
 
 
 def _activation_sources(module: GraphModule) -> dict[str, str]:
     """Layer node -> id of the activation quantizer on its input, had it one."""
+    unquantized = _Unquantized(module)
     sources = {}
     for node in module.graph.nodes:
         if node.op == "call_function" and op_name(node) in _FORMULAS:
-            source = node.args[0]
-            while isinstance(source, Node) and source.op == "call_function" and op_name(source) == "fake_quantize":
-                source = source.args[0]
+            source = unquantized(node.args[0])
             if isinstance(source, Node):
                 sources[node.name] = f"act.{source.name}"
     return sources

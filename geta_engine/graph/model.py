@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -93,7 +93,8 @@ class Group:
 class Quantizer:
     """One quantized tensor: a layer's weight, or the tensor that enters one or more layers.
 
-    `source` is the traced node whose output is quantized, `readers` the layer nodes that read it quantized.
+    `source` is the traced node whose output is quantized, `readers` the nodes that read it quantized. `reads` is the
+    node they read in the traced program: `source` itself, or the end of a branch that quantizes it there already.
     """
 
     id: str
@@ -101,11 +102,42 @@ class Quantizer:
     kind: Literal["weight", "activation"]
     source: str
     readers: tuple[str, ...]
+    reads: str
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One quantizer of a traced program: the ops between a tensor and what reads it quantized (METHOD, section 3.1).
+
+    kind: "attached" (parameter -> ops -> layer) or "inserted" (producer -> ops -> consumers).
+    source, result: the nodes before and after quantization, of equal shape. nodes: the ops in program order, `result`
+    among them, `source` not. readers: the nodes outside that read `result`.
+    parameters: dotted names of the quantizer's own parameters and buffers.
+    layer: module path of the first reader, or of the producer where only the model's output reads it.
+    per_channel: (get_attr node, dim of the source that the parameter's one long dim runs along).
+    scalars: nodes that only prepare the parameters of branches (get_attr, unbind, neg ...), those of `per_channel`
+    left out. Branches may share them.
+    keeps_zero: whether 0 is quantized to 0 whatever the parameters are, and other values alike with zeros cut out. If
+    not, cutting zeroed channels out of the source is not exact.
+    """
+
+    kind: Literal["attached", "inserted"]
+    source: str
+    result: str
+    nodes: tuple[str, ...]
+    parameters: tuple[str, ...]
+    layer: str
+    readers: tuple[str, ...]
+    per_channel: tuple[tuple[str, int], ...]
+    scalars: tuple[str, ...]
+    keeps_zero: bool
 
 
 @dataclass(frozen=True)
 class Qadg:
     """The result of `analyze`: groups, quantizers, and the unit that owns each index of each traced tensor.
+
+    `branches` are the quantizers that the traced program had already, folded for the analysis.
 
     `blocks` maps traced node names to the blocks of their output (a list per output for nodes with several);
     unit numbers in it run over all groups, prunable or not.
@@ -117,6 +149,7 @@ class Qadg:
     blocks: Mapping[str, tuple[Block, ...] | tuple[tuple[Block, ...], ...]] = field(repr=False)
     nodes: int = 0
     edges: int = 0
+    branches: tuple[Branch, ...] = ()
 
     @property
     def prunable(self) -> tuple[Group, ...]:
@@ -152,6 +185,7 @@ class Qadg:
             "edges": self.edges,
             "groups": [_group_dict(group) for group in self.groups],
             "quantizers": [{"id": q.id, "layer": q.layer, "kind": q.kind} for q in self.quantizers],
+            "branches": [asdict(branch) for branch in self.branches],
             "prunable_units": self.prunable_units,
             "total_units": self.total_units,
             "max_zero_units": self.max_zero_units,

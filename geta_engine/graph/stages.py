@@ -1,17 +1,19 @@
 """The paper's construction, step by step, on an analysis: the traced program, its quantizer branches, the QADG, groups.
 
-An analysis holds the program once, as it was traced, and its branches; every stage is derived from these.
+An analysis holds the folded graph and, where the program came with its quantizers expanded, the traced one and its
+branches as well; every stage is derived from these.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from geta_engine.errors import InputError
 
 Stage = Literal["trace", "branches", "qadg", "groups"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
+_NO_GROUP = {"group": None, "in_group": None, "reason": None}
 
 
 def graph_at(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
@@ -24,23 +26,22 @@ def graph_at(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
     """
     if stage not in STAGES:
         raise InputError(f"graph stage {stage!r} is not known: give {', '.join(STAGES)}")
-    graph, branches = analysis["graph"], analysis.get("branches", [])
     if stage in ("trace", "branches"):
-        return _expanded(graph, branches, marked=stage == "branches")
-    folded = _folded(graph, branches)
+        whole = analysis.get("trace", analysis["graph"])
+        return _expanded(whole, analysis.get("branches", []), marked=stage == "branches")
     if stage == "qadg":
-        folded["nodes"] = [{**node, "group": None, "in_group": None, "reason": None} for node in folded["nodes"]]
-    return folded
+        return {"nodes": [{**node, **_NO_GROUP} for node in analysis["graph"]["nodes"]], "edges": analysis["graph"]["edges"]}
+    return dict(analysis["graph"])
 
 
-def _expanded(graph: Mapping[str, Any], branches: list[Mapping[str, Any]], marked: bool) -> dict[str, Any]:
+def _expanded(graph: Mapping[str, Any], branches: Sequence[Mapping[str, Any]], marked: bool) -> dict[str, Any]:
     owner = {name: i for i, branch in enumerate(branches) for name in branch["nodes"]} if marked else {}
-    plain = {"group": None, "in_group": None, "reason": None}
-    nodes = [{**node, **plain, "branch": owner.get(node["id"])} for node in graph["nodes"]]
+    nodes = [{**node, **_NO_GROUP, "branch": owner.get(node["id"])} for node in graph["nodes"]]
     return {"nodes": nodes, "edges": [{**edge, "quantizer": None} for edge in graph["edges"]]}
 
 
-def _folded(graph: Mapping[str, Any], branches: list[Mapping[str, Any]]) -> dict[str, Any]:
+def fold(graph: Mapping[str, Any], branches: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The graph without the ops of branches: edges from the end of a branch start at its source."""
     gone = {name for branch in branches for name in (*branch["nodes"], *branch["scalars"])}
     sources = {branch["result"]: branch["source"] for branch in branches}
     nodes = [node for node in graph["nodes"] if node["id"] not in gone]

@@ -10,6 +10,7 @@ from torch.fx import GraphModule
 
 from geta_engine.errors import InputError
 from geta_engine.graph.model import Qadg
+from geta_engine.qadg.branches import find_branches
 from geta_engine.qadg.groups import Blocks, group_units
 from geta_engine.qadg.placement import place_quantizers
 from geta_engine.qadg.propagate import propagate, protect_labels
@@ -43,7 +44,8 @@ def analyze_module(
     module: GraphModule, weights: bool, activations: bool, protect: Iterable[str], granularity: Granularity = "head"
 ) -> Qadg:
     """`analyze` on a graph module that is at hand already."""
-    propagated = propagate(module, granularity == "head")
+    branches = find_branches(module.graph)
+    propagated = propagate(module, granularity == "head", branches)
     protect_labels(propagated, _protected(module, tuple(protect)))
     found = components(propagated)
     grouped = group_units(propagated, found)
@@ -57,11 +59,12 @@ def analyze_module(
     calls = [node for node in module.graph.nodes if node.op == "call_function"]
     return Qadg(
         groups=grouped.groups,
-        quantizers=place_quantizers(module, weights, activations),
+        quantizers=place_quantizers(module, weights, activations, branches),
         pinned_ops=dict(propagated.space.unknown_ops),
         blocks=blocks,
         nodes=len(calls),
         edges=sum(source.op == "call_function" for node in calls for source in node.all_input_nodes),
+        branches=branches,
     )
 
 

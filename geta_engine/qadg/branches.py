@@ -14,44 +14,16 @@ dozen steps, whatever the size of the program.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from torch.fx import Graph, Node
 
+from geta_engine.graph.model import Branch
 from geta_engine.qadg.branch_facts import Facts
 from geta_engine.qadg.branch_ops import AXIS, keeps_zero
 from geta_engine.qadg.branch_search import Region, find_regions
 from geta_engine.qadg.context import layer_of, normal_dim
-
-
-@dataclass(frozen=True)
-class Branch:
-    """One quantizer of a traced program: the ops between a tensor and what reads it quantized.
-
-    kind: "attached" (parameter -> ops -> layer) or "inserted" (producer -> ops -> consumers).
-    source, result: the nodes before and after quantization, of equal shape. nodes: the ops in program order, `result`
-    among them, `source` not. readers: the nodes outside that read `result`.
-    parameters: dotted names of the quantizer's own parameters and buffers.
-    layer: module path of the first reader, or of the producer where only the model's output reads it.
-    per_channel: (get_attr node, dim of the source that the parameter's one long dim runs along).
-    scalars: nodes that only prepare the parameters of branches (get_attr, unbind, neg ...), those of `per_channel`
-    left out. Branches may share them.
-    keeps_zero: whether 0 is quantized to 0 whatever the parameters are, and other values alike with zeros cut out. If
-    not, cutting zeroed channels out of the source is not exact.
-    """
-
-    kind: Literal["attached", "inserted"]
-    source: str
-    result: str
-    nodes: tuple[str, ...]
-    parameters: tuple[str, ...]
-    layer: str
-    readers: tuple[str, ...]
-    per_channel: tuple[tuple[str, int], ...]
-    scalars: tuple[str, ...]
-    keeps_zero: bool
 
 
 class Folded(NamedTuple):

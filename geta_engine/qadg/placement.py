@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from torch.fx import GraphModule, Node
 
-from geta_engine.graph.model import Quantizer
+from geta_engine.graph.model import Branch, Quantizer
 from geta_engine.qadg.context import layer_of, op_name
 
 QUANTIZED_OPS = frozenset(
@@ -13,34 +15,44 @@ QUANTIZED_OPS = frozenset(
 """Ops whose weight, and whose input, is quantized."""
 
 
-def quantized_layers(module: GraphModule) -> list[Node]:
-    """Layer nodes that read their weight straight from a parameter, in program order."""
+def place_quantizers(
+    module: GraphModule, weights: bool, activations: bool, branches: Sequence[Branch] = ()
+) -> tuple[Quantizer, ...]:
+    """Quantizers in program order of their first layer, a layer's weight before its input.
+
+    What a branch quantizes already has its quantizer whatever is asked for; `weights` and `activations` add the rest.
+    """
+    nodes = {node.name: node for node in module.graph.nodes}
+    ends = {branch.result: branch for branch in branches}
     parameters = {name for name, _ in module.named_parameters(remove_duplicate=False)}
-    calls = [n for n in module.graph.nodes if n.op == "call_function" and op_name(n) in QUANTIZED_OPS]
-    return [n for n in calls if (weight := _weight(n)) is not None and str(weight.target) in parameters]
+    readers: dict[tuple[str, Node, Node], list[Node]] = {}
+    for node in module.graph.nodes:
+        if node.op != "call_function" or op_name(node) not in QUANTIZED_OPS or not isinstance(node.args[1], Node):
+            continue
+        weight = _source(node.args[1], ends, nodes)
+        if weight.op != "get_attr" or str(weight.target) not in parameters:
+            continue
+        if weights or node.args[1].name in ends:
+            readers.setdefault(("weight", weight, node.args[1]), []).append(node)
+        read = node.args[0]
+        assert isinstance(read, Node)
+        if activations or read.name in ends:
+            readers.setdefault(("activation", _source(read, ends, nodes), read), []).append(node)
+    return tuple(_quantizer(kind, source, read, layers) for (kind, source, read), layers in readers.items())
 
 
-def _weight(node: Node) -> Node | None:
-    weight = node.args[1]
-    return weight if isinstance(weight, Node) and weight.op == "get_attr" else None
+def _source(read: Node, ends: Mapping[str, Branch], nodes: Mapping[str, Node]) -> Node:
+    """The tensor that is quantized where `read` is read."""
+    while read.name in ends:
+        read = nodes[ends[read.name].source]
+    return read
 
 
-def place_quantizers(module: GraphModule, weights: bool, activations: bool) -> tuple[Quantizer, ...]:
-    """Quantizers in program order of their first layer, a layer's weight before its input."""
-    readers: dict[tuple[str, Node], list[Node]] = {}
-    for layer in quantized_layers(module):
-        weight, source = _weight(layer), layer.args[0]
-        assert weight is not None and isinstance(source, Node)
-        if weights:
-            readers.setdefault(("weight", weight), []).append(layer)
-        if activations:
-            readers.setdefault(("activation", source), []).append(layer)
-    return tuple(_quantizer(kind, source, layers) for (kind, source), layers in readers.items())
-
-
-def _quantizer(kind: str, source: Node, layers: list[Node]) -> Quantizer:
+def _quantizer(kind: str, source: Node, read: Node, layers: list[Node]) -> Quantizer:
     names = tuple(layer.name for layer in layers)
     if kind == "weight":
-        parameter = str(source.target)
-        return Quantizer(parameter, parameter.rpartition(".")[0] or parameter, "weight", source.name, names)
-    return Quantizer(f"act.{source.name}", layer_of(layers[0]) or layers[0].name, "activation", source.name, names)
+        name = str(source.target)
+        layer = name.partition(".parametrizations.")[0] if ".parametrizations." in name else name.rpartition(".")[0]
+        return Quantizer(name, layer or name, "weight", source.name, names, read.name)
+    layer = layer_of(layers[0]) or layers[0].name
+    return Quantizer(f"act.{source.name}", layer, "activation", source.name, names, read.name)

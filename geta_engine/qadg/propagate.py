@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch.fx import GraphModule, Node
 
+from geta_engine.graph.model import Branch
 from geta_engine.qadg.context import Context, Values, is_unsized, op_name, shape_of, shapes_of, title
 from geta_engine.qadg.rules import find
 from geta_engine.qadg.rules.registry import sums
@@ -39,22 +40,58 @@ class Propagated:
     sources: tuple[Source, ...]
 
 
-def propagate(module: GraphModule, by_head: bool = True) -> Propagated:
-    """Label every index of every parameter dim and visit each node once; nothing here aborts on an unknown op."""
+def propagate(module: GraphModule, by_head: bool = True, branches: Sequence[Branch] = ()) -> Propagated:
+    """Label every index of every parameter dim and visit each node once; nothing here aborts on an unknown op.
+
+    Quantizer branches are passed by: what reads the end of one gets the labels of its source.
+    """
     context = Context(module, by_head)
     sources: list[Source] = []
     parameters = dict(module.named_parameters(remove_duplicate=False))
+    source_of = {name: branch.source for branch in branches for name in branch.nodes}
+    scalars = {name for branch in branches for name in branch.scalars}
+    by_name: dict[str, Values] = {}
     for node in module.graph.nodes:
-        if node.op == "get_attr":
+        if node.name in source_of:
+            context.values[node] = _inside_branch(node, by_name[source_of[node.name]])
+        elif node.op == "get_attr":
             context.values[node] = _source(context, node, str(node.target) in parameters, sources)
         elif node.op == "placeholder":
             context.values[node] = Value(shape_of(node)) if _is_tensor(node) else None
-        elif node.op == "call_function":
+        elif node.op == "call_function" and node.name not in scalars:
             context.values[node] = _visit(context, node)
         elif node.op == "output":
             for result in node.all_input_nodes:
                 _pin_output(context, result)
+        by_name[node.name] = context.values.get(node)
+    for branch in branches:
+        _tie_branch(context, branch, by_name)
     return Propagated(context.space, context.values, tuple(sources))
+
+
+def _inside_branch(node: Node, source: Values) -> Values:
+    """The source's labels on every tensor of its shape."""
+    if isinstance(source, Value) and _is_tensor(node) and shape_of(node) == source.shape:
+        return source
+    return Value(shape_of(node)) if _is_tensor(node) else None
+
+
+def _tie_branch(context: Context, branch: Branch, values: Mapping[str, Values]) -> None:
+    """A scale a channel goes with its channel; a quantizer that turns zeros into other numbers keeps them all."""
+    source = values[branch.source]
+    assert isinstance(source, Value)
+    if not branch.keeps_zero:
+        context.space.pin_value(source, f"the quantizer of `{branch.layer}` turns zeros into other numbers")
+    for name, dim in branch.per_channel:
+        scale, axes = values[name], source.on(dim)
+        if not isinstance(scale, Value):
+            continue
+        for own in scale.axes:
+            if axes is not None and axes.dims == (dim,) and own.labels.shape == axes.labels.shape:
+                context.space.tie(axes.labels, own.labels, branch.result)
+            else:
+                context.space.pin(own.labels, f"the quantizer of `{branch.layer}` has one for every channel")
+                context.space.pin_value(source, f"the quantizer of `{branch.layer}` has a scale for every channel")
 
 
 def _is_tensor(node: Node) -> bool:

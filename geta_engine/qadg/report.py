@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,8 @@ from torch.fx import GraphModule, Node
 
 from geta_engine.cost import LayerCost, layer_costs
 from geta_engine.graph.model import Block, Group, Qadg, Quantizer
-from geta_engine.qadg.analyze import analyze_module
+from geta_engine.graph.stages import fold
+from geta_engine.qadg.analyze import Granularity, analyze_module
 from geta_engine.qadg.context import is_leaf_module, layer_of, op_name, shape_of
 from geta_engine.trace import TracedModel
 
@@ -57,11 +58,12 @@ def analysis_report(
     protect: Iterable[str] = (),
     seconds_trace: float = 0.0,
     spec: str | None = None,
+    granularity: Granularity = "head",
 ) -> dict[str, Any]:
     """Analyze and describe: counts, groups, quantizers, and the graph with one entry a traced op."""
     started = time.perf_counter()
-    module = traced.graph_module()
-    qadg = analyze_module(module, weights, activations, protect)
+    module = traced.template
+    qadg = analyze_module(module, weights, activations, protect, granularity)
     seconds = time.perf_counter() - started
     costs = {layer.node: layer for layer in layer_costs(module)}
     owners = _group_of_unit(qadg)
@@ -70,10 +72,15 @@ def analysis_report(
     weight_of = {reader: q.id for q in qadg.quantizers if q.kind == "weight" for reader in q.readers}
     document = qadg.to_dict()
     document["model"] = _model(traced, module, costs, spec or traced.name)
-    document["graph"] = {
-        "nodes": [_node(node, qadg, owners, costs, weight_of, trained) for node in shown],
+    by_name = {node.name: node for node in module.graph.nodes}
+    before = {by_name[branch.result]: by_name[branch.source] for branch in qadg.branches}
+    whole = {
+        "nodes": [_node(node, qadg, owners, costs, weight_of, trained, before) for node in shown],
         "edges": _edges(shown, qadg),
     }
+    document["graph"] = fold(whole, document["branches"])
+    if qadg.branches:
+        document["trace"] = whole
     shapes = {str(n.target): list(shape_of(n)) for n in module.graph.nodes if _is_tensor_attribute(n)}
     for entry, group in zip(document["groups"], qadg.groups):
         for member in entry["members"]:
@@ -145,16 +152,18 @@ def _node(
     costs: dict[str, LayerCost],
     weight_of: dict[str, str],
     trained: frozenset[str],
+    before: Mapping[Node, Node],
 ) -> dict[str, Any]:
-    parameters = [str(a.target) for a in node.all_input_nodes if a.op == "get_attr"]
+    sources = [before.get(a, a) for a in node.all_input_nodes]
+    parameters = [str(a.target) for a in sources if a.op == "get_attr"]
     owned = [n for n in parameters if not n.endswith("num_batches_tracked")]
     path = layer_of(node)
     kind = _kind(node, owned)
     leaf = bool(path) and (kind == "layer" or is_leaf_module(node))
     name = path if leaf else (op_name(node) if node.op == "call_function" else node.name)
     group = _group_on(qadg, owners, node.name)
-    weight = next((a.name for a in node.all_input_nodes if a.op == "get_attr" and costs.get(node.name)), None)
-    reason = next((g.reason for g in qadg.groups if g.id == group), None)
+    weight = next((a.name for a in sources if a.op == "get_attr" and costs.get(node.name)), None)
+    reason = qadg.groups[group - 1].reason if group is not None else None
     return {
         "id": node.name,
         "name": name,
@@ -165,7 +174,7 @@ def _node(
         "detail": _detail(node),
         "shape": _shape(node),
         "parameters": owned,
-        "n_params": sum(math.prod(shape_of(a)) for a in node.all_input_nodes if str(a.target) in trained),
+        "n_params": sum(math.prod(shape_of(a)) for a in sources if str(a.target) in trained),
         "macs": costs[node.name].macs if node.name in costs else 0,
         "group": group,
         "in_group": _group_on(qadg, owners, weight, 1) if weight else None,

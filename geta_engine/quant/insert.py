@@ -105,13 +105,13 @@ def _insert(program: GraphModule, qadg: Qadg, learn_t: bool) -> None:
         ]
     for quantizer, parameters in zip(qadg.quantizers, scalars):
         source = nodes[quantizer.source]
-        readers = [nodes[name] for name in quantizer.readers]
+        read = nodes[quantizer.reads]
         with graph.inserting_after(_after(source, quantizer.readers, nodes)):
             marked = graph.call_function(fake_quantize, (source, *parameters))
         marked.meta = {**source.meta, "quantizer": quantizer.id}
-        for reader in readers:
-            position = 1 if quantizer.kind == "weight" else 0
-            reader.update_arg(position, marked)
+        for reader in quantizer.readers:
+            nodes[reader].replace_input_with(read, marked)
+    graph.eliminate_dead_code()
     graph.lint()
     program.recompile()
 

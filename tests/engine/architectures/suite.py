@@ -38,9 +38,10 @@ def _lively(traced: ge.TracedModel) -> ge.TracedModel:
     """Scale faint weights up in place: under an initialisation of 0.02 a wrong branch would not be seen."""
     with torch.no_grad():
         for value in traced.program.state_dict.values():
-            if value.is_floating_point() and value.ndim > 1 and (spread := float(value.std())) > 0:
+            if value.is_floating_point() and value.ndim > 1 and value[0].numel() > 1:
+                spread = float(value.std())
                 wanted = value[0].numel() ** -0.5
-                if spread < 0.3 * wanted:
+                if 0 < spread < 0.3 * wanted:
                     value.mul_(wanted / spread)
     return traced
 

@@ -10,8 +10,8 @@ from torch import nn
 from .cases import aten, check, drawn, images, rows, tokens
 
 
-def attention(heads: int = 3, keys: int = 3, mask: torch.Tensor | None = None, units: int | None = None, **options):
-    """Heads of 4 numbers over the 8 channels of 6 tokens."""
+def attention(heads: int = 3, keys: int = 3, mask: torch.Tensor | None = None, **options):
+    """Heads of 4 numbers over the 8 channels of 6 tokens; query heads go with the key head they share."""
 
     def split(x, count):
         return x.unflatten(-1, (count, 4)).transpose(1, 2)
@@ -25,7 +25,13 @@ def attention(heads: int = 3, keys: int = 3, mask: torch.Tensor | None = None, u
     parts = {"q": nn.Linear(8, 4 * heads), "k": nn.Linear(8, 4 * keys), "v": nn.Linear(8, 4 * keys)}
     if mask is not None:
         parts["mask"] = mask
-    return tokens(body, 8 + keys if units is None else units, 4 * heads, **parts)
+    return tokens(body, 8 + keys, 4 * heads, **parts)
+
+
+def normed_heads(m, x):
+    """Queries and keys normalised head by head, with one weight for all heads."""
+    q, k, v = (f(x).unflatten(-1, (3, 4)).transpose(1, 2) for f in (m.q, m.k, m.v))
+    return F.scaled_dot_product_attention(m.n(q), m.n(k), v).transpose(1, 2).flatten(2)
 
 
 def over_tokens(function):
@@ -66,7 +72,9 @@ CASES = {
     "sdpa: boolean mask": attention(mask=torch.ones(6, 6, dtype=torch.bool).tril()),
     "sdpa: scale": attention(scale=0.3),
     "sdpa: shared keys": attention(6, 3, enable_gqa=True),
-    "sdpa: mask a head": attention(mask=drawn(1, 3, 6, 6), units=8),
+    "sdpa: mask a head": attention(mask=drawn(1, 3, 6, 6)),
+    "sdpa: queries and keys normalised": tokens(
+        normed_heads, 8 + 3, 12, q=nn.Linear(8, 12), k=nn.Linear(8, 12), v=nn.Linear(8, 12), n=nn.LayerNorm(4)),
     **{f"{name} over tokens": over_tokens(f) for name, f in SOFTMAXES.items()},
     **{f"{name} over channels": rows(lambda m, x, f=f: f(x, 1), 0, pins="normalises over it")
        for name, f in SOFTMAXES.items()},

@@ -62,8 +62,8 @@ CASES = {
                                 v=nn.Linear(8, 12)),
     "embedding": net(lambda m, i: m.h(F.relu(m.e(i))).mean(1), WORDS, 8, {}, e=nn.Embedding(9, 8), h=nn.Linear(8, 3)),
     "embedding: tied to the head": net(lambda m, i: F.linear(m.e(i), m.e.weight), WORDS, 8, {}, e=nn.Embedding(9, 8)),
-    "input read as it is": net(lambda m, x: m.a(x * m.w), VECTOR, 0, {"w": "nothing in the model produces"},
-                               a=nn.Linear(5, 8), w=weight(5)),
+    "input scaled": net(lambda m, x: m.a(x * m.w), VECTOR, 0, {"w": "`mul` combines it with a dimension that holds no"},
+                        a=nn.Linear(5, 8), w=weight(5)),
     "zeros lost before a sum": rows(lambda m, x: torch.mm(torch.cos(x), m.w), 7, 7, w=weight(8, 7),
                                     pins="turns zeros into other numbers before `mm` sums over it"),
 }  # fmt: skip

@@ -6,7 +6,7 @@ import pytest
 import torch.nn.functional as F
 from torch import nn
 
-from .cases import aten, check, images, weight
+from .cases import aten, check, drawn, images, net, weight
 
 _LAYERS = {
     1: (nn.Conv1d, nn.ConvTranspose1d),
@@ -46,6 +46,10 @@ CASES = {
     "depthwise after a sigmoid": images(lambda m, x: m.b(x.sigmoid()), 8, b=nn.Conv2d(8, 8, 3, groups=8)),
     "transposed depthwise": images(lambda m, x: m.b(x), 8, b=nn.ConvTranspose2d(8, 8, 2, 2, groups=8)),
     "transposed offsets": images(lambda m, x: m.b(x), 4 + 4, b=nn.ConvTranspose2d(8, 8, 2, 2, groups=2)),
+    "depthwise on the input": net(
+        lambda m, x: m.h(F.relu(m.a(x))).mean((2, 3)), (drawn(2, 3, 8, 8),), 0,
+        {"a.weight": "reads channels that nothing in the model produces"},
+        a=nn.Conv2d(3, 6, 3, groups=3), h=nn.Conv2d(6, 5, 1)),
     "without biases": images(lambda m, x: m.b(F.relu(x)), 8 + 6, 6, b=nn.Conv2d(8, 6, 3, bias=False)),
     "core": images(core(False, 1), 8 + 6, 6, w=weight(6, 8, 3, 3), b=weight(6)),
     "core transposed": images(core(True, 1), 8 + 6, 6, w=weight(8, 6, 3, 3), b=weight(6)),

@@ -13,15 +13,16 @@ def sums(m, x):
 
 
 def factors(m, x):
-    made = torch.ones(8), torch.full((8,), 2.0), x.new_ones(8), x.new_full((8,), 2.0)
-    for factor in (*made, torch.empty(8).fill_(2.0), x.new_empty(8).fill_(0.5)):
-        x = x * factor
-    return x
+    return x * torch.ones(8) * torch.full((8,), 2.0) * x.new_ones(8) * x.new_full((8,), 2.0)
+
+
+def filled_later(m, x):
+    return x * torch.empty(8).fill_(2.0) * x.new_empty(8).fill_(0.5) * torch.empty_like(x).fill_(0.5)
 
 
 def copies(m, x):
     zeros = torch.zeros_like(x) + torch.full_like(x, 0.0)
-    return (x + zeros) * torch.ones_like(x) * torch.full_like(x, 2.0) * torch.empty_like(x).fill_(0.5)
+    return (x + zeros) * torch.ones_like(x) * torch.full_like(x, 2.0)
 
 
 def draws(m, x):
@@ -35,6 +36,7 @@ def draws(m, x):
 CASES = {
     "sums": rows(sums, 8),
     "factors": rows(factors, 8),
+    "filled later": rows(filled_later, 8),
     "copies": rows(copies, 8),
     "draws": rows(draws, 8),
     "filled: not zero": rows(lambda m, x: x + torch.ones(8), 0, pins="`add` turns zeros into other numbers"),

@@ -17,7 +17,7 @@ SUMS = {
     "std": lambda x, d: x.std(d, correction=0, keepdim=True),
     "var_mean": lambda x, d: sum(torch.var_mean(x, d, keepdim=True)),
     "std_mean": lambda x, d: sum(torch.std_mean(x, d, keepdim=True)),
-    "any": lambda x, d: (x > 0).any(d, keepdim=True) * 1.0,
+    "any": lambda x, d: (x > 0).any(d, keepdim=True).float(),
 }
 COMPARISONS = {
     "amax": lambda x, d: x.amax(d, keepdim=True),
@@ -26,7 +26,7 @@ COMPARISONS = {
     "min": lambda x, d: x.min(d, keepdim=True).values,
     "aminmax": lambda x, d: sum(x.aminmax(dim=d, keepdim=True)),
     "prod": lambda x, d: x.prod(d, keepdim=True),
-    "all": lambda x, d: (x > -0.5).all(d, keepdim=True) * 1.0 if d == 1 else (x > 0).all(d, keepdim=True) * 1.0,
+    "all": lambda x, d: (x > 0).all(d, keepdim=True).float(),
 }
 RUNNING = {"cumsum": lambda x, d: x.cumsum(d), "cumprod": lambda x, d: x.cumprod(d)}
 MOVED = "turns zeros into other numbers"
@@ -56,6 +56,7 @@ CASES = {
     "largest of everything": net(lambda m, x: m.a(x).max(), (torch.eye(4, 5),), 0, {"a.weight": "compares it"},
                                  a=torch.nn.Linear(5, 8)),
     "larger of two": rows(lambda m, x: torch.max(x, x * 2) + torch.min(x, -x), 8),
+    "any, as a number": rows(lambda m, x: (x > 0).any(1, keepdim=True) * 1.0, 8, 1),
     "mean of a sigmoid": over_channels(lambda x, d: x.sigmoid().mean(d, keepdim=True), 0, MOVED),
     "norm that counts": over_channels(lambda x, d: torch.linalg.vector_norm(x, 0, d, keepdim=True), 8),
     "norm of the smallest": over_channels(
