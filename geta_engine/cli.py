@@ -104,9 +104,8 @@ def analyze(
     traced, seconds = _load(spec, input, meta)
     from geta_engine.qadg.report import analysis_report
 
-    chosen: dict[str, Any] = {} if granularity == "head" else {"granularity": granularity}
     report = analysis_report(
-        traced, weights, activations, tuple(protect or ()), seconds_trace=seconds, spec=spec, **chosen
+        traced, weights, activations, tuple(protect or ()), seconds_trace=seconds, spec=spec, granularity=granularity
     )
     _draw(report, dot, svg)
     output.document(report)

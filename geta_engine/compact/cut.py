@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from itertools import chain
 
 import numpy as np
 import torch
@@ -147,7 +148,8 @@ def set_to_zero(module: nn.Module, qadg: Qadg, zero: NDArray[np.bool_]) -> None:
 def _cut_parameters(module: GraphModule, removal: Removal) -> None:
     """Cut every tensor the graph reads; other names of the same tensor (tied weights) follow it."""
     names: dict[int, list[str]] = {}
-    for name, tensor in (*module.named_parameters(remove_duplicate=False), *module.named_buffers(remove_duplicate=False)):
+    tensors = module.named_parameters(remove_duplicate=False), module.named_buffers(remove_duplicate=False)
+    for name, tensor in chain(*tensors):
         names.setdefault(id(tensor), []).append(name)
     for node in list(module.graph.nodes):
         kept = removal.kept(node.name) if node.op == "get_attr" and "stands_for" not in node.meta else {}

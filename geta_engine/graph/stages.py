@@ -30,7 +30,8 @@ def graph_at(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
         whole = analysis.get("trace", analysis["graph"])
         return _expanded(whole, analysis.get("branches", []), marked=stage == "branches")
     if stage == "qadg":
-        return {"nodes": [{**node, **_NO_GROUP} for node in analysis["graph"]["nodes"]], "edges": analysis["graph"]["edges"]}
+        nodes = [{**node, **_NO_GROUP} for node in analysis["graph"]["nodes"]]
+        return {"nodes": nodes, "edges": analysis["graph"]["edges"]}
     return dict(analysis["graph"])
 
 

@@ -72,7 +72,9 @@ def collapse(space: LabelSpace, axes: Axes, dims: Iterable[int], node: str = "")
     first = axes.labels[tuple(slice(0, 1) if i in gone else slice(None) for i in range(axes.labels.ndim))]
     space.tie(axes.labels, first, node)
     kept = tuple(dim for i, dim in enumerate(axes.dims) if i not in gone)
-    return Axes(kept, first.reshape([axes.labels.shape[axes.dims.index(d)] for d in kept]), axes.zero.all(axis=gone))
+    return Axes(
+        kept, first.reshape([axes.labels.shape[axes.dims.index(d)] for d in kept]), np.asarray(axes.zero.all(axis=gone))
+    )
 
 
 def view_groups(before: Sequence[int], after: Sequence[int]) -> list[tuple[list[int], list[int]]]:
@@ -117,9 +119,7 @@ def view(space: LabelSpace, value: Value, shape: tuple[int, ...], node: str) -> 
     return value.with_axes(shape, done)
 
 
-def _touching(
-    value: Value, groups: list[tuple[list[int], list[int]]]
-) -> list[tuple[list[int], list[int], list[Axes]]]:
+def _touching(value: Value, groups: list[tuple[list[int], list[int]]]) -> list[tuple[list[int], list[int], list[Axes]]]:
     """Pairs of dims that a view mixes, each with the blocks on them; pairs that one block covers are merged."""
     merged: list[tuple[set[int], set[int], list[Axes]]] = []
     for axes in value.axes:

@@ -23,7 +23,8 @@ from geta_engine.graph.model import Branch
 from geta_engine.qadg.branch_facts import Facts
 from geta_engine.qadg.branch_ops import AXIS, keeps_zero
 from geta_engine.qadg.branch_search import Region, find_regions
-from geta_engine.qadg.context import layer_of, normal_dim
+from geta_engine.qadg.context import layer_of, normal_dim, op_name
+from geta_engine.qadg.placement import QUANTIZED_OPS
 
 
 class Folded(NamedTuple):
@@ -104,7 +105,7 @@ class _Scalars:
 def _branch(facts: Facts, region: Region, scalars: _Scalars, prepared: set[Node]) -> Branch:
     readers = sorted(facts.readers(region.exit), key=facts.position.__getitem__)
     return Branch(
-        kind="inserted" if facts.leaves[region.entry] is None else "attached",
+        kind="attached" if facts.leaves[region.entry] is not None and not _is_input(region, readers) else "inserted",
         source=region.entry.name,
         result=region.exit.name,
         nodes=tuple(node.name for node in scalars.nodes),
@@ -115,6 +116,14 @@ def _branch(facts: Facts, region: Region, scalars: _Scalars, prepared: set[Node]
         scalars=tuple(node.name for node in scalars.cone if node in prepared),
         keeps_zero=keeps_zero(scalars.nodes, scalars.cone, region.entry, facts.whole),
     )
+
+
+def _is_input(region: Region, readers: Sequence[Node]) -> bool:
+    """Whether layers read the result as their input, as they may read a table of positions, and not as a weight."""
+    layers = [
+        r for r in readers if r.op == "call_function" and op_name(r) in QUANTIZED_OPS and r.args[0] is region.exit
+    ]
+    return bool(readers) and len(layers) == len(readers)
 
 
 def _layer(facts: Facts, region: Region, readers: Sequence[Node]) -> str:

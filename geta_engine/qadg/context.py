@@ -18,8 +18,8 @@ Values = Value | tuple[Value, ...] | None
 class Context:
     """One walk over the program. `values` holds the labels of every node visited so far.
 
-    `by_head` says what attention loses: whole heads, or the same offsets of every head. `unsized` nodes have a size that
-    depends on data.
+    `by_head` says what attention loses: whole heads, or the same offsets of every head. `unsized` nodes have a size
+    that depends on data.
     """
 
     module: GraphModule

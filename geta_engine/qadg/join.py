@@ -121,6 +121,6 @@ def reduce_exactly(context: Context, node: Node, axes: Axes, dims: set[int], not
     positions = tuple(axes.dims.index(d) for d in summed)
     sizes = [axes.labels.shape[axes.dims.index(d)] for d in kept]
     labels = context.space.allocate(*sizes)
-    result = Axes(tuple(kept), labels, axes.zero.all(axis=positions), axes.free)
+    result = Axes(tuple(kept), labels, np.asarray(axes.zero.all(axis=positions)), axes.free)
     context.space.share(axes.labels, on_dims(result, labels, axes.dims), node.name)
     return result

@@ -30,9 +30,7 @@ def link_members(
 class _Walk:
     """`came(label)` is the label it was reached from and the op that ties the two; None at a start."""
 
-    def __init__(
-        self, space: LabelSpace, found: Components, components: NDArray[np.int64], starts: list[int]
-    ) -> None:
+    def __init__(self, space: LabelSpace, found: Components, components: NDArray[np.int64], starts: list[int]) -> None:
         self._names = [tie[2] for tie in space.ties]
         left, right, tie = _ties_within(space, found, components)
         self._labels = np.unique(np.concatenate([left, right, np.array(starts, np.int64)]))

@@ -13,10 +13,10 @@ from torch.fx import GraphModule, Node
 from geta_engine.graph.model import Branch
 from geta_engine.qadg.context import Context, Values, is_unsized, op_name, shape_of, shapes_of, title
 from geta_engine.qadg.rules import find
-from geta_engine.qadg.rules.registry import sums
 from geta_engine.qadg.rules.contraction import pin_all, pin_inputs
 from geta_engine.qadg.rules.creation import filled
 from geta_engine.qadg.rules.elementwise import is_pointwise, pointwise
+from geta_engine.qadg.rules.registry import sums
 from geta_engine.qadg.space import Axes, Labels, LabelSpace, Value
 
 

@@ -49,5 +49,3 @@ def attention(node: Node, removal: Removal) -> None:
     rank = len(shape_of(source_of(node)))
     if rank - 1 in kept_of(source_of(node), removal) and node.kwargs.get("scale") is None:
         node.kwargs = {**node.kwargs, "scale": 1 / math.sqrt(size)}
-
-

@@ -15,7 +15,7 @@ from torch.fx import Node
 
 from geta_engine.compact.removal import Removal
 from geta_engine.compact.rewrites.channels import groups_left
-from geta_engine.compact.rewrites.registry import kept_of, put_in_place, rewrites, source_of
+from geta_engine.compact.rewrites.registry import kept_of, module_of, put_in_place, rewrites, source_of
 from geta_engine.qadg.context import argument, op_name, shape_of
 from geta_engine.qadg.rules.reduction import reduced_dims
 
@@ -147,7 +147,8 @@ def _variance(node: Node, x: Node, dims: list[int], ratio: float) -> None:
         centred = _call(node, _aten.sub.Tensor, x, average)
         spread = _mean(node, _call(node, _aten.mul.Tensor, centred, centred), dims, ratio)
         gone = _call(node, _aten.mul.Tensor, _call(node, _aten.mul.Tensor, average, average), 1 - ratio)
-        variance = _call(node, _aten.mul.Tensor, _call(node, _aten.add.Tensor, spread, gone), before / (before - correction))
+        variance = _call(node, _aten.add.Tensor, spread, gone)
+        variance = _call(node, _aten.mul.Tensor, variance, before / (before - correction))
         if op_name(node) == "std":
             variance = _call(node, _aten.sqrt.default, variance)
         results = [variance, average] if op_name(node) == "var_mean" else [variance]
@@ -165,7 +166,7 @@ def _variance(node: Node, x: Node, dims: list[int], ratio: float) -> None:
 def weight_norm(node: Node, removal: Removal) -> None:
     """The norm is over what is removed too: the weight is stored as it is, cut."""
     kept = removal.kept(node.name)
-    module = node.graph.owning_module
+    module = module_of(node)
     if not kept or not all(isinstance(a, Node) and a.op == "get_attr" for a in node.args[:2]):
         return
     v, g = (module.get_parameter(str(a.target)) for a in node.args[:2])  # type: ignore[union-attr]

@@ -7,7 +7,7 @@ import torch
 from torch.fx import Node
 
 from geta_engine.compact.removal import Removal
-from geta_engine.compact.rewrites.registry import kept_of, rewrites, source_of
+from geta_engine.compact.rewrites.registry import kept_of, module_of, rewrites, source_of
 from geta_engine.qadg.context import argument, normal_dim, op_name, shape_of, shapes_of
 from geta_engine.qadg.rules.indexing import known_positions
 
@@ -44,7 +44,7 @@ def narrow(node: Node, removal: Removal) -> None:
     dim = normal_dim(node.args[1], len(shape_of(source)))  # type: ignore[arg-type]
     if dim in kept_of(source, removal):
         start = normal_dim(node.args[2], shape_of(source)[dim])  # type: ignore[arg-type]
-        _read(node, removal, dim, np.arange(start, start + node.args[3]))  # type: ignore[operator]
+        _read(node, removal, dim, np.arange(start, start + int(node.args[3])))  # type: ignore[call-overload, arg-type]
         node.target = _aten.slice.Tensor if node.target is _aten.narrow.default else node.target
 
 
@@ -85,7 +85,7 @@ def index(node: Node, removal: Removal) -> None:
     if len(given) != 1 or given[0][0] not in kept:
         return
     dim, table = given[0]
-    module = node.graph.owning_module
+    module = module_of(node)
     positions = known_positions(module, table, shape_of(source)[dim])
     assert positions is not None
     left = positions[np.isin(positions, kept[dim])]
@@ -108,7 +108,7 @@ def roll(node: Node, removal: Removal) -> None:
     for i, dim in enumerate(normal_dim(d, len(shape)) for d in dims):
         if dim in kept:
             wrapped = shifts[i] % shape[dim]  # type: ignore[operator]
-            shifts[i] = int((kept[dim] >= shape[dim] - wrapped).sum())
+            shifts[i] = int(np.count_nonzero(kept[dim] >= shape[dim] - int(wrapped)))
     node.update_arg(1, shifts)
 
 

@@ -43,6 +43,13 @@ def source_of(node: Node) -> Node:
     return source
 
 
+def module_of(node: Node) -> GraphModule:
+    """The module whose graph the node is in, for constants that a rewrite adds."""
+    module = node.graph.owning_module
+    assert module is not None
+    return module
+
+
 def kept_of(node: Node, removal: Removal) -> dict[int, NDArray[np.int64]]:
     """What is left of a tensor, of one too that a rewrite has put in the place of a traced node."""
     return removal.kept(node.meta.get("stands_for", node.name))

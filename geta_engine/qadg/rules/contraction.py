@@ -26,9 +26,7 @@ def linear(context: Context, node: Node) -> Value:
     return add(context, node, out, context.value(argument(node, 2, "bias")))
 
 
-def contract(
-    context: Context, node: Node, factors: Sequence[tuple[Value, Sequence[int]]], out: Sequence[int]
-) -> Value:
+def contract(context: Context, node: Node, factors: Sequence[tuple[Value, Sequence[int]]], out: Sequence[int]) -> Value:
     """Multiply factors and sum over what `out` does not name: einsum with whole numbers as letters.
 
     Example: `[(q, (0, 1, 2, 4)), (k, (0, 1, 3, 4))], (0, 1, 2, 3)` are attention scores: heads (1) are tied one to

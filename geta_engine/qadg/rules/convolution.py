@@ -33,10 +33,7 @@ def convolution(context: Context, node: Node) -> Value:
     if len(layer.x.shape) != len(layer.weight.shape):
         return pin_all(context, node)
     _pin_taps(context, node, layer)
-    if layer.groups == 1:
-        out = _dense(context, node, layer)
-    else:
-        out = _grouped(context, node, layer)
+    out = (_dense if layer.groups == 1 else _grouped)(context, node, layer)
     bias = layer.bias
     if bias is not None:
         wide = (bias.shape[0],) + (1,) * (len(layer.x.shape) - 2)
@@ -83,7 +80,9 @@ def _two_dims(axes: Axes) -> Axes:
     """Labels that also ran over taps were held along them: the first tap stands for all."""
     index = tuple(slice(None) if d < 2 else 0 for d in axes.dims)
     taps = tuple(i for i, d in enumerate(axes.dims) if d > 1)
-    return Axes(tuple(d for d in axes.dims if d < 2), axes.labels[index], axes.zero.all(axis=taps), axes.free)
+    return Axes(
+        tuple(d for d in axes.dims if d < 2), axes.labels[index], np.asarray(axes.zero.all(axis=taps)), axes.free
+    )
 
 
 def _with_channels(layer: _Layer, channels: int) -> tuple[int, ...]:
@@ -96,7 +95,7 @@ def _grouped(context: Context, node: Node, layer: _Layer) -> Value:
     x, weight = _on_channels(layer.x, 1, groups), _out_labels(context, layer, channels)
     inner = _inner(layer, groups)
     per_group = layer.x.shape[1] // groups
-    whole = per_group == 1 or x is not None and (inner is None or groups >= per_group)
+    whole = per_group == 1 or (x is not None and (inner is None or groups >= per_group))
     other = [a for a in layer.x.axes if 1 not in a.dims and 0 in a.dims]
     if weight is None or any(0 in a.dims for a in other):
         pin_all(context, node)

@@ -24,8 +24,9 @@ _evaluated: dict[Hashable, bool] = {}
 
 
 @rule(
-    "hardswish", "log_sigmoid", "square", "rsub", "type_as", "prelu", "_prelu_kernel", "rrelu", "celu", "where", "__and__",
-    "__or__", "__xor__", "__lshift__", "__rshift__", "floor_divide", "isfinite", "isnan", "isinf", "logit", "nan_to_num", "threshold",
+    "hardswish", "log_sigmoid", "square", "rsub", "type_as", "prelu", "_prelu_kernel", "rrelu", "celu", "where",
+    "__and__", "__or__", "__xor__", "__lshift__", "__rshift__", "floor_divide", "isfinite", "isnan", "isinf", "logit",
+    "nan_to_num", "threshold",
 )  # fmt: skip
 def pointwise(context: Context, node: Node) -> Value:
     """Tie the operands' labels index by index (with broadcasting)."""

@@ -1,4 +1,4 @@
-"""Reading and writing at positions held in tensors. What is looked up by position stays, unless the positions are known."""
+"""Reading and writing at positions held in tensors: what is looked up stays, unless the positions are known."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ def gather(context: Context, node: Node) -> Value:
     for axes in (a for side in sides for a in side.axes):
         context.space.hold(axes, short, f"`{title(node)}` {_LOOKED_UP}", node.name)
     sides = [s.with_axes(wide, [a for a in s.axes if not set(a.dims) & set(short)]) for s in sides]
-    axes = join(context, node, sides, wide, lambda zeros: zeros[0])
-    return Value(shape, axes, cause=value.cause)
+    joined = join(context, node, sides, wide, lambda zeros: zeros[0])
+    return Value(shape, joined, cause=value.cause)
 
 
 @rule("index_put", "index_put_", "_unsafe_index_put")
@@ -117,7 +117,7 @@ def index_put(context: Context, node: Node) -> Value:
     """Writes at positions of some dims: labels on the others are tied to those of what is written."""
     value, written = context.input(node), context.value(node.args[2])
     indexed = [d for d, i in enumerate(node.args[1]) if i is not None]  # type: ignore[arg-type]
-    given = [i for i in node.args[1] if i is not None]  # type: ignore[union-attr]
+    given: list[Any] = [i for i in node.args[1] if i is not None]  # type: ignore[union-attr]
     if any(i.meta["val"].dtype == torch.bool for i in given) or indexed != list(range(len(indexed))):
         if written is None or written.axes or any(not set(a.dims).isdisjoint(_covered(node)) for a in value.axes):
             return pin_all(context, node)
@@ -133,14 +133,15 @@ def index_put(context: Context, node: Node) -> Value:
         context.space.hold(axes, [d for d in axes.dims if d < cut], "it is written by position", node.name)
     moved = [renumber(a, lambda d: d - cut) for a in written.axes if min(a.dims) >= cut]
     tails = Value(written.shape[max(cut, 0) :], tuple(moved), written.constant, written.cause)
-    axes = join(context, node, [base, align(tails, len(value.shape))], base.shape, all_zero)
-    return Value(shape_of(node), axes, cause=value.cause or written.cause)
+    joined = join(context, node, [base, align(tails, len(value.shape))], base.shape, all_zero)
+    return Value(shape_of(node), joined, cause=value.cause or written.cause)
 
 
 def _covered(node: Node) -> set[int]:
     covered: set[int] = set()
     dim = 0
-    for i in node.args[1]:  # type: ignore[union-attr]
+    given: list[Any] = list(node.args[1])  # type: ignore[arg-type]
+    for i in given:
         width = len(i.meta["val"].shape) if i is not None and i.meta["val"].dtype == torch.bool else 1
         if i is not None:
             covered |= set(range(dim, dim + width))

@@ -76,10 +76,10 @@ def repeat(context: Context, node: Node) -> Value:
     """Tiles along a dim carry the labels again; a dim of size 1 is expanded."""
     shape = shape_of(node)
     value = align(context.input(node), len(shape))
-    axes = [
-        Axes(a.dims, *(np.tile(array, [shape[d] // value.shape[d] for d in a.dims]) for array in (a.labels, a.zero)))
-        for a in value.axes
-    ]
+    axes = []
+    for a in value.axes:
+        times = [shape[d] // value.shape[d] for d in a.dims]
+        axes.append(Axes(a.dims, np.tile(a.labels, times), np.tile(a.zero, times), a.free))
     return value.with_axes(shape, [*axes, *copies(context, node, value.shape, shape)])
 
 

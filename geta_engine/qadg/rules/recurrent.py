@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.context import Context, op_name, shape_of, shapes_of, title
+from geta_engine.qadg.context import Context, op_name, shapes_of, title
 from geta_engine.qadg.rules.contraction import not_zero_reason, pin_inputs, reads_fixed
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Labels, Value
@@ -68,9 +68,7 @@ def _on_last(shape: Sequence[int], labels: Labels) -> Axes:
     return Axes((len(shape) - 1,), labels, np.ones(labels.shape, bool))
 
 
-def _cell(
-    context: Context, node: Node, weights: list[Value], x: Value | None, below: Labels, unit: Labels
-) -> None:
+def _cell(context: Context, node: Node, weights: list[Value], x: Value | None, below: Labels, unit: Labels) -> None:
     """One direction of one layer: rows of every gate are tied to the unit, columns to what is read."""
     space = context.space
     gates = np.tile(unit, _GATES[op_name(node)])

@@ -32,7 +32,9 @@ def reduce(context: Context, node: Node) -> Value | tuple[Value, ...]:
     if len(node.all_input_nodes) > 1:
         from geta_engine.qadg.rules.elementwise import pointwise
 
-        return pointwise(context, node)
+        result = pointwise(context, node)
+        assert result is not None
+        return result
     rank = len(value.shape)
     dims = reduced_dims(argument(node, _DIM_FIRST.get(name, 1), "dim"), rank)
     results = tuple(Value(shape, tuple(axes), value.constant, value.cause) for shape, axes in _reduced(
@@ -67,7 +69,9 @@ def _counts_zeros(node: Node, name: str) -> bool:
 
 
 def _lost(node: Node, value: Value, name: str) -> str:
-    return f"`{title(node)}` averages over it" if name == "mean" and not value.cause else not_zero_reason(node, value.cause)
+    if name == "mean" and not value.cause:
+        return f"`{title(node)}` averages over it"
+    return not_zero_reason(node, value.cause)
 
 
 def reduced_dims(given: Any, rank: int) -> set[int]:
@@ -78,7 +82,7 @@ def reduced_dims(given: Any, rank: int) -> set[int]:
 
 @rule("cumsum", "cumprod", "logcumsumexp")
 def cumulate(context: Context, node: Node) -> Value:
-    """Along other dims zero stays zero (of a sum); along channels removed zeros add nothing, but what they get is no zero."""
+    """Along other dims a sum keeps zeros; along channels removed zeros add nothing, but get what came before."""
     value = context.input(node)
     dim = normal_dim(argument(node, 1, "dim"), len(value.shape))
     additive = op_name(node) == "cumsum"

@@ -1,6 +1,8 @@
-"""Pooling, resizing and shuffling: dims that are not channels are slid over, channels keep their labels or are dealt out."""
+"""Pooling, resizing, shuffling: other dims are slid over, channels keep their labels or are dealt out."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 import numpy as np
 from torch.fx import Node
@@ -43,7 +45,7 @@ def _spatial_dims(node: Node) -> int:
     name = node.target._schema.name  # type: ignore[union-attr]
     if "grid_sampler" in name:
         return len(shape_of(node)) - 2
-    return next(int(c) for c, d in zip(name, name[1:]) if c in "123" and d == "d")
+    return next(int(c) for c, d in pairwise(name) if c in "123" and d == "d")
 
 
 @rule("pixel_shuffle")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -13,7 +15,6 @@ from . import (
     test_convolution,
     test_movement,
     test_norms,
-    test_recurrent,
     test_reduction,
     test_spatial,
 )
@@ -54,15 +55,17 @@ CASES = {
                              c2=nn.Conv2d(6, 8, 3, padding=1, bias=False), n2=nn.BatchNorm2d(8)),
     "squeeze and excite": images(excited, 8 + 4, down=nn.Conv2d(8, 4, 1), up=nn.Conv2d(4, 8, 1)),
     "resized and joined": images(upsampled, 8 + 6, 20, c=nn.Conv2d(8, 6, 1)),
-    "dropout": rows(lambda m, x: F.dropout(F.relu(x), 0.3), 8),
+    "weight norm": replace(test_norms.CASES["weight_norm"], units=8),
+    "dropout": rows(lambda m, x: m.d(F.relu(x)), 8, d=nn.Dropout()),
+    "recurrent": net(lambda m, x: m.h(m.r(m.a(x))[0]).mean(1), (drawn(2, 2, 5),), 8 + 6, {}, a=nn.Linear(5, 8),
+                     r=nn.LSTM(8, 6, batch_first=True), h=nn.Linear(6, 3)),
 }  # fmt: skip
 AGAIN = {
     test_attention: ("sdpa: mask", "sdpa: shared keys", "softmax over tokens", "sort over tokens"),
     test_contraction: ("einsum", "baddbmm", "embedding", "outer"),
     test_convolution: ("conv1d", "conv3d", "offsets of groups", "whole groups", "transposed offsets"),
     test_movement: ("views of channels", "splits in two", "slices", "expansions", "stack", "roll", "padded around"),
-    test_norms: ("rms_norm", "group_norm: offsets", "group_norm: whole groups", "layer_norm: no bias", "weight_norm"),
-    test_recurrent: ("lstm", "gru"),
+    test_norms: ("rms_norm", "group_norm: offsets", "group_norm: whole groups", "layer_norm: no bias"),
     test_reduction: ("std over channels", "var_mean over channels", "aminmax over places"),
     test_spatial: ("pools 1d", "resized 1d", "pixel_shuffle", "glu", "channel_shuffle: offsets", "im2col"),
 }

@@ -30,11 +30,22 @@ FAMILIES = (
 NOT_ATEN = {"getitem", "fake_quantize"}
 """`operator.getitem`, and the engine's own quantizer."""
 NEVER_EXPORTED: set[str] = set()
+MADE_OF_NUMBERS = {"arange", "rand", "randn", "randperm", "scalar_tensor", "empty_strided", "sym_is_contiguous"}
+NOT_OF_LAYERS: set[str] = set()
 
 
 def seen() -> set[str]:
     written = [ops_of(traced(case)) for family in (*FAMILIES, test_core) for case in family.CASES.values()]
     return set().union(*written, *(ops_of(decomposed(case)) for case in test_core.CASES.values()))
+
+
+def test_every_core_op_is_known():
+    """Pointwise ops are told by PyTorch's tag; the rest of core ATen has rules, or makes tensors from numbers alone."""
+    packets = [getattr(torch.ops.aten, name) for name in dir(torch.ops.aten)]
+    overloads = [getattr(p, o) for p in packets if isinstance(p, torch._ops.OpOverloadPacket) for o in p.overloads()]
+    core = {o._schema.name.removeprefix("aten::") for o in overloads if {torch.Tag.core} & set(o.tags)}
+    pointwise = {o._schema.name.removeprefix("aten::") for o in overloads if torch.Tag.pointwise in o.tags}
+    assert {op for op in core - pointwise if find(op) is None} == MADE_OF_NUMBERS | NOT_OF_LAYERS
 
 
 def test_every_rule_is_for_an_op_that_exists():

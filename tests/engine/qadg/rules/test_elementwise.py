@@ -17,7 +17,7 @@ KEEP_ZERO = (
     lambda x: F.threshold(x, 0.1, 0.0), lambda x: x.clamp(-1, 1), lambda x: x.clamp_min(0), lambda x: x.fmod(2),
     lambda x: x.remainder(2), lambda x: x / 3, lambda x: torch.rsub(x, x * 3), lambda x: (x > 0).type_as(x),
     lambda x: x.isnan() * 1.0, lambda x: x.isinf() * 1.0, lambda x: torch.where(x > 0, x, x * 0.1),
-    lambda x: x.masked_fill(x > 1, 0.0), lambda x: torch.lerp(x, x * 2, 0.3), lambda x: torch.atan2(x, x * x + 1),
+    lambda x: x.masked_fill(x > 1, 0.0), lambda x: torch.lerp(x, x * 2, 0.3), lambda x: torch.xlogy(x, x * x + 1),
     lambda x: torch.addcmul(x, x, x), lambda x: torch.addcdiv(x, x, x * x + 1), lambda x: torch.hypot(x, x),
 )  # fmt: skip
 MOVE_ZERO = {

@@ -69,7 +69,7 @@ CASES = {
     "index_put: unsafe": tokens(written(aten._unsafe_index_put), 8, places=PLACES),
     "index_put: rows in place": tokens(written_in_place, 8, places=PLACES),
     "index_put: tokens masked with 0": tokens(masked(0.0), 8, mask=MASK),
-    "index_put: tokens masked with 1": tokens(masked(1.0), 0, mask=MASK, pins="its zeros do not stay zero"),
+    "index_put: tokens masked with 1": tokens(masked(1.0), 0, mask=MASK, pins="index_put"),
     "index_add": tokens(lambda m, x: x.index_add(1, m.places, F.relu(x[:, :3])), 8, places=PLACES),
     "index_copy": tokens(lambda m, x: x.index_copy(1, m.places, F.relu(x[:, :3])), 8, places=PLACES),
     "index_add: channels": rows(lambda m, x: x.index_add(1, m.places, x[:, :3] * 2), 0, places=PLACES,

@@ -24,6 +24,13 @@ def native_group(groups: int):
     return lambda m, x: torch.native_group_norm(x, m.w, m.b, x.shape[0], 8, 64, groups, 1e-5)[0]
 
 
+def written_group(m, x):
+    """A norm over each of two groups, by its own formula."""
+    y = x.view(-1, 2, 4)
+    var, mean = torch.var_mean(y, 2, correction=0, keepdim=True)
+    return ((y - mean) * torch.rsqrt(var + 1e-5)).flatten(1) * m.w + m.b
+
+
 def weight_normed(layer: nn.Module):
     return nn.utils.parametrizations.weight_norm(layer)
 
@@ -62,6 +69,10 @@ CASES = {
     "group_norm: no weight": images(lambda m, x: m.n(x), 0, n=nn.GroupNorm(2, 8, affine=False), pins="n (group_norm)"),
     "group_norm: native, whole groups": images(native_group(4), 4, **VECTORS),
     "group_norm: native, offsets": images(native_group(2), 4, **VECTORS),
+    "group_norm: written": rows(written_group, 4, **VECTORS),
+    "weight divided by its norm": rows(lambda m, x: F.linear(x, m.w / m.w.norm(dim=1, keepdim=True)), 8, 7,
+                                       w=weight(7, 8)),
+    "weight normalised": rows(lambda m, x: F.linear(x, F.normalize(m.w, dim=1)), 8 + 7, 7, w=weight(7, 8)),
     "weight_norm": rows(lambda m, x: m.b(F.relu(x)), 8 + 7, 7, b=weight_normed(nn.Linear(8, 7))),
     "weight_norm: convolution": images(lambda m, x: m.b(F.relu(x)), 8 + 7, 7, b=weight_normed(nn.Conv2d(8, 7, 3))),
     "weight_norm: through a head": net(

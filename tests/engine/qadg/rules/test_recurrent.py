@@ -35,7 +35,7 @@ CASES = {
     "gru: two layers, both directions": layer(nn.GRU, 2, num_layers=2, bidirectional=True),
     "lstm: last state": tokens(last_state, 8 + 6, 6, r=nn.LSTM(8, 6, batch_first=True)),
     "lstm: time first": tokens(lambda m, x: m.r(x.transpose(0, 1))[0].transpose(0, 1), 8 + 6, 6, r=nn.LSTM(8, 6)),
-    "gru: a state given": net(given_state, (drawn(2, 6, 5), torch.ones(2, 2, 6)), 0, {"r.weight_ih_l0": "not zero"},
+    "gru: a state given": net(given_state, (drawn(2, 6, 5), torch.ones(2, 2, 6)), 0, {"a.weight": "starts from a state that is not zero"},
                               a=nn.Linear(5, 8), r=nn.GRU(8, 6, 2, batch_first=True), h=nn.Linear(6, 3)),
     "lstm: projected": tokens(lambda m, x: m.r(x)[0], 0, 4, r=nn.LSTM(8, 6, proj_size=4, batch_first=True),
                               pins="lstm"),
