@@ -106,6 +106,8 @@ def bounds(node: Node) -> frozenset[str]:
 Term = tuple[float, str] | None
 """`(c, key)` stands for c times the scalar `key`, c times 1 where key is ""; None for what is not known."""
 
+_UNDEFINED: Term = (1.0, "0 / 0")
+
 
 def keeps_zero(region: Sequence[Node], scalars: Sequence[Node], entry: Node, whole: Collection[Node]) -> bool:
     """Whether a quantizer turns 0 into 0 for all values of its parameters, and other values alike with zeros cut out.
@@ -140,6 +142,8 @@ def _term(argument: Any, terms: dict[Node, Term]) -> Term:
 def _evaluate(node: Node, terms: dict[Node, Term]) -> Term:
     op, operands = quantizer_op(node), [_term(argument, terms) for argument in node.args]
     first, second = (*operands, None, None)[:2]
+    if _UNDEFINED in operands:
+        return _UNDEFINED
     if op in AXIS or op in WRAPPERS or op == "getitem":
         return first
     if op == "where":
@@ -179,7 +183,7 @@ def _chosen(condition: Term, first: Term, second: Term) -> Term:
 
 def _product(op: str, first: Term, second: Term) -> Term:
     if op != "mul" and second is not None and not second[0]:
-        return None
+        return _UNDEFINED
     if (0.0, "") in ((first, second) if op == "mul" else (first,)):
         return (0.0, "")
     if first is None or second is None or (first[1] and second[1]) or (op != "mul" and second[1]):

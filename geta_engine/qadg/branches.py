@@ -56,7 +56,8 @@ def find_branches(graph: Graph) -> tuple[Branch, ...]:
     for node in sorted(cone, key=facts.position.__getitem__, reverse=True):
         if inner.issuperset(facts.readers(node)):
             inner.add(node)
-    return tuple(_branch(facts, region, scalars, inner & cone) for region, scalars in zip(regions, prepared))
+    inner &= cone
+    return tuple(_branch(facts, region, scalars, inner) for region, scalars in zip(regions, prepared))
 
 
 class _Scalars:
@@ -120,10 +121,8 @@ def _branch(facts: Facts, region: Region, scalars: _Scalars, prepared: set[Node]
 
 def _is_input(region: Region, readers: Sequence[Node]) -> bool:
     """Whether layers read the result as their input, as they may read a table of positions, and not as a weight."""
-    layers = [
-        r for r in readers if r.op == "call_function" and op_name(r) in QUANTIZED_OPS and r.args[0] is region.exit
-    ]
-    return bool(readers) and len(layers) == len(readers)
+    calls = [reader for reader in readers if reader.op == "call_function" and op_name(reader) in QUANTIZED_OPS]
+    return bool(calls) and len(calls) == len(readers) and all(call.args[0] is region.exit for call in calls)
 
 
 def _layer(facts: Facts, region: Region, readers: Sequence[Node]) -> str:
@@ -133,7 +132,7 @@ def _layer(facts: Facts, region: Region, readers: Sequence[Node]) -> str:
         weights = (facts.root[a] for a in (region.entry, *node.all_input_nodes) if node.op != "output")
         owner = next((owner for weight in weights if (owner := _owner(weight))), "")
         if owner or scope:
-            return owner if owner.startswith(scope) and owner else scope
+            return owner if not scope or owner.startswith(f"{scope}.") else scope
     return region.entry.name
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -46,7 +47,7 @@ def group_units(propagated: Propagated, found: Components) -> Grouped:
     is_unit = np.zeros(found.count, bool)
     is_unit[found.of[_parameter_labels(propagated, produced)]] = True
     rows = _rows(propagated, found, is_unit)
-    signature = _signatures(rows, found)
+    signature = _signatures(rows, found, propagated.space.parts)
     first_label = np.full(found.count, np.iinfo(np.int64).max)
     np.minimum.at(first_label, rows.component, rows.label)
     units = np.flatnonzero(is_unit)
@@ -96,8 +97,8 @@ def _rows(propagated: Propagated, found: Components, is_unit: NDArray[np.bool_])
     return _Rows(component[order], source[order], position[order], label[order], np.cumsum(count) - count, count)
 
 
-def _signatures(rows: _Rows, found: Components) -> NDArray[np.uint64]:
-    """A 64-bit hash a component: over the sources of its rows, and over the reason that pins it.
+def _signatures(rows: _Rows, found: Components, parts: Sequence[Labels]) -> NDArray[np.uint64]:
+    """A 64-bit hash a component: over the sources of its rows, the parts it is in, and the reason that pins it.
 
     Hashes of rows are added up, so that how often a source occurs counts and its place does not.
     """
@@ -106,6 +107,8 @@ def _signatures(rows: _Rows, found: Components) -> NDArray[np.uint64]:
         hashed = _scramble(rows.source.astype(np.uint64) + np.uint64(1_000_003))
         starts = np.flatnonzero(np.diff(rows.component, prepend=-1))
         signature[rows.component[starts]] += np.add.reduceat(hashed, starts)
+    for number, labels in enumerate(parts, start=2_000_003):
+        signature[np.unique(found.of[labels])] += _scramble(np.array([number], np.uint64))
     return signature
 
 

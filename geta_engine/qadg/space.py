@@ -87,7 +87,11 @@ class Box:
 
 @dataclass
 class LabelSpace:
-    """Allocates labels and records, as arrays, what the rules say about them."""
+    """Allocates labels and records, as arrays, what the rules say about them.
+
+    `parts` are labels that an op reads apart from others of their dim: units in different parts make different groups,
+    so that each part keeps one.
+    """
 
     count: int = 0
     ties: list[tuple[Labels, Labels, str]] = field(default_factory=list)
@@ -96,6 +100,7 @@ class LabelSpace:
     pins: list[Pin] = field(default_factory=list)
     produced: list[Labels] = field(default_factory=list)
     picks: list[Pick] = field(default_factory=list)
+    parts: list[Labels] = field(default_factory=list)
     unknown_ops: dict[str, int] = field(default_factory=dict)
 
     def allocate(self, *shape: int) -> Labels:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import hashlib
 import inspect
+import io
 import os
 import tempfile
 import warnings
 from collections.abc import Mapping
+from contextlib import redirect_stderr
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -47,6 +49,7 @@ class TracedModel:
         functionalize(module.graph)
         explicit_epsilon(module.graph)
         set_training(module, False)
+        module.graph.eliminate_dead_code()
         module.graph.lint()
         module.recompile()
         return module
@@ -126,7 +129,7 @@ def _export(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dyn
     shapes = _batch_shapes(model, args, kwargs) if dynamic else None
     hook = model.register_forward_hook(lambda module, inputs, output: _plain(output))
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             return torch.export.export(model, tuple(args), kwargs, dynamic_shapes=shapes, strict=False)
     finally:

@@ -13,7 +13,7 @@ from torch.fx import Node
 from torch.utils._pytree import tree_map
 
 from geta_engine.qadg.axes import align
-from geta_engine.qadg.context import Context, op_name, shape_of, title
+from geta_engine.qadg.context import Context, shape_of, title
 from geta_engine.qadg.join import join
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Value
@@ -24,7 +24,7 @@ _evaluated: dict[Hashable, bool] = {}
 
 
 @rule(
-    "hardswish", "log_sigmoid", "square", "rsub", "type_as", "prelu", "_prelu_kernel", "rrelu", "celu", "where",
+    "hardswish", "log_sigmoid", "square", "rsub", "type_as", "rrelu", "celu", "where",
     "__and__", "__or__", "__xor__", "__lshift__", "__rshift__", "floor_divide", "isfinite", "isnan", "isinf", "logit",
     "nan_to_num", "threshold",
 )  # fmt: skip
@@ -32,7 +32,7 @@ def pointwise(context: Context, node: Node) -> Value:
     """Tie the operands' labels index by index (with broadcasting)."""
     shape = shape_of(node)
     nodes = [a for a in node.all_input_nodes if context.value(a) is not None]
-    operands = [_aligned(node, value, len(shape)) for a in nodes if (value := context.value(a)) is not None]
+    operands = [align(value, len(shape)) for a in nodes if (value := context.value(a)) is not None]
     for operand in operands:
         context.space.produce(operand)
     if not any(operand.axes for operand in operands):
@@ -45,11 +45,14 @@ def pointwise(context: Context, node: Node) -> Value:
     return Value(shape, axes, all(o.constant for o in operands), _cause(node, operands, axes))
 
 
-def _aligned(node: Node, value: Value, rank: int) -> Value:
-    """PReLU's weight runs along dim 1; everything else is aligned on the right."""
-    if op_name(node) in ("prelu",) and len(value.shape) == 1 and rank > 1:
-        value = Value((value.shape[0],) + (1,) * (rank - 2), value.axes, value.constant, value.cause)
-    return align(value, rank)
+@rule("prelu", "_prelu_kernel")
+def prelu(context: Context, node: Node) -> Value:
+    """A slope for all, or one for each index of dim 1; zero stays zero."""
+    x, slope = context.input(node), context.input(node, 1)
+    if len(slope.shape) == 1 and len(x.shape) > 1:
+        slope = slope.with_axes((*slope.shape, *(1,) * (len(x.shape) - 2)), slope.axes)
+    axes = join(context, node, [x, align(slope, len(x.shape))], x.shape, lambda zeros: zeros[0])
+    return Value(x.shape, axes, cause=x.cause)
 
 
 def _zeros(node: Node, nodes: list[Node], zeros: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:

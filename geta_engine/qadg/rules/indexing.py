@@ -43,7 +43,7 @@ def index(context: Context, node: Node) -> Value:
     if len(indexed) == 1:
         positions = known_positions(context.module, given[indexed[0]], value.shape[indexed[0]])
         if positions is not None:
-            return _read(value, indexed[0], positions, shape)
+            return _read(context, value, indexed[0], positions, shape)
     ranks = [len(given[d].meta["val"].shape) for d in indexed]
     adjacent = indexed == list(range(indexed[0], indexed[-1] + 1))
     first, added = (indexed[0] if adjacent else 0), max(ranks)
@@ -72,8 +72,9 @@ def _pin_positions(context: Context, node: Node) -> None:
             context.space.pin_value(value, f"`{title(node)}` holds positions in it")
 
 
-def _read(value: Value, dim: int, positions: NDArray[np.int64], shape: tuple[int, ...]) -> Value:
+def _read(context: Context, value: Value, dim: int, positions: NDArray[np.int64], shape: tuple[int, ...]) -> Value:
     axes = [simplify(along(a, dim, lambda x, i: np.take(x, positions, i))) if dim in a.dims else a for a in value.axes]
+    context.space.parts += [a.labels.ravel() for a in axes if dim in a.dims]
     return value.with_axes(shape, axes)
 
 
@@ -84,7 +85,7 @@ def index_select(context: Context, node: Node) -> Value:
     _pin_positions(context, node)
     positions = known_positions(context.module, node.args[2], value.shape[dim])
     if positions is not None:
-        return _read(value, dim, positions, shape_of(node))
+        return _read(context, value, dim, positions, shape_of(node))
     rows = [keep_rows(context, node, a, {dim}, _LOOKED_UP) for a in value.axes]
     return value.with_axes(shape_of(node), [a for a in rows if a is not None])
 

@@ -141,6 +141,7 @@ def take(context: Context, node: Node, value: Value, dim: int, index: np.ndarray
             continue
         if dim in a.dims:
             a = simplify(along(a, dim, lambda array, axis: np.take(array, index, axis)))
+            context.space.parts.append(a.labels.ravel())
             if len(index) == 1 and a.dims == (dim,):
                 continue
         axes.append(a)

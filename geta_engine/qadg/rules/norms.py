@@ -23,7 +23,9 @@ def batch_norm(context: Context, node: Node) -> Value | tuple[Value, ...]:
     for axes in x.axes:
         context.space.hold(axes, [d for d in axes.dims if d != 1], f"`{title(node)}` normalises over it", node.name)
     vectors = [context.value(arg) for arg in node.args[1:5]]
-    return _outputs(context, node, _scaled(context, node, x, [_on_channels(v, len(x.shape)) for v in vectors], True))
+    alone = op_name(node) == "instance_norm" and bool(node.args[5])
+    wide = [_on_channels(v, len(x.shape)) for v in vectors]
+    return _outputs(context, node, _scaled(context, node, x, wide, centred=not alone))
 
 
 def _on_channels(value: Value | None, rank: int) -> Value | None:
@@ -36,7 +38,8 @@ def _on_channels(value: Value | None, rank: int) -> Value | None:
 def _scaled(context: Context, node: Node, x: Value, vectors: Sequence[Value | None], centred: bool) -> Value:
     """x, normalised, times a weight plus a bias (`vectors`: weight, bias, then statistics, of the rank of x).
 
-    The result is zero where weight and bias are (and one is there); without a mean, also where x is zero and no bias.
+    The result is zero where weight and bias are (and one is there). Where no mean, or a mean of zeros alone, is taken
+    off (`centred=False`), it is zero also where x and the bias are.
     """
     weight, bias = (*vectors, None, None)[:2]
     given = [v for v in vectors if v is not None]
@@ -100,7 +103,8 @@ def group_norm(context: Context, node: Node) -> Value | tuple[Value, ...]:
             else:
                 collapse(context.space, table, [1], node.name)
     rank = len(x.shape)
-    return _outputs(context, node, _scaled(context, node, x, [_on_channels(v, rank) for v in vectors], True))
+    wide = [_on_channels(v, rank) for v in vectors]
+    return _outputs(context, node, _scaled(context, node, x, wide, centred=groups < x.shape[1]))
 
 
 @rule("_weight_norm")

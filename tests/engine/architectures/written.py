@@ -201,7 +201,7 @@ def reused(m: nn.Module, x: Tensor) -> Tensor:
 
 
 def cond_net(m: nn.Module, x: Tensor) -> Tensor:
-    x = F.relu(m.enter(x))
+    x = F.relu(m.inner(F.relu(m.enter(x))))
     return m.leave(torch.cond(x.mean() > 0.3, m.left, m.right, (x,)).mean((2, 3)))
 
 
@@ -293,7 +293,14 @@ ROWS: tuple[Row, ...] = (
     ),
     row(
         "cond",
-        lambda: net(cond_net, enter=plain(3, 24), left=plain(24, 20), right=plain(24, 20), leave=nn.Linear(20, 7)),
+        lambda: net(
+            cond_net,
+            enter=plain(3, 28),
+            inner=plain(28, 24),
+            left=plain(24, 20),
+            right=plain(24, 20),
+            leave=nn.Linear(20, 7),
+        ),
         (2, 3, 10, 14),
     ),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -16,6 +16,7 @@ from geta_engine.qadg.context import op_name
 from tests.models import randomize
 
 aten = torch.ops.aten
+Function = Callable[[Tensor, int], Tensor]
 SPARSITIES = (0.3, 0.6)
 
 
@@ -81,6 +82,22 @@ def images(body, units: int, after: int = 8, size: int = 8, dims: int = 2, pins:
     pinned = {"a.weight": pins} if pins else {}
     inputs = (drawn(2, 3, *[size] * dims),)
     return net(lambda m, x: m.h(body(m, m.a(x))).flatten(2).mean(2), inputs, units, pinned, **layers)
+
+
+def together(functions: Collection[Function], dim: int = 1) -> Case:
+    """Tokens times the sum of all functions of them: each may do what it likes to zeros, but mixes no channels."""
+    return tokens(lambda m, x: x * sum(f(x, dim) for f in functions), 8)
+
+
+def apart(functions: Mapping[str, Function], reason: str, dim: int = 1) -> Case:
+    """A layer of its own for each function over its channels, every one pinned for the same reason."""
+
+    def forward(m, x):
+        results = [f(getattr(m, name)(x), dim).flatten(1).sum(1) for name, f in functions.items()]
+        return torch.stack(results, 1)
+
+    layers = {name: nn.Linear(5, 8) for name in functions}
+    return net(forward, (drawn(4, 5),), 0, {f"{name}.weight": reason for name in functions}, **layers)
 
 
 @cache

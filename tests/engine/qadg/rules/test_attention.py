@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .cases import aten, check, drawn, images, rows, tokens
+from .cases import apart, aten, check, drawn, images, rows, together, tokens
 
 
 def attention(heads: int = 3, keys: int = 3, mask: torch.Tensor | None = None, **options):
@@ -34,11 +34,6 @@ def normed_heads(m, x):
     return F.scaled_dot_product_attention(m.n(q), m.n(k), v).transpose(1, 2).flatten(2)
 
 
-def over_tokens(function):
-    """Channel by channel; what is not zero at zero is multiplied by a zero."""
-    return tokens(lambda m, x: x * function(x, 1), 8)
-
-
 SOFTMAXES = {
     "softmax": torch.softmax,
     "log_softmax": torch.log_softmax,
@@ -49,13 +44,13 @@ SOFTMAXES = {
     "_safe_softmax": lambda x, d: aten._safe_softmax(x, d),
 }
 ORDERED = {
-    "topk": lambda x, d: x.topk(min(6, x.shape[d]), d).values,
+    "topk": lambda x, d: x.topk(6, d).values,
     "sort": lambda x, d: x.sort(d).values,
-    "argsort": lambda x, d: x.argsort(d),
+    "argsort": lambda x, d: x.argsort(d) * 1.0,
     "cummax": lambda x, d: x.cummax(d).values,
     "cummin": lambda x, d: x.cummin(d).values,
-    "argmax": lambda x, d: x.argmax(d, keepdim=True),
-    "argmin": lambda x, d: x.argmin(d, keepdim=True),
+    "argmax": lambda x, d: x.argmax(d, keepdim=True) * 1.0,
+    "argmin": lambda x, d: x.argmin(d, keepdim=True) * 1.0,
     "kthvalue": lambda x, d: x.kthvalue(2, d, keepdim=True).values,
     "median": lambda x, d: x.median(d, keepdim=True).values,
     "mode": lambda x, d: x.mode(d, keepdim=True).values,
@@ -75,15 +70,13 @@ CASES = {
     "sdpa: mask a head": attention(mask=drawn(1, 3, 6, 6)),
     "sdpa: queries and keys normalised": tokens(
         normed_heads, 8 + 3, 12, q=nn.Linear(8, 12), k=nn.Linear(8, 12), v=nn.Linear(8, 12), n=nn.LayerNorm(4)),
-    **{f"{name} over tokens": over_tokens(f) for name, f in SOFTMAXES.items()},
-    **{f"{name} over channels": rows(lambda m, x, f=f: f(x, 1), 0, pins="normalises over it")
-       for name, f in SOFTMAXES.items()},
+    "softmax over tokens": together(SOFTMAXES.values()),
+    "softmax over channels": apart(SOFTMAXES, "normalises over it"),
     "softmax over places": images(lambda m, x: x * torch.softmax(x.flatten(2), -1).view_as(x), 8),
     "softmax into a layer": tokens(lambda m, x: torch.softmax(x, 1), 0, pins="`softmax` turns zeros into other"),
-    **{f"{name} over tokens": over_tokens(f) for name, f in ORDERED.items()},
+    "order of tokens": together(ORDERED.values()),
+    "order of channels": apart(ORDERED, "compares it with others"),
     **{f"{name} over tokens, reduced": tokens(lambda m, x, f=f: x * f(x), 8) for name, f in REDUCED.items()},
-    **{f"{name} over channels": rows(lambda m, x, f=f: x[:, :1] * f(x, 1), 0, after, pins="compares it with others")
-       for (name, f), after in zip(ORDERED.items(), (6, 8, 8, 8, 8, 1, 1, 1, 1, 1))},
     "multinomial": rows(lambda m, x: x + torch.multinomial(x.abs(), 1) * 0, 0, pins="cannot lose channels"),
     "argmax of everything": rows(lambda m, x: x + x.argmax(), 0, pins="cannot lose channels"),
 }  # fmt: skip

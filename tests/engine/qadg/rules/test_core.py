@@ -13,6 +13,7 @@ from . import (
     test_attention,
     test_contraction,
     test_convolution,
+    test_indexing,
     test_movement,
     test_norms,
     test_reduction,
@@ -61,15 +62,18 @@ CASES = {
                      r=nn.LSTM(8, 6, batch_first=True), h=nn.Linear(6, 3)),
 }  # fmt: skip
 AGAIN = {
-    test_attention: ("sdpa: mask", "sdpa: shared keys", "softmax over tokens", "sort over tokens"),
-    test_contraction: ("einsum", "baddbmm", "embedding", "outer"),
-    test_convolution: ("conv1d", "conv3d", "offsets of groups", "whole groups", "transposed offsets"),
-    test_movement: ("views of channels", "splits in two", "slices", "expansions", "stack", "roll", "padded around"),
+    test_attention: ("sdpa: mask", "sdpa: shared keys", "softmax over tokens", "order of tokens"),
+    test_indexing: ("index_put: rows in place", "slice of tokens written"),
+    test_contraction: ("einsum", "baddbmm", "embedding"),
+    test_convolution: ("conv1d", "offsets of groups", "whole groups", "transposed offsets"),
+    test_movement: ("views of channels", "splits in two", "slices", "expansions", "padded around"),
     test_norms: ("rms_norm", "group_norm: offsets", "group_norm: whole groups", "layer_norm: no bias"),
-    test_reduction: ("std over channels", "var_mean over channels", "aminmax over places"),
+    test_reduction: ("std over channels", "var_mean over channels", "comparisons over places"),
     test_spatial: ("pools 1d", "resized 1d", "pixel_shuffle", "glu", "channel_shuffle: offsets", "im2col"),
 }
-CASES.update({f"{m.__name__.split('test_')[-1]}: {name}": m.CASES[name] for m, names in AGAIN.items() for name in names})
+CASES.update(
+    {f"{m.__name__.split('test_')[-1]}: {name}": m.CASES[name] for m, names in AGAIN.items() for name in names}
+)
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from .cases import aten, check, drawn, images, rows, weight
+from .cases import apart, aten, check, drawn, images, net, rows, weight
 
 KEEP_ZERO = (
     F.relu, F.gelu, F.silu, torch.tanh, F.hardswish, F.mish, F.relu6, F.elu, F.selu, F.celu, F.rrelu, F.softsign,
@@ -15,7 +15,8 @@ KEEP_ZERO = (
     torch.atan, torch.erf, torch.expm1, torch.square, torch.floor, torch.ceil, torch.round, torch.trunc, torch.frac,
     torch.nan_to_num, torch.asinh, torch.sinh, lambda x: x.abs().sqrt(), lambda x: x.abs().log1p(), lambda x: x**3,
     lambda x: F.threshold(x, 0.1, 0.0), lambda x: x.clamp(-1, 1), lambda x: x.clamp_min(0), lambda x: x.fmod(2),
-    lambda x: x.remainder(2), lambda x: x / 3, lambda x: torch.rsub(x, x * 3), lambda x: (x > 0).type_as(x),
+    lambda x: x.remainder(2), lambda x: x / 3, lambda x: x // 2, lambda x: torch.rsub(x, x * 3),
+    lambda x: (x > 0).type_as(x),
     lambda x: x.isnan() * 1.0, lambda x: x.isinf() * 1.0, lambda x: torch.where(x > 0, x, x * 0.1),
     lambda x: x.masked_fill(x > 1, 0.0), lambda x: torch.lerp(x, x * 2, 0.3), lambda x: torch.xlogy(x, x * x + 1),
     lambda x: torch.addcmul(x, x, x), lambda x: torch.addcdiv(x, x, x * x + 1), lambda x: torch.hypot(x, x),
@@ -42,7 +43,7 @@ def passed(m, x):
     y = F.dropout(F.alpha_dropout(F.dropout2d(x.clone().contiguous())), 0.3)
     y = torch.native_dropout(y.detach().to(torch.float64).to(torch.float32), 0.3, False)[0]
     y = F.dropout(y * 2, inplace=True).resolve_conj().resolve_neg().float()
-    y = aten.conj(aten.alias(aten.contiguous(aten.lift_fresh(aten.lift_fresh_copy(aten.clone(y))))))
+    y = aten.conj(aten.alias(aten.contiguous(aten.lift_fresh_copy(aten.clone(y)))))
     return aten._to_copy((y * 2).detach_(), dtype=torch.float32)
 
 
@@ -52,9 +53,12 @@ def prelus(m, x):
 
 CASES = {
     "ops that keep zero": rows(every, 8),
-    **{f"{name} moves zero": rows(lambda m, x, f=f: f(x), 0, pins=f"`{name}`" if name not in ("isfinite", "ge", "rsub",
-       "reciprocal", "pow") else "turns zeros") for name, f in MOVE_ZERO.items()},
-    **{f"{name} of a zero gate": rows(lambda m, x, f=f: x * f(x), 8) for name, f in MOVE_ZERO.items()},
+    "ops that move zero": net(
+        lambda m, x: m.h(torch.cat([f(getattr(m, name)(x)) for name, f in MOVE_ZERO.items()], 1)), (drawn(4, 5),), 0,
+        {f"{name}.weight": "into other numbers before `h (linear)`" for name in MOVE_ZERO},
+        **{name: nn.Linear(5, 2) for name in MOVE_ZERO}, h=nn.Linear(2 * len(MOVE_ZERO), 3)),
+    "gates that a zero closes": rows(lambda m, x: x * sum(f(x) for f in MOVE_ZERO.values()), 8),
+    "infinite at zero": apart({"over": lambda x, d: x * (1 / x), "log": lambda x, d: x * x.abs().log()}, "turns zeros"),
     "bits": rows(bits, 8),
     "passed on": images(passed, 8),
     "prelu": images(prelus, 8, one=nn.PReLU(), each=nn.PReLU(8)),

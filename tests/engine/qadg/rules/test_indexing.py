@@ -33,6 +33,12 @@ def written_in_place(m, x):
     return y
 
 
+def written_slice(m, x):
+    y = x * 2
+    y[:, 1:4] = torch.tanh(x[:, :3])
+    return y
+
+
 def masked(value):
     def body(m, x):
         y = x * 2
@@ -70,6 +76,8 @@ CASES = {
     "index_put: rows in place": tokens(written_in_place, 8, places=PLACES),
     "index_put: tokens masked with 0": tokens(masked(0.0), 8, mask=MASK),
     "index_put: tokens masked with 1": tokens(masked(1.0), 0, mask=MASK, pins="index_put"),
+    "slice of tokens written": tokens(written_slice, 8),
+    "scatter: tokens": tokens(lambda m, x: x.scatter(1, each_channel(m, x), F.relu(x[:, :3])), 8, places=PLACES),
     "index_add": tokens(lambda m, x: x.index_add(1, m.places, F.relu(x[:, :3])), 8, places=PLACES),
     "index_copy": tokens(lambda m, x: x.index_copy(1, m.places, F.relu(x[:, :3])), 8, places=PLACES),
     "index_add: channels": rows(lambda m, x: x.index_add(1, m.places, x[:, :3] * 2), 0, places=PLACES,

@@ -72,6 +72,8 @@ CASES = {
     "group_norm: written": rows(written_group, 4, **VECTORS),
     "weight divided by its norm": rows(lambda m, x: F.linear(x, m.w / m.w.norm(dim=1, keepdim=True)), 8, 7,
                                        w=weight(7, 8)),
+    "weight times a scale over its norm": rows(
+        lambda m, x: F.linear(x, m.w * (m.g / m.w.norm(dim=1, keepdim=True))), 8, 7, w=weight(7, 8), g=weight(7, 1)),
     "weight normalised": rows(lambda m, x: F.linear(x, F.normalize(m.w, dim=1)), 8 + 7, 7, w=weight(7, 8)),
     "weight_norm": rows(lambda m, x: m.b(F.relu(x)), 8 + 7, 7, b=weight_normed(nn.Linear(8, 7))),
     "weight_norm: convolution": images(lambda m, x: m.b(F.relu(x)), 8 + 7, 7, b=weight_normed(nn.Conv2d(8, 7, 3))),

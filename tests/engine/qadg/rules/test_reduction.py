@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from .cases import aten, check, images, net, rows, tokens
+from .cases import apart, aten, check, images, net, rows, tokens
 
 SUMS = {
     "sum": lambda x, d: x.sum(d, keepdim=True),
@@ -25,6 +25,8 @@ COMPARISONS = {
     "max": lambda x, d: x.max(d, keepdim=True).values,
     "min": lambda x, d: x.min(d, keepdim=True).values,
     "aminmax": lambda x, d: sum(x.aminmax(dim=d, keepdim=True)),
+}
+CONJUNCTIONS = {
     "prod": lambda x, d: x.prod(d, keepdim=True),
     "all": lambda x, d: (x > 0).all(d, keepdim=True).float(),
 }
@@ -36,18 +38,16 @@ def over_channels(reduction, units: int, pins: str = ""):
     return rows(lambda m, x: reduction(x, 1), units, 1, pins=pins)
 
 
-def over_places(reduction):
-    return images(lambda m, x: reduction(reduction(x, 3), 2), 8)
-
-
 def over_tokens(reduction):
     return tokens(lambda m, x: reduction(x, 1), 8)
 
 
 CASES = {
     **{f"{name} over channels": over_channels(f, 8) for name, f in SUMS.items()},
-    **{f"{name} over places": over_places(f) for name, f in {**SUMS, **COMPARISONS}.items()},
-    **{f"{name} over channels": over_channels(f, 0, "compares it with others") for name, f in COMPARISONS.items()},
+    "sums over places": images(lambda m, x: sum(f(f(x, 3), 2) for f in SUMS.values()), 8),
+    "comparisons over places": images(lambda m, x: sum(f(f(x, 3), 2) for f in COMPARISONS.values()), 8),
+    **{f"{name} over places": images(lambda m, x, f=f: f(f(x, 3), 2), 8) for name, f in CONJUNCTIONS.items()},
+    "comparisons over channels": apart({**COMPARISONS, **CONJUNCTIONS}, "compares it with others"),
     **{f"{name} over tokens": over_tokens(f) for name, f in RUNNING.items()},
     "logsumexp over channels": over_channels(lambda x, d: x.logsumexp(d, True), 0, "compares it with others"),
     "logsumexp over places": images(lambda m, x: x.logsumexp((2, 3), True), 0, pins="before `h (conv2d)` sums over it"),

@@ -34,8 +34,13 @@ def smoothed(mode: str):
 
 def padded(dims: int):
     widths = [1] * (2 * dims)
-    return images(lambda m, x: F.pad(x, widths, mode="reflect") + F.pad(x, widths, mode="replicate"), 8, size=4,
-                  dims=dims)  # fmt: skip
+    pads = [getattr(aten, f"{kind}_pad{dims}d") for kind in ("reflection", "replication")]
+
+    def body(m, x):
+        written = F.pad(x, widths, mode="reflect") + F.pad(x, widths, mode="replicate")
+        return written + sum(pad(x, widths) for pad in pads)
+
+    return images(body, 8, size=4, dims=dims)
 
 
 def sampled(sample):
