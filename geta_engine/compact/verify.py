@@ -90,15 +90,21 @@ def verify(
 
     `save` is handed the zeroed dense and the compact model.
     """
-    module = traced.graph_module()
     zero = random_units(qadg, sparsity, seed)
-    set_to_zero(module, qadg, zero)
-    small = cut_module(_copy(traced, module), qadg, zero)
     if save is not None:
-        compact = retrace(small, traced, f"{traced.name}-compact")
-        save(retrace(_copy(traced, module), traced, f"{traced.name}-zeroed"), compact)
-        small = compact.graph_module()
-    return certify(module, small, traced, qadg, int(zero.sum()), dtype)
+        zeroed = retrace(zeroed_copy(traced, qadg, zero), traced, f"{traced.name}-zeroed")
+        compact = retrace(cut_module(zeroed_copy(traced, qadg, zero), qadg, zero), traced, f"{traced.name}-compact")
+        save(zeroed, compact)
+    dense = _widened(zeroed_copy(traced, qadg, zero), dtype)
+    small = cut_module(_widened(zeroed_copy(traced, qadg, zero), dtype), qadg, zero)
+    return certify(dense, small, traced, qadg, int(zero.sum()), dtype)
+
+
+def zeroed_copy(traced: TracedModel, qadg: Qadg, zero: NDArray[np.bool_]) -> GraphModule:
+    """A copy of the program in which the marked units are zero."""
+    module = traced.graph_module()
+    set_to_zero(module, qadg, zero)
+    return module
 
 
 def certify_run(
@@ -128,7 +134,7 @@ def certify(
     before, after = _widened(dense, dtype), _widened(small, dtype)
     given = _cast((args, kwargs), dtype)
     with torch.no_grad():
-        absolute, relative = _differences(_outputs(before, given), _outputs(after, given))
+        absolute, relative = _differences(_outputs(before, given, dtype), _outputs(after, given, dtype))
     return Certificate(
         ok=bool(np.isfinite(relative)) and relative <= TOLERANCE[dtype],
         max_rel_diff=relative,
@@ -140,12 +146,6 @@ def certify(
         params_compact=_count(small),
         pinned_ops=tuple({"op": op, "count": n} for op, n in sorted(qadg.pinned_ops.items())),
     )
-
-
-def _copy(traced: TracedModel, module: GraphModule) -> GraphModule:
-    copied = traced.graph_module()
-    copied.load_state_dict(module.state_dict())
-    return copied
 
 
 def _cast(inputs: Any, dtype: torch.dtype) -> Any:
@@ -168,9 +168,14 @@ def _widened(module: GraphModule, dtype: torch.dtype) -> GraphModule:
     return module.to(dtype)
 
 
-def _outputs(module: nn.Module, given: Any) -> list[Tensor]:
+def _outputs(module: nn.Module, given: Any, dtype: torch.dtype) -> list[Tensor]:
     args, kwargs = given
-    return [leaf for leaf in tree_leaves(module(*args, **kwargs)) if isinstance(leaf, Tensor)]
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        return [leaf for leaf in tree_leaves(module(*args, **kwargs)) if isinstance(leaf, Tensor)]
+    finally:
+        torch.set_default_dtype(default)
 
 
 def _differences(one: list[Tensor], two: list[Tensor]) -> tuple[float, float]:

@@ -64,12 +64,14 @@ _COMPARISONS = {
     "eq": operator.eq,
     "ne": operator.ne,
 }
-_REDUCTIONS = frozenset({"amax", "amin", "aminmax", "mean", "sum", "std", "var", "norm", "linalg_vector_norm"})
+_CHOICES = frozenset({f"quantized_decomposed::choose_qparams{kind}" for kind in ("", "_symmetric")})
+_REDUCTIONS = frozenset(
+    {"amax", "amin", "aminmax", "mean", "sum", "std", "var", "norm", "linalg_vector_norm"} | _CHOICES
+)
 _POINTWISE = frozenset(
     {"add", "sub", "rsub", "mul", "div", "true_divide", "neg", "abs", "copysign", "pow", "sqrt", "square"}
     | {"reciprocal", "exp2", "log2", "tanh", "where", "masked_fill"}
     | {"logical_and", "logical_or", "logical_not", "bitwise_and", "bitwise_or", "bitwise_not", "getitem"}
-    | {"quantized_decomposed::choose_qparams", "quantized_decomposed::choose_qparams_symmetric"}
 )
 VOCABULARY = frozenset({*ROUNDING, *AXIS, *WRAPPERS, *SIGNS, *CLAMPS, *_COMPARISONS, *_REDUCTIONS, *_POINTWISE})
 """Ops a quantizer may hold. relu, sigmoid, norms and layers are the network's own."""
@@ -109,12 +111,15 @@ Term = tuple[float, str] | None
 _UNDEFINED: Term = (1.0, "0 / 0")
 
 
-def keeps_zero(region: Sequence[Node], scalars: Sequence[Node], entry: Node, whole: Collection[Node]) -> bool:
-    """Whether a quantizer turns 0 into 0 for all values of its parameters, and other values alike with zeros cut out.
+def keeps_zero(
+    region: Sequence[Node], scalars: Sequence[Node], entry: Node, whole: Collection[Node], weight: bool
+) -> bool:
+    """Whether a quantizer turns 0 into 0 for all values of its parameters, and other values alike after a cut.
 
     `region` and `scalars` (what its parameters go through) are in program order; nodes in `whole` hold whole numbers.
-    Parameters are taken for positive, ranges to hold zero. A scale that is a mean or a minimum of the tensor changes
-    when zeros are cut out; a largest magnitude, a sum and a norm do not.
+    Parameters are taken for positive, ranges to hold zero. From an activation only zeros are cut: a scale that is its
+    largest magnitude, sum or norm stays, a mean or a minimum does not. A weight loses slices that read zeros too, which
+    are not zero themselves, so no scale computed from it stays.
     Example: `(round(x / s) + z - z) * s` does for a whole z, `round((x - b) / s) * s + b` does not.
     """
     terms: dict[Node, Term] = {entry: (0.0, "")}
@@ -123,14 +128,18 @@ def keeps_zero(region: Sequence[Node], scalars: Sequence[Node], entry: Node, who
         terms[node] = known or (1.0, f"whole {node.name}" if node in whole else node.name)
     for node in region:
         terms[node] = _evaluate(node, terms)
-    return terms[region[-1]] == (0.0, "") and not any(map(_counts_zeros, region))
+    return terms[region[-1]] == (0.0, "") and not any(_changes(node, weight) for node in region)
 
 
-def _counts_zeros(node: Node) -> bool:
+def _changes(node: Node, weight: bool) -> bool:
+    """Whether a cut may change a reduction."""
     op = quantizer_op(node)
-    if op in ("amax", "max") and not bounds(node):
+    reduces = op in _REDUCTIONS or (op in ("max", "min") and not bounds(node))
+    if not reduces or weight:
+        return reduces
+    if op in ("amax", "max"):
         return quantizer_op(node.all_input_nodes[0]) not in ("abs", "square")
-    return op in _REDUCTIONS - {"sum", "norm", "linalg_vector_norm"} or (op == "min" and not bounds(node))
+    return op not in ("sum", "norm", "linalg_vector_norm", *_CHOICES)
 
 
 def _term(argument: Any, terms: dict[Node, Term]) -> Term:

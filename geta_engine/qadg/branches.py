@@ -105,8 +105,9 @@ class _Scalars:
 
 def _branch(facts: Facts, region: Region, scalars: _Scalars, prepared: set[Node]) -> Branch:
     readers = sorted(facts.readers(region.exit), key=facts.position.__getitem__)
+    constant = facts.leaves[region.entry] is not None
     return Branch(
-        kind="attached" if facts.leaves[region.entry] is not None and not _is_input(region, readers) else "inserted",
+        kind="attached" if constant and not _is_input(region, readers) else "inserted",
         source=region.entry.name,
         result=region.exit.name,
         nodes=tuple(node.name for node in scalars.nodes),
@@ -115,7 +116,7 @@ def _branch(facts: Facts, region: Region, scalars: _Scalars, prepared: set[Node]
         readers=tuple(reader.name for reader in readers),
         per_channel=scalars.per_channel,
         scalars=tuple(node.name for node in scalars.cone if node in prepared),
-        keeps_zero=keeps_zero(scalars.nodes, scalars.cone, region.entry, facts.whole),
+        keeps_zero=keeps_zero(scalars.nodes, scalars.cone, region.entry, facts.whole, constant),
     )
 
 

@@ -19,6 +19,20 @@ _LARGEST = 1_000_000
 
 def whole_numbers(module: GraphModule, node: Node) -> NDArray[np.int64] | None:
     """The value of an integer tensor that depends on no input and no trained parameter; None when it does."""
+    value = node.meta.get("val")
+    if isinstance(value, Tensor) and value.is_floating_point():
+        return None
+    found = _evaluated(module, node)
+    return None if found is None else found.numpy().astype(np.int64)
+
+
+def is_zero(module: GraphModule, node: Node) -> bool:
+    """Whether a tensor is a constant of the program, all 0."""
+    found = _evaluated(module, node)
+    return found is not None and not bool(found.any())
+
+
+def _evaluated(module: GraphModule, node: Node) -> Tensor | None:
     order = _ancestors(node)
     if order is None:
         return None
@@ -38,7 +52,7 @@ def whole_numbers(module: GraphModule, node: Node) -> NDArray[np.int64] | None:
     except (RuntimeError, TypeError, AttributeError, IndexError, NotImplementedError):
         return None
     value = known[node]
-    return value.numpy().astype(np.int64) if isinstance(value, Tensor) and not value.is_meta else None
+    return value if isinstance(value, Tensor) and not value.is_meta else None
 
 
 def _attribute(module: GraphModule, name: str) -> Tensor:
@@ -73,7 +87,7 @@ def _ancestors(node: Node) -> list[Node] | None:
         value = step.meta.get("val")
         if step.op not in ("call_function", "get_attr") or not isinstance(value, Tensor):
             return None
-        if (value.is_floating_point() and step is node) or any(not isinstance(s, int) for s in value.shape):
+        if any(not isinstance(size, int) for size in value.shape):
             return None
         if value.numel() > _LARGEST or _is_written(step):
             return None

@@ -11,18 +11,18 @@ from torch.fx import Node
 
 from geta_engine.qadg.axes import collapse, on_dims, overlapping, simplify, spread
 from geta_engine.qadg.context import Context, title
-from geta_engine.qadg.space import Axes, Value
+from geta_engine.qadg.space import Axes, Labels, Value
 
-Zero = Callable[[Sequence[NDArray[np.bool_]]], NDArray[np.bool_]]
-"""Where each operand is zero (False: it may be anything) -> where the result is."""
+Zero = Callable[[Sequence[NDArray[np.bool_]], Labels], NDArray[np.bool_]]
+"""Where each operand is zero (False: it may be anything), and the labels -> where the result is."""
 
 
-def any_zero(zeros: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+def any_zero(zeros: Sequence[NDArray[np.bool_]], labels: Labels) -> NDArray[np.bool_]:
     """A product."""
     return np.logical_or.reduce(zeros)
 
 
-def all_zero(zeros: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+def all_zero(zeros: Sequence[NDArray[np.bool_]], labels: Labels) -> NDArray[np.bool_]:
     """A sum."""
     return np.logical_and.reduce(zeros)
 
@@ -67,7 +67,7 @@ def _join_dims(
         if fixed := [d for d in dims if operand.shape[d] > 1 and d not in known]:
             reason = f"`{title(node)}` combines it with a dimension that holds no channels"
             context.space.hold(main, fixed, reason, node.name)
-    return Axes(dims, main.labels, zero(zeros), all(a.free for blocks in own for a in blocks))
+    return Axes(dims, main.labels, zero(zeros, main.labels), all(a.free for blocks in own for a in blocks))
 
 
 def _main(

@@ -81,7 +81,9 @@ def _tie_branch(context: Context, branch: Branch, values: Mapping[str, Values]) 
     source = values[branch.source]
     assert isinstance(source, Value)
     if not branch.keeps_zero:
-        context.space.pin_value(source, f"the quantizer of `{branch.layer}` turns zeros into other numbers")
+        context.space.pin_value(
+            source, f"the quantizer of `{branch.layer}` does not leave zeros and what is beside them as they are"
+        )
     for name, dim in branch.per_channel:
         scale, axes = values[name], source.on(dim)
         if not isinstance(scale, Value):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
 import torch
 from torch.fx import Graph, GraphModule, Node
 
 _TRAIN_FLAG = {
     torch.ops.aten.batch_norm.default: 5,
     torch.ops.aten.dropout.default: 2,
+    torch.ops.aten.native_dropout.default: 2,
     torch.ops.aten.feature_dropout.default: 2,
     torch.ops.aten.alpha_dropout.default: 2,
     torch.ops.aten.instance_norm.default: 5,
@@ -42,6 +45,17 @@ def explicit_epsilon(graph: Graph) -> None:
             node.kwargs = {}
 
 
+def drop_whole_slices(graph: Graph) -> None:
+    """A slice that takes all of a dim is the tensor itself; left in place it hides what is written into it."""
+    for node in list(graph.find_nodes(op="call_function", target=torch.ops.aten.slice.Tensor)):
+        source, value = node.args[0], node.meta.get("val")
+        start, end, step = (node.args[i] if len(node.args) > i else None for i in (2, 3, 4))
+        whole = start in (0, None) and end in (None, sys.maxsize) and step in (1, None)
+        if whole and isinstance(source, Node) and value is not None:
+            node.replace_all_uses_with(source)
+            graph.erase_node(node)
+
+
 def functionalize(graph: Graph) -> None:
     """Replace `relu_(x)` by `relu(x)`, and what read x afterwards by the result, so that a node is one value.
 
@@ -49,12 +63,34 @@ def functionalize(graph: Graph) -> None:
     """
     order = {node: i for i, node in enumerate(graph.nodes)}
     for node in list(graph.nodes):
+        if node.target is torch.ops.aten.copy_.default and _written_slice(graph, node, order):
+            continue
         pure = _pure_overload(node)
         if pure is None or not isinstance(node.args[0], Node) or _has_views(node.args[0], node):
             continue
         mutated, node.target = node.args[0], pure
         for user in [user for user in mutated.users if order[user] > order[node]]:
             user.replace_input_with(mutated, node)
+
+
+def _written_slice(graph: Graph, node: Node, order: dict[Node, int]) -> bool:
+    """`x[:, a:b] = y` as a new tensor: done where nothing else sees x through a view."""
+    part, written = node.args[0], node.args[1]
+    if not isinstance(part, Node) or part.target is not torch.ops.aten.slice.Tensor or len(part.users) > 1:
+        return False
+    base = part.args[0]
+    if not isinstance(base, Node) or base.op != "call_function" or _has_views(base, part):
+        return False
+    later = [user for user in base.users if order.get(user, -1) > order[node]]
+    with graph.inserting_before(node):
+        spread = graph.call_function(torch.ops.aten.expand_as.default, (written, part))
+        whole = graph.call_function(torch.ops.aten.slice_scatter.default, (base, spread, *part.args[1:]))
+    spread.meta, whole.meta = dict(part.meta), dict(base.meta)
+    order[whole] = order[node]
+    for user in later:
+        user.replace_input_with(base, whole)
+    graph.erase_node(node)
+    return True
 
 
 def _has_views(tensor: Node, writer: Node) -> bool:

@@ -24,7 +24,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from geta_engine.errors import InputError
 from geta_engine.trace.inline import inline_regions
-from geta_engine.trace.modes import explicit_epsilon, functionalize, set_training
+from geta_engine.trace.modes import drop_whole_slices, explicit_epsilon, functionalize, set_training
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class TracedModel:
         module = self.program.module(check_guards=False)
         assert isinstance(module, GraphModule)
         inline_regions(module)
+        drop_whole_slices(module.graph)
         functionalize(module.graph)
         explicit_epsilon(module.graph)
         set_training(module, False)

@@ -76,17 +76,20 @@ def _scaled(node: Node, result: Node, weight: Node | None, bias: Node | None) ->
     return result
 
 
-def _replace(node: Node, result: Node) -> None:
-    """Put `result` in the node's place; of an op with several outputs, in the place of the first."""
+def _replace(node: Node, *results: Node) -> None:
+    """Put `results` in the place of a node, or of the first outputs of one with several."""
     value = node.meta["val"]
-    put_in_place(result, node, value[0] if isinstance(value, (tuple, list)) else value)
     if isinstance(value, (tuple, list)):
         for user in list(node.users):
-            if user.args[1] == 0:
-                user.replace_all_uses_with(result)
+            position = user.args[1]
+            assert isinstance(position, int)
+            if position < len(results):
+                put_in_place(results[position], user, value[position])
+                user.replace_all_uses_with(results[position])
                 node.graph.erase_node(user)
     else:
-        node.replace_all_uses_with(result)
+        put_in_place(results[0], node, value)
+        node.replace_all_uses_with(results[0])
         node.graph.erase_node(node)
 
 
@@ -118,7 +121,7 @@ def group_norm(node: Node, removal: Removal) -> None:
     _replace(node, result)
 
 
-@rewrites("mean", "var", "std", "var_mean")
+@rewrites("mean", "var", "std", "var_mean", "std_mean")
 def mean(node: Node, removal: Removal) -> None:
     source = source_of(node)
     rank = len(shape_of(source))
@@ -149,17 +152,12 @@ def _variance(node: Node, x: Node, dims: list[int], ratio: float) -> None:
         gone = _call(node, _aten.mul.Tensor, _call(node, _aten.mul.Tensor, average, average), 1 - ratio)
         variance = _call(node, _aten.add.Tensor, spread, gone)
         variance = _call(node, _aten.mul.Tensor, variance, before / (before - correction))
-        if op_name(node) == "std":
+        if op_name(node).startswith("std"):
             variance = _call(node, _aten.sqrt.default, variance)
-        results = [variance, average] if op_name(node) == "var_mean" else [variance]
+        results = [variance, average] if op_name(node).endswith("_mean") else [variance]
         if not keep:
             results = [_call(node, _aten.squeeze.dims, r, dims) for r in results]
-    if op_name(node) != "var_mean":
-        _replace(node, results[0])
-        return
-    for user in list(node.users):
-        user.replace_all_uses_with(results[user.args[1]])  # type: ignore[index]
-        node.graph.erase_node(user)
+    _replace(node, *results)
 
 
 @rewrites("_weight_norm")

@@ -14,7 +14,10 @@ from geta_engine.qadg.rules.indexing import known_positions
 _aten = torch.ops.aten
 
 
-@rewrites("split", "split_with_sizes", "chunk", "tensor_split", "unsafe_split", "unsafe_chunk")
+@rewrites(
+    "split", "split_with_sizes", "chunk", "tensor_split", "unsafe_split", "unsafe_chunk", "split_copy",
+    "split_with_sizes_copy",
+)  # fmt: skip
 def split(node: Node, removal: Removal) -> None:
     """Any split of a dim that shrinks becomes a split with explicit sizes."""
     source = source_of(node)
@@ -29,7 +32,7 @@ def split(node: Node, removal: Removal) -> None:
     node.args, node.kwargs = (source, sizes, dim), {}
 
 
-@rewrites("slice")
+@rewrites("slice", "slice_copy")
 def slice_(node: Node, removal: Removal) -> None:
     source = source_of(node)
     dim = normal_dim(argument(node, 1, "dim", 0), len(shape_of(source)))
@@ -63,7 +66,7 @@ def _read(node: Node, removal: Removal, dim: int, picked: np.ndarray) -> None:
         node.target, node.args, node.kwargs = _aten.cat.default, (parts, dim), {}
 
 
-@rewrites("select")
+@rewrites("select", "select_copy")
 def select(node: Node, removal: Removal) -> None:
     source = source_of(node)
     dim = normal_dim(argument(node, 1, "dim"), len(shape_of(source)))
@@ -73,12 +76,12 @@ def select(node: Node, removal: Removal) -> None:
         node.update_arg(2, int(np.searchsorted(index, position)))
 
 
-@rewrites("index", "index_select")
+@rewrites("index", "_unsafe_index", "index_select")
 def index(node: Node, removal: Removal) -> None:
     """A constant permutation or choice of channels: a new table that counts in what is left."""
     source = source_of(node)
     kept = kept_of(source, removal)
-    if op_name(node) == "index":
+    if op_name(node) != "index_select":
         given = [(d, i) for d, i in enumerate(node.args[1]) if i is not None]  # type: ignore[arg-type]
     else:
         given = [(normal_dim(node.args[1], len(shape_of(source))), node.args[2])]  # type: ignore[arg-type]

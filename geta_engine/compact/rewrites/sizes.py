@@ -65,8 +65,9 @@ def repeat(node: Node, removal: Removal) -> None:
     kept = removal.kept(node.name)
     if not kept:
         return
-    times = list(node.args[1])  # type: ignore[arg-type]
     shape = shape_of(source_of(node))
+    times = list(node.args[1])  # type: ignore[arg-type]
+    times = [1] * (len(shape) - len(times)) + times
     lead = len(times) - len(shape)
     for dim, index in kept.items():
         if dim < lead or shape[dim - lead] == 1:
@@ -104,10 +105,10 @@ def _resize(node: Node, removal: Removal, position: int) -> None:
         node.update_arg(position, _smaller(node, node.args[position], kept))  # type: ignore[arg-type]
 
 
-@rewrites("squeeze")
+@rewrites("squeeze", "squeeze_copy")
 def squeeze(node: Node, removal: Removal) -> None:
     """A dim that shrank to 1 must not be squeezed away: name the dims that were 1 from the start."""
     source = source_of(node)
-    if node.target is _aten.squeeze.default and kept_of(source, removal):
+    if node.target in (_aten.squeeze.default, _aten.squeeze_copy.default) and kept_of(source, removal):
         ones = [d for d, size in enumerate(source.meta["val"].shape) if isinstance(size, int) and size == 1]
         node.target, node.args = _aten.squeeze.dims, (source, ones)

@@ -12,10 +12,11 @@ from geta_engine.qadg.rules import (
     recurrent,
     reduction,
     spatial,
+    writing,
 )
 from geta_engine.qadg.rules.registry import find, rule
 
 __all__ = [
     "attention", "contraction", "convolution", "creation", "elementwise", "find", "indexing", "movement", "norms",
-    "recurrent", "reduction", "rule", "spatial",
+    "recurrent", "reduction", "rule", "spatial", "writing",
 ]  # fmt: skip

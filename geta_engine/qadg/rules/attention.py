@@ -54,7 +54,7 @@ def _normalized(context: Context, node: Node, value: Value, dim: int) -> Value:
     return Value(value.shape, tuple(not_zero(axes) for axes in rows if axes is not None), cause=title(node))
 
 
-@rule("softmax", "log_softmax", "_softmax", "_log_softmax", "_safe_softmax", "special_softmax", "softmin")
+@rule("softmax", "log_softmax", "_softmax", "_log_softmax", "_safe_softmax", "special_softmax")
 def softmax(context: Context, node: Node) -> Value:
     """Not zero at zero; a softmax over channels changes when one goes."""
     value = context.input(node)
@@ -72,12 +72,9 @@ def ordered(context: Context, node: Node) -> Value | tuple[Value, ...]:
     dim = int(dim) % max(len(value.shape), 1)
     rows = [keep_rows(context, node, axes, {dim}, "compares it with others") for axes in value.axes]
     kept = [not_zero(axes) for axes in rows if axes is not None]
-    results = []
-    for shape in shapes_of(node):
-        if len(shape) < len(value.shape):
-            results.append(Value(shape))
-            for axes in kept:
-                context.space.pin(axes.labels, f"`{title(node)}` compares it with others")
-        else:
-            results.append(Value(shape, tuple(kept), cause=title(node)))
-    return results[0] if len(results) == 1 and not isinstance(node.meta["val"], (tuple, list)) else tuple(results)
+    lower = [renumber(axes, lambda d: d - (d > dim)) for axes in kept]
+    results = tuple(
+        Value(shape, tuple(kept if len(shape) == len(value.shape) else lower), cause=title(node))
+        for shape in shapes_of(node)
+    )
+    return results if isinstance(node.meta["val"], (tuple, list)) else results[0]

@@ -41,6 +41,9 @@ def contract(context: Context, node: Node, factors: Sequence[tuple[Value, Sequen
     sizes = [max(value.shape[i] for value in values) for i in range(len(position))]
     _pin_read_fixed(context, node, values, len(out))
     constants = [value.constant for value in values]
+    if all(constants):
+        context.space.produce(values[0])
+        values[0] = Value(values[0].shape, values[0].axes, False, values[0].cause)
     gone = set(range(len(out), len(position)))
     reason = _not_zero(node, values)
     result = []
@@ -62,7 +65,10 @@ def _in_common(value: Value, names: Sequence[int], position: dict[int, int]) -> 
 
 
 def _data_zeros(values: Sequence[Value], axes: Axes) -> Axes:
-    """With a parameter as one factor, zeros of a sum must come from the data: consumers are not zeroed."""
+    """With a parameter as one factor, zeros of a sum must come from the data: consumers are not zeroed.
+
+    Of parameters alone, the first factor is the data.
+    """
     data = [own.zero for v in values if not v.constant for own in v.axes if own.dims == axes.dims]
     zero = np.logical_or.reduce(data) if data else np.zeros(axes.labels.shape, bool)
     return Axes(axes.dims, axes.labels, zero, axes.free)
@@ -130,15 +136,26 @@ def outer(context: Context, node: Node) -> Value:
 
 @rule("einsum", sums=True)
 def einsum(context: Context, node: Node) -> Value:
-    """The equation's letters as names; dots and repeated letters within one operand are pinned."""
+    """The equation's letters as names, dots as names from the right; repeated letters within one operand are pinned."""
     equation = str(node.args[0]).replace(" ", "")
     values = [context.value(a) for a in node.args[1]]  # type: ignore[union-attr]
     inputs, arrow, out = equation.partition("->")
     terms = inputs.split(",")
-    if not arrow or "." in equation or any(len(set(t)) < len(t) for t in terms) or any(v is None for v in values):
+    if any(len(set(t)) < len(t.replace("...", "")) for t in terms) or any(v is None for v in values):
         return pin_all(context, node)
-    factors = [(v, [ord(c) for c in term]) for v, term in zip(values, terms) if v is not None]
-    return contract(context, node, factors, [ord(c) for c in out])
+    if not arrow:
+        once = sorted(c for c in set(inputs) - set(",.") if inputs.count(c) == 1)
+        out = ("..." if "..." in inputs else "") + "".join(once)
+    factors = [(v, _names(term, len(v.shape))) for v, term in zip(values, terms) if v is not None]
+    dots = max(len(names) - len(term.replace("...", "")) for (_, names), term in zip(factors, terms))
+    return contract(context, node, factors, _names(out, len(out.replace("...", "")) + dots * ("..." in out)))
+
+
+def _names(term: str, rank: int) -> list[int]:
+    """Letters as whole numbers; the dims that dots stand for count from -1 at their right end."""
+    before, dots, after = term.partition("...")
+    between = range(-(rank - len(before) - len(after)), 0) if dots else ()
+    return [*map(ord, before), *between, *map(ord, after)]
 
 
 @rule("embedding", sums=True)

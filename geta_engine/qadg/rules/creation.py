@@ -21,11 +21,11 @@ def filled(context: Context, node: Node) -> Value:
 
 
 def _fill(node: Node) -> object:
-    position = {"full": 1, "new_full": 2, "full_like": 1}.get(op_name(node))
+    position = {"full": 1, "new_full": 2, "full_like": 1, "fill": 1}.get(op_name(node))
     return None if position is None else argument(node, position, "fill_value")
 
 
-@rule("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "bernoulli")
+@rule("zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like", "bernoulli", "fill")
 def like(context: Context, node: Node) -> Value:
     """The shape of another tensor, whatever it holds."""
     value = context.input(node)

@@ -16,11 +16,12 @@ from geta_engine.qadg.axes import align
 from geta_engine.qadg.context import Context, shape_of, title
 from geta_engine.qadg.join import join
 from geta_engine.qadg.rules.registry import rule
-from geta_engine.qadg.space import Axes, Value
+from geta_engine.qadg.space import Axes, Labels, Value
 
 _SAMPLES = {True: (0.0, 1.0), False: (-40.0, -1.3, 0.01, 0.6, 2.1, 40.0)}
 """Where an operand (bool or not) is not zero it may be anything: an op that maps all of these to 0 always does."""
-_evaluated: dict[Hashable, bool] = {}
+OTHER, ZERO, INFINITE = 0, 1, 2
+_evaluated: dict[Hashable, int] = {}
 
 
 @rule(
@@ -38,8 +39,10 @@ def pointwise(context: Context, node: Node) -> Value:
     if not any(operand.axes for operand in operands):
         return Value(shape, (), all(o.constant for o in operands), _cause(node, operands, ()))
 
-    def zero(zeros: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
-        return _zeros(node, nodes, zeros)
+    def zero(zeros: Sequence[NDArray[np.bool_]], labels: Labels) -> NDArray[np.bool_]:
+        at_zero = _at_zeros(node, nodes, zeros)
+        context.space.pin(labels[at_zero == INFINITE], f"`{title(node)}` turns zeros into infinities")
+        return at_zero == ZERO
 
     axes = join(context, node, operands, shape, zero)
     return Value(shape, axes, all(o.constant for o in operands), _cause(node, operands, axes))
@@ -51,27 +54,28 @@ def prelu(context: Context, node: Node) -> Value:
     x, slope = context.input(node), context.input(node, 1)
     if len(slope.shape) == 1 and len(x.shape) > 1:
         slope = slope.with_axes((*slope.shape, *(1,) * (len(x.shape) - 2)), slope.axes)
-    axes = join(context, node, [x, align(slope, len(x.shape))], x.shape, lambda zeros: zeros[0])
+    axes = join(context, node, [x, align(slope, len(x.shape))], x.shape, lambda zeros, _: zeros[0])
     return Value(x.shape, axes, cause=x.cause)
 
 
-def _zeros(node: Node, nodes: list[Node], zeros: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+def _at_zeros(node: Node, nodes: list[Node], zeros: Sequence[NDArray[np.bool_]]) -> NDArray[np.int8]:
+    """What the op makes of the operands' zeros, index by index."""
     alike = [bool(z.flat[0]) if z.all() or not z.any() else None for z in zeros]
     if None not in alike:
-        return np.full(zeros[0].shape, any(alike) and gives_zero(node, dict(zip(nodes, map(bool, alike)))))
+        return np.full(zeros[0].shape, _at_zero(node, dict(zip(nodes, map(bool, alike)))), np.int8)
     code = np.zeros(zeros[0].shape, np.int64)
     for i, one in enumerate(zeros):
         code |= one.astype(np.int64) << i
-    zero = np.zeros(code.shape, bool)
+    result = np.zeros(code.shape, np.int8)
     for combination in np.unique(code):
-        operands = {n: bool(combination >> i & 1) for i, n in enumerate(nodes)}
-        if combination and gives_zero(node, operands):
-            zero[code == combination] = True
-    return zero
+        result[code == combination] = _at_zero(node, {n: bool(combination >> i & 1) for i, n in enumerate(nodes)})
+    return result
 
 
-def gives_zero(node: Node, zero: dict[Node, bool]) -> bool:
-    """Evaluate the op with some operands 0 and the others arbitrary: is the result exactly 0 everywhere?"""
+def _at_zero(node: Node, zero: dict[Node, bool]) -> int:
+    """Evaluate the op with some operands 0 and the others arbitrary: is the result 0 everywhere, finite nowhere?"""
+    if not any(zero.values()):
+        return OTHER
     key = _signature(node, zero)
     if key not in _evaluated:
         _evaluated[key] = _evaluate(node, zero)
@@ -94,7 +98,7 @@ def _signature(node: Node, zero: dict[Node, bool]) -> Hashable:
     return (node.target, plain(node.args), tuple((k, plain(v)) for k, v in sorted(node.kwargs.items())))
 
 
-def _evaluate(node: Node, zero: dict[Node, bool]) -> bool:
+def _evaluate(node: Node, zero: dict[Node, bool]) -> int:
     dtypes = {n: n.meta["val"].dtype for n in node.all_input_nodes if isinstance(n.meta.get("val"), torch.Tensor)}
     points = [(0.0,) if zero.get(n, False) else _SAMPLES[dtype == torch.bool] for n, dtype in dtypes.items()]
     grid = torch.tensor(list(product(*points))).T
@@ -108,8 +112,10 @@ def _evaluate(node: Node, zero: dict[Node, bool]) -> bool:
         with torch.no_grad(), torch.device("cpu"):
             result = node.target(*args, **kwargs)  # type: ignore[operator]
     except (RuntimeError, TypeError, IndexError):
-        return False
-    return bool((result == 0).all())
+        return OTHER
+    if bool((result == 0).all()):
+        return ZERO
+    return OTHER if bool(torch.isfinite(result).any()) else INFINITE
 
 
 def _cause(node: Node, operands: Sequence[Value], axes: Sequence[Axes]) -> str | None:
@@ -122,7 +128,7 @@ def _cause(node: Node, operands: Sequence[Value], axes: Sequence[Axes]) -> str |
 
 @rule(
     "dropout", "dropout_", "alpha_dropout", "feature_dropout", "native_dropout", "contiguous", "detach", "detach_",
-    "to", "_to_copy", "alias", "lift_fresh_copy", "lift_fresh", "float", "fake_quantize", "clone", "conj",
+    "to", "_to_copy", "alias", "lift_fresh_copy", "lift_fresh", "fake_quantize", "clone", "conj",
     "fake_quantize_per_tensor_affine", "resolve_conj", "resolve_neg", "requires_grad_",
 )  # fmt: skip
 def identity(context: Context, node: Node) -> Value | tuple[Value, ...] | None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.fx import GraphModule, Node
 
 from geta_engine.qadg.axes import align, along, not_zero, renumber, simplify
-from geta_engine.qadg.constants import whole_numbers
+from geta_engine.qadg.constants import is_zero, whole_numbers
 from geta_engine.qadg.context import Context, argument, normal_dim, op_name, shape_of, title
 from geta_engine.qadg.join import all_zero, join
 from geta_engine.qadg.rules.contraction import pin_all
@@ -106,10 +106,14 @@ def gather(context: Context, node: Node) -> Value:
         sides.append(one.with_axes(tuple(1 if d == dim else size for d, size in enumerate(one.shape)), kept))
     wide = tuple(1 if d == dim else size for d, size in enumerate(shape))
     short = [d for d in range(len(shape)) if d != dim and value.shape[d] != positions.shape[d]]
+    if op_name(node) == "take_along_dim":
+        short = [d for d in short if 1 not in (value.shape[d], positions.shape[d])]
     for axes in (a for side in sides for a in side.axes):
         context.space.hold(axes, short, f"`{title(node)}` {_LOOKED_UP}", node.name)
-    sides = [s.with_axes(wide, [a for a in s.axes if not set(a.dims) & set(short)]) for s in sides]
-    joined = join(context, node, sides, wide, lambda zeros: zeros[0])
+    sides = [
+        s.with_axes(tuple(map(min, s.shape, wide)), [a for a in s.axes if not set(a.dims) & set(short)]) for s in sides
+    ]
+    joined = join(context, node, sides, wide, lambda zeros, _: zeros[0])
     return Value(shape, joined, cause=value.cause)
 
 
@@ -119,10 +123,15 @@ def index_put(context: Context, node: Node) -> Value:
     value, written = context.input(node), context.value(node.args[2])
     indexed = [d for d, i in enumerate(node.args[1]) if i is not None]  # type: ignore[arg-type]
     given: list[Any] = [i for i in node.args[1] if i is not None]  # type: ignore[union-attr]
+    single = len(given) == 1 and given[0].meta["val"].dtype != torch.bool and len(given[0].meta["val"].shape) == 1
+    if single and indexed[0] > 0 and written is not None:
+        return _put_along(context, node, [value, align(written, len(value.shape))], indexed[0])
     if any(i.meta["val"].dtype == torch.bool for i in given) or indexed != list(range(len(indexed))):
         if written is None or written.axes or any(not set(a.dims).isdisjoint(_covered(node)) for a in value.axes):
             return pin_all(context, node)
-        return value.with_axes(shape_of(node), [not_zero(a) for a in value.axes])
+        if isinstance(node.args[2], Node) and is_zero(context.module, node.args[2]):
+            return value
+        return Value(shape_of(node), tuple(not_zero(a) for a in value.axes), cause=title(node))
     _pin_positions_only(context, node, given)
     rows = [keep_rows(context, node, a, set(indexed), "writes into it by position") for a in value.axes]
     base = value.with_axes(_ones(value.shape, indexed), [a for a in rows if a is not None])
@@ -164,15 +173,20 @@ def _pin_positions_only(context: Context, node: Node, given: list[Any]) -> None:
 def index_add(context: Context, node: Node) -> Value:
     """Rows written at positions along one dim; labels on the others are tied."""
     value, written = context.input(node), context.input(node, 3)
-    dim = normal_dim(node.args[1], len(value.shape))  # type: ignore[arg-type]
-    if (positions := context.value(node.args[2])) is not None:
-        context.space.pin_value(positions, f"`{title(node)}` holds positions in it")
+    return _put_along(context, node, [value, written], normal_dim(node.args[1], len(value.shape)))  # type: ignore[arg-type]
+
+
+def _put_along(context: Context, node: Node, operands: list[Value], dim: int) -> Value:
+    for source in node.all_input_nodes:
+        value = context.value(source)
+        if value is not None and not any(value.axes is one.axes for one in operands):
+            context.space.pin_value(value, f"`{title(node)}` holds positions in it")
     sides = []
-    for one in (value, written):
+    for one in operands:
         rows = [keep_rows(context, node, a, {dim}, "writes into it by position") for a in one.axes]
         sides.append(one.with_axes(_ones(one.shape, [dim]), [a for a in rows if a is not None]))
-    axes = join(context, node, sides, _ones(value.shape, [dim]), all_zero)
-    return Value(shape_of(node), axes, cause=value.cause or written.cause)
+    axes = join(context, node, sides, _ones(operands[0].shape, [dim]), all_zero)
+    return Value(shape_of(node), axes, cause=next((one.cause for one in operands if one.cause), None))
 
 
 @rule("one_hot", "bincount", "nonzero", "histc")

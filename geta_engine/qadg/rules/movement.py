@@ -18,13 +18,28 @@ from geta_engine.qadg.space import Axes, Pick, Value
 
 @rule(
     "view", "reshape", "flatten", "unflatten", "_unsafe_view", "squeeze", "unsqueeze", "view_as", "reshape_as",
+    "ravel",
     "view_copy", "squeeze_copy", "unsqueeze_copy",
 )  # fmt: skip
 def reshape(context: Context, node: Node) -> Value:
     return view(context.space, context.input(node), shape_of(node), title(node))
 
 
-@rule("permute", "transpose", "t", "swapaxes", "movedim", "numpy_T", "mT", "permute_copy", "transpose_copy", "moveaxis")
+@rule(
+    "permute",
+    "transpose",
+    "t",
+    "swapaxes",
+    "movedim",
+    "numpy_T",
+    "swapdims",
+    "adjoint",
+    "mH",
+    "mT",
+    "permute_copy",
+    "transpose_copy",
+    "moveaxis",
+)
 def permute(context: Context, node: Node) -> Value:
     """The permutation is read off by moving dim numbers with the op's own arguments."""
     value = context.input(node)
@@ -87,6 +102,11 @@ def repeat(context: Context, node: Node) -> Value:
 def repeat_interleave(context: Context, node: Node) -> Value:
     value, shape = context.input(node), shape_of(node)
     dim, times = argument(node, 2, "dim"), argument(node, 1, "repeats")
+    if isinstance(dim, int) and not isinstance(times, int):
+        rows = [
+            keep_rows(context, node, a, {dim % len(shape)}, "repeats it by numbers of the input") for a in value.axes
+        ]
+        return value.with_axes(shape, [a for a in rows if a is not None])
     if dim is None or not isinstance(times, int):
         context.space.pin_value(value, f"`{title(node)}` repeats it by a number that depends on the input")
         return Value(shape)
@@ -221,10 +241,7 @@ def cat(context: Context, node: Node) -> Value:
     values = [context.value(item) for item in node.args[0]]  # type: ignore[union-attr]
     parts = [v for v in values if v is not None and v.shape != (0,)]
     if len(parts) < len(values):
-        pinned = Value(shape)
-        for part in parts:
-            context.space.pin_value(part, f"`{title(node)}` joins it with a part that cannot lose channels")
-        return pinned
+        return pin_parts(context, node, parts)
     return concatenate(context, node, parts, dim, shape)
 
 
@@ -268,6 +285,33 @@ def _fixed(context: Context, node: Node, sizes: list[int]) -> Axes:
     labels = context.space.allocate(*sizes)
     context.space.pin(labels, f"`{title(node)}` joins it with a part that cannot lose channels")
     return Axes(tuple(range(len(sizes))), labels, np.zeros(sizes, bool))
+
+
+@rule("hstack", "vstack", "dstack")
+def side_by_side(context: Context, node: Node) -> Value:
+    """cat along dim 1, 0 or 2 of tensors that have so many dims already."""
+    dim = {"hstack": 1, "vstack": 0, "dstack": 2}[op_name(node)]
+    parts = [v for v in (context.value(item) for item in node.args[0]) if v is not None]  # type: ignore[union-attr]
+    if any(len(part.shape) <= dim or len(part.shape) < 2 for part in parts):
+        return pin_parts(context, node, parts)
+    return concatenate(context, node, parts, dim, shape_of(node))
+
+
+def pin_parts(context: Context, node: Node, parts: Sequence[Value]) -> Value:
+    for part in parts:
+        context.space.pin_value(part, f"`{title(node)}` joins it with a part that cannot lose channels")
+    return Value(shape_of(node))
+
+
+@rule("copy")
+def copy(context: Context, node: Node) -> Value:
+    """The second operand, expanded to the shape of the first."""
+    shape = shape_of(node)
+    value = context.value(node.args[1])
+    if value is None:
+        return Value(shape)
+    aligned = align(value, len(shape))
+    return aligned.with_axes(shape, [*aligned.axes, *copies(context, node, aligned.shape, shape)])
 
 
 @rule("flip")
@@ -315,7 +359,7 @@ def pad(context: Context, node: Node) -> Value:
             axes.append(_padded(context, a, widths[a.dims[0]], filled == 0))
         elif rows := keep_rows(context, node, a, padded, "pads it"):
             axes.append(rows)
-    return value.with_axes(shape, axes)
+    return Value(shape, tuple(axes), value.constant, value.cause if filled == 0 else title(node))
 
 
 def keep_rows(context: Context, node: Node, axes: Axes, dims: set[int], what: str) -> Axes | None:

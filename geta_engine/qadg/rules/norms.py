@@ -13,10 +13,16 @@ from geta_engine.qadg.context import Context, argument, op_name, shape_of, shape
 from geta_engine.qadg.join import join
 from geta_engine.qadg.rules.contraction import not_zero_reason
 from geta_engine.qadg.rules.registry import rule
-from geta_engine.qadg.space import Axes, Box, Value
+from geta_engine.qadg.space import Axes, Box, Labels, Value
 
 
-@rule("batch_norm", "instance_norm", "_native_batch_norm_legit_no_training", "native_batch_norm")
+@rule(
+    "batch_norm",
+    "instance_norm",
+    "_native_batch_norm_legit_no_training",
+    "native_batch_norm",
+    "_native_batch_norm_legit",
+)
 def batch_norm(context: Context, node: Node) -> Value | tuple[Value, ...]:
     """y = (x - mean) / std * weight + bias over dim 1: zero wherever weight and bias are, whatever x is."""
     x = context.input(node)
@@ -44,7 +50,7 @@ def _scaled(context: Context, node: Node, x: Value, vectors: Sequence[Value | No
     weight, bias = (*vectors, None, None)[:2]
     given = [v for v in vectors if v is not None]
 
-    def zero(zeros: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    def zero(zeros: Sequence[NDArray[np.bool_]], _: Labels) -> NDArray[np.bool_]:
         none = np.zeros(zeros[0].shape, bool)
         rest = iter(zeros[1:])
         scale = next(rest) if weight is not None else none

@@ -13,6 +13,7 @@ from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Labels, Value
 
 _GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
+_CELL_GATES = {"lstm_cell": 4, "gru_cell": 3, "rnn_tanh_cell": 1, "rnn_relu_cell": 1}
 
 
 @rule(*_GATES, sums=True)
@@ -71,7 +72,7 @@ def _on_last(shape: Sequence[int], labels: Labels) -> Axes:
 def _cell(context: Context, node: Node, weights: list[Value], x: Value | None, below: Labels, unit: Labels) -> None:
     """One direction of one layer: rows of every gate are tied to the unit, columns to what is read."""
     space = context.space
-    gates = np.tile(unit, _GATES[op_name(node)])
+    gates = np.tile(unit, {**_GATES, **_CELL_GATES}[op_name(node)])
     for weight in weights:
         rows = weight.on(0)
         if rows is None or rows.labels.shape != gates.shape:
@@ -95,3 +96,21 @@ def _cell(context: Context, node: Node, weights: list[Value], x: Value | None, b
     space.tie(inner.labels, axes.labels, node.name)
     if not axes.zero.all():
         space.pin(axes.labels[~axes.zero], not_zero_reason(node, x.cause))
+
+
+@rule(*_CELL_GATES, sums=True)
+def cell(context: Context, node: Node) -> Value | tuple[Value, ...]:
+    """One step of one layer: the state must be zero where the unit is, and then stays so."""
+    shapes = shapes_of(node)
+    states = [context.value(s) for s in (node.args[1] if isinstance(node.args[1], (list, tuple)) else [node.args[1]])]
+    weights = [w for a in node.args[2:] if (w := context.value(a)) is not None]
+    unit = context.space.allocate(shapes[0][-1])
+    for state in states:
+        axes = state.on(len(state.shape) - 1) if state is not None else None
+        if axes is None or len(axes.dims) > 1 or not axes.zero.all():
+            pin_inputs(context, node, f"`{title(node)}` starts from a state that is not zero")
+            return tuple(Value(shape) for shape in shapes) if len(shapes) > 1 else Value(shapes[0])
+        context.space.tie(axes.labels, unit, node.name)
+    _cell(context, node, weights, context.input(node), unit, unit)
+    results = tuple(Value(shape, (_on_last(shape, unit),)) for shape in shapes)
+    return results if isinstance(node.meta["val"], (tuple, list)) else results[0]

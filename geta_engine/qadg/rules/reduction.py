@@ -16,7 +16,7 @@ from geta_engine.qadg.rules.movement import keep_rows
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Value
 
-_EXACT = frozenset({"sum", "mean", "linalg_vector_norm", "norm", "var", "std", "var_mean", "std_mean", "any"})
+_EXACT = frozenset({"sum", "mean", "linalg_vector_norm", "norm", "var", "std", "var_mean", "std_mean", "any", "nansum"})
 """A removed zero leaves the sum of powers alone; a mean or a variance is rewritten to keep its divisor."""
 _DIM_FIRST = {"linalg_vector_norm": 2, "norm": 2}
 
@@ -46,7 +46,7 @@ def _reduced(
     context: Context, node: Node, value: Value, dims: set[int], name: str
 ) -> Iterable[tuple[tuple[int, ...], list[Axes]]]:
     kept = [axes for a in value.axes if (axes := _one(context, node, value, a, dims, name)) is not None]
-    if name in ("prod", "logsumexp", "all"):
+    if name == "logsumexp":
         kept = [not_zero(axes) for axes in kept]
     for shape in shapes_of(node):
         if len(shape) == len(value.shape):
@@ -64,8 +64,8 @@ def _one(context: Context, node: Node, value: Value, axes: Axes, dims: set[int],
 
 
 def _counts_zeros(node: Node, name: str) -> bool:
-    """A norm of order 0 or below counts or finds zeros."""
-    return name in _DIM_FIRST and not (isinstance(order := argument(node, 1, "ord", 2), (int, float)) and order > 0)
+    """A norm of negative order looks for the smallest number."""
+    return name in _DIM_FIRST and not (isinstance(order := argument(node, 1, "ord", 2), (int, float)) and order >= 0)
 
 
 def _lost(node: Node, value: Value, name: str) -> str:
@@ -86,10 +86,11 @@ def cumulate(context: Context, node: Node) -> Value:
     value = context.input(node)
     dim = normal_dim(argument(node, 1, "dim"), len(value.shape))
     additive = op_name(node) == "cumsum"
+    keeps = op_name(node) != "logcumsumexp"
     axes: list[Axes] = []
     for a in value.axes:
         if dim not in a.dims:
-            axes.append(a if additive else not_zero(a))
+            axes.append(a if keeps else not_zero(a))
         elif additive and a.dims == (dim,):
             if not a.zero.all():
                 context.space.pin(a.labels[~a.zero], not_zero_reason(node, value.cause))

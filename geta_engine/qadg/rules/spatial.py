@@ -14,23 +14,16 @@ from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Box, Value
 
 _SPATIAL = {"1d": 1, "2d": 2, "3d": 3, "pool2d_with_indices": 2, "pool3d_with_indices": 3}
-_POOLS = [
-    f"{adaptive}{kind}_pool{n}d{extra}"
-    for adaptive in ("", "adaptive_", "_adaptive_")
-    for kind in ("max", "avg")
-    for n in (1, 2, 3)
-    for extra in ("", "_with_indices")
-]
+_POOLS = [f"{kind}_pool{n}d" for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)]
+_POOLS += ["_adaptive_avg_pool2d", "_adaptive_avg_pool3d"]
+_POOLS += [f"max_pool{n}d_with_indices" for n in (1, 2, 3)]
 _RESIZES = [f"upsample_{kind}" for kind in (
-    "nearest1d", "nearest2d", "nearest3d", "_nearest_exact1d", "_nearest_exact2d", "_nearest_exact3d", "linear1d",
-    "bilinear2d", "bicubic2d", "trilinear3d")]  # fmt: skip
+    "nearest1d", "nearest2d", "nearest3d", "linear1d", "bilinear2d", "bicubic2d", "trilinear3d")]  # fmt: skip
+_RESIZES += [f"_upsample_nearest_exact{n}d" for n in (1, 2, 3)] + ["_upsample_bilinear2d_aa", "_upsample_bicubic2d_aa"]
 _PADS = [f"{kind}_pad{n}d" for kind in ("reflection", "replication") for n in (1, 2, 3)]
 
 
-@rule(
-    *_POOLS, *_RESIZES, *_PADS, "_upsample_nearest_exact1d", "_upsample_nearest_exact2d", "_upsample_bilinear2d_aa",
-    "_upsample_bicubic2d_aa", "grid_sampler_2d", "grid_sampler",
-)  # fmt: skip
+@rule(*_POOLS, *_RESIZES, *_PADS, "grid_sampler_2d", "grid_sampler")
 def pool(context: Context, node: Node) -> Value | tuple[Value, ...]:
     """Slides over the last dims, channel by channel; zero stays zero."""
     value = context.input(node)

@@ -29,11 +29,21 @@ FAMILIES = (
 )  # fmt: skip
 NOT_ATEN = {"getitem", "fake_quantize"}
 """`operator.getitem`, and the engine's own quantizer."""
-NEVER_EXPORTED = {"lift_fresh", "requires_grad_", "fake_quantize_per_tensor_affine"}
+NEVER_EXPORTED = {"lift_fresh", "requires_grad_", "fake_quantize_per_tensor_affine", "_native_batch_norm_legit"}
 """The first two leave no trace; `torch.export` refuses the third (no fake implementation)."""
 MADE_OF_NUMBERS = {"arange", "empty_strided", "rand", "randn", "randperm", "scalar_tensor"}
-SIZES = {"sym_numel", "sym_size", "sym_storage_offset", "sym_stride", "_local_scalar_dense"}
-PINNED = {"_cdist_forward", "_fft_c2r", "_fft_r2c", "_pdist_forward", "as_strided", "masked_scatter"}
+SIZES = {"sym_is_contiguous", "sym_numel", "sym_size", "sym_storage_offset", "sym_stride", "_local_scalar_dense"}
+PINNED = {
+    "_embedding_bag",
+    "col2im",
+    "diagonal",
+    "_cdist_forward",
+    "_fft_c2r",
+    "_fft_r2c",
+    "_pdist_forward",
+    "as_strided",
+    "masked_scatter",
+}
 """Core ops that mix what they read, or move it in a way that is not told by shapes."""
 
 

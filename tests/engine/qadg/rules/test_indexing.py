@@ -78,6 +78,12 @@ CASES = {
     "index_put: tokens masked with 1": tokens(masked(1.0), 0, mask=MASK, pins="index_put"),
     "slice of tokens written": tokens(written_slice, 8),
     "scatter: tokens": tokens(lambda m, x: x.scatter(1, each_channel(m, x), F.relu(x[:, :3])), 8, places=PLACES),
+    "scatter_add: tokens": tokens(
+        lambda m, x: x.scatter_add(1, each_channel(m, x), F.relu(x[:, :3])), 8, places=PLACES),
+    "scatter_reduce: tokens": tokens(
+        lambda m, x: x.scatter_reduce(1, each_channel(m, x), F.relu(x[:, :3]), "sum"), 8, places=PLACES),
+    "scatter: a number": tokens(lambda m, x: x.scatter(1, each_channel(m, x), 0.0), 8, places=PLACES),
+    "a token written over": tokens(lambda m, x: torch.select_scatter(x, F.relu(x[:, 3]), 1, 2), 8),
     "index_add": tokens(lambda m, x: x.index_add(1, m.places, F.relu(x[:, :3])), 8, places=PLACES),
     "index_copy": tokens(lambda m, x: x.index_copy(1, m.places, F.relu(x[:, :3])), 8, places=PLACES),
     "index_add: channels": rows(lambda m, x: x.index_add(1, m.places, x[:, :3] * 2), 0, places=PLACES,

@@ -82,7 +82,7 @@ CASES = {
     "splits in two": rows(
         rejoined(lambda x: x.split([3, 5], 1), lambda x: x.split(4, 1), lambda x: x.chunk(2, 1),
                  lambda x: x.tensor_split(2, 1), lambda x: torch.unsafe_split(x, 4, 1),
-                 lambda x: torch.unsafe_chunk(x, 2, 1)), 8),
+                 lambda x: torch.unsafe_chunk(x, 2, 1)), 7, pins="single unit"),
     "slices": rows(
         rejoined(lambda x: (x[:, :2], x[:, 2:]), lambda x: (x[:, -3:], x[:, :-3]),
                  lambda x: (x.narrow(1, 0, 5), x.narrow(1, -3, 3))), 8),
@@ -106,6 +106,11 @@ CASES = {
     "padded channels": images(lambda m, x: F.pad(x, (0, 0, 0, 0, 1, 2)), 8, 11),
     "channels padded with ones": images(lambda m, x: F.pad(x, (0, 0, 0, 0, 1, 2), value=1.0), 8, 11),
     "padded places": images(lambda m, x: aten.constant_pad_nd(F.pad(x, (1, 1)), [1, 0, 2, 1]), 8),
+    "side by side": rows(lambda m, x: torch.hstack((x[:, 3:], torch.tanh(x[:, :3]))), 8),
+    "places under one another": images(lambda m, x: torch.dstack((x[:, :, :4], x[:, :, 4:].relu())), 8),
+    "images under one another": images(lambda m, x: torch.vstack((x, x.relu())).unflatten(0, (2, -1)).sum(0), 8),
+    "one long row": images(lambda m, x: x.ravel().view(x.shape), 8),
+    "turned": tokens(lambda m, x: x.swapdims(1, 2).adjoint().mH.swapdims(1, 2), 8),
     "padded around": images(lambda m, x: F.pad(x, (1, 1, 2, 1), mode="circular"), 8),
     "places padded with ones": images(lambda m, x: F.pad(x, (1, 1), value=1.0), 0, pins="pad"),
     "channels cropped": images(lambda m, x: F.pad(x, (0, 0, 0, 0, -2, 0)), 0, 6, pins="pads it"),

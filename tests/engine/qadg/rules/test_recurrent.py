@@ -19,13 +19,13 @@ def last_state(m, x):
     return hidden[-1].unsqueeze(1)
 
 
-def two_steps(cell):
+def two_steps(cell, **options):
     """Two tokens, from a state of zeros."""
 
     def body(m, x):
         return (m.r(x[:, 1], m.r(x[:, 0]))[0] if cell is nn.LSTMCell else m.r(x[:, 1], m.r(x[:, 0]))).unsqueeze(1)
 
-    return tokens(body, 8 + 6, 6, r=cell(8, 6))
+    return tokens(body, 8 + 6, 6, r=cell(8, 6, **options))
 
 
 def given_state(m, x, state):
@@ -44,6 +44,8 @@ CASES = {
     "lstm: time first": tokens(lambda m, x: m.r(x.transpose(0, 1))[0].transpose(0, 1), 8 + 6, 6, r=nn.LSTM(8, 6)),
     "lstm_cell": two_steps(nn.LSTMCell),
     "gru_cell": two_steps(nn.GRUCell),
+    "rnn_tanh_cell": two_steps(nn.RNNCell),
+    "rnn_relu_cell": two_steps(nn.RNNCell, nonlinearity="relu"),
     "gru: a state given": net(
         given_state, (drawn(2, 6, 5), torch.ones(2, 2, 6)), 0,
         {"a.weight": "starts from a state that is not zero"},
