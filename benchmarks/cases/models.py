@@ -18,12 +18,17 @@ BATCH, TOKENS, VOCABULARY = 2, 128, 1000
 
 @dataclass(frozen=True)
 class Built:
-    """A model with its example inputs; `extra` are keyword inputs that only Torch-Pruning's eager forward needs."""
+    """A model with its example inputs; `extra` are keyword inputs that only Torch-Pruning's eager forward needs.
+
+    With `free_batch` the batch is a free size of the export, which costs half as much again where quantizers are
+    expanded.
+    """
 
     model: nn.Module
     args: tuple[Any, ...] = ()
     kwargs: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
+    free_batch: bool = True
 
 
 class ImageNetResNet(ResNet):

@@ -52,7 +52,6 @@ class TracedModel:
         set_training(module, False)
         module.graph.eliminate_dead_code()
         module.graph.lint()
-        module.recompile()
         return module
 
     def graph_module(self) -> GraphModule:
@@ -111,7 +110,9 @@ def trace(
         ) from error
     finally:
         model.train(was_training)
-    return TracedModel(program, name or type(model).__name__, args, kwargs)
+    traced = TracedModel(program, name or type(model).__name__, args, kwargs)
+    traced.template  # noqa: B018 - made here, where a person waits for the export anyway
+    return traced
 
 
 def retrace(module: GraphModule, origin: TracedModel, name: str) -> TracedModel:
