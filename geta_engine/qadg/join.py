@@ -124,3 +124,14 @@ def reduce_exactly(context: Context, node: Node, axes: Axes, dims: set[int], not
     result = Axes(tuple(kept), labels, np.asarray(axes.zero.all(axis=positions)), axes.free)
     context.space.share(axes.labels, on_dims(result, labels, axes.dims), node.name)
     return result
+
+
+def keep_rows(context: Context, node: Node, axes: Axes, dims: set[int], what: str) -> Axes | None:
+    """What is left of a block when an op needs everything along `dims`: whole slices, or nothing (pinned)."""
+    touched = [d for d in axes.dims if d in dims]
+    if not touched:
+        return axes
+    if len(touched) == len(axes.dims):
+        context.space.pin(axes.labels, f"`{title(node)}` {what}")
+        return None
+    return collapse(context.space, axes, touched, node.name)

@@ -9,6 +9,7 @@ from geta_engine.qadg.rules import (
     indexing,
     movement,
     norms,
+    reading,
     recurrent,
     reduction,
     spatial,
@@ -18,5 +19,5 @@ from geta_engine.qadg.rules.registry import find, rule
 
 __all__ = [
     "attention", "contraction", "convolution", "creation", "elementwise", "find", "indexing", "movement", "norms",
-    "recurrent", "reduction", "rule", "spatial", "writing",
+    "reading", "recurrent", "reduction", "rule", "spatial", "writing",
 ]  # fmt: skip

@@ -7,9 +7,8 @@ from torch.fx import Node
 
 from geta_engine.qadg.axes import align, along, not_zero, renumber
 from geta_engine.qadg.context import Context, argument, shape_of, shapes_of, title
-from geta_engine.qadg.join import all_zero, join
+from geta_engine.qadg.join import all_zero, join, keep_rows
 from geta_engine.qadg.rules.contraction import pin_all, product
-from geta_engine.qadg.rules.movement import keep_rows
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Value
 

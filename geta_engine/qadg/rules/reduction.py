@@ -10,9 +10,8 @@ from torch.fx import Node
 
 from geta_engine.qadg.axes import not_zero, renumber, simplify
 from geta_engine.qadg.context import Context, argument, normal_dim, op_name, shape_of, shapes_of, title
-from geta_engine.qadg.join import reduce_exactly
+from geta_engine.qadg.join import keep_rows, reduce_exactly
 from geta_engine.qadg.rules.contraction import not_zero_reason
-from geta_engine.qadg.rules.movement import keep_rows
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Value
 

@@ -9,7 +9,8 @@ from torch.fx import Node
 
 from geta_engine.qadg.axes import along, collapse, simplify
 from geta_engine.qadg.context import Context, argument, normal_dim, shape_of, shapes_of, title
-from geta_engine.qadg.rules.movement import keep_rows, take
+from geta_engine.qadg.join import keep_rows
+from geta_engine.qadg.rules.reading import take
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Box, Value
 

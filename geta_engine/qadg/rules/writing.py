@@ -8,8 +8,7 @@ from torch.fx import Node
 
 from geta_engine.qadg.axes import not_zero, renumber
 from geta_engine.qadg.context import Context, argument, normal_dim, op_name, shape_of, title
-from geta_engine.qadg.join import all_zero, join
-from geta_engine.qadg.rules.movement import keep_rows
+from geta_engine.qadg.join import all_zero, join, keep_rows
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Value
 
