@@ -115,7 +115,7 @@ def _source(context: Context, node: Node, parameter: bool, sources: list[Source]
 
 def _visit(context: Context, node: Node) -> Values:
     rule = find("getitem") if node.target is operator.getitem else find(op_name(node))
-    if rule is None and is_pointwise(node):
+    if rule is None and is_pointwise(node) and _is_tensor(node):
         rule = pointwise
     if is_unsized(node):
         context.unsized.add(node)

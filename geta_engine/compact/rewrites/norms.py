@@ -142,8 +142,11 @@ def _variance(node: Node, x: Node, dims: list[int], ratio: float) -> None:
     """var, std and var_mean with their correction: sums of squares / (numbers before - correction)."""
     shape = shape_of(x)
     before = math.prod(shape[d] for d in dims)
-    correction = node.kwargs.get("correction", node.args[2] if len(node.args) > 2 else 1)
-    correction = 1.0 if correction is None or correction is True else float(correction)  # type: ignore[arg-type]
+    given = (
+        node.args[1] if len(node.args) > 1 and isinstance(node.args[1], bool) else argument(node, 2, "correction", 1)
+    )
+    correction = node.kwargs.get("correction", given)
+    correction = 1.0 if correction is None else float(correction)  # type: ignore[arg-type]
     keep = bool(node.kwargs.get("keepdim", argument(node, 3, "keepdim", False)))
     with node.graph.inserting_before(node):
         average = _mean(node, x, dims, ratio)

@@ -23,6 +23,8 @@ _aten = torch.ops.aten
 def view(node: Node, removal: Removal) -> None:
     """The op takes its whole output shape as an argument."""
     kept = removal.kept(node.name)
+    if isinstance(node.args[1], torch.dtype):
+        return
     if kept:
         node.update_arg(1, _smaller(node, node.args[1], kept))  # type: ignore[arg-type]
     if op_name(node) != "reshape" and kept_of(source_of(node), removal):
@@ -41,6 +43,26 @@ def _smaller(node: Node, sizes: Sequence[Any], kept: Mapping[int, NDArray[np.int
         elif smaller[dim] != -1:
             smaller[dim] = len(index)
     return smaller
+
+
+@rewrites("view_as", "reshape_as", "expand_as")
+def as_another(node: Node, removal: Removal) -> None:
+    """The sizes are written out: the tensor they were taken from need not shrink along."""
+    other = node.args[1]
+    assert isinstance(other, Node)
+    kept, there = removal.kept(node.name), kept_of(other, removal)
+    if not kept and not there:
+        return
+    sizes: list[Any] = list(node.meta["val"].shape)
+    with node.graph.inserting_before(node):
+        for dim, size in enumerate(sizes):
+            if not isinstance(size, int):
+                sizes[dim] = node.graph.call_function(_aten.sym_size.int, (other, dim))
+    node.target = _aten.expand.default if op_name(node) == "expand_as" else _aten.reshape.default
+    node.args = (
+        source_of(node),
+        _smaller(node, sizes, {d: i for d, i in kept.items() if d not in there or isinstance(sizes[d], int)}),
+    )
 
 
 @rewrites("unflatten")
@@ -109,6 +131,9 @@ def _resize(node: Node, removal: Removal, position: int) -> None:
 def squeeze(node: Node, removal: Removal) -> None:
     """A dim that shrank to 1 must not be squeezed away: name the dims that were 1 from the start."""
     source = source_of(node)
-    if node.target in (_aten.squeeze.default, _aten.squeeze_copy.default) and kept_of(source, removal):
-        ones = [d for d, size in enumerate(source.meta["val"].shape) if isinstance(size, int) and size == 1]
+    if kept_of(source, removal):
+        shape = source.meta["val"].shape
+        given = node.args[1] if len(node.args) > 1 else list(range(len(shape)))
+        dims = {normal_dim(d, len(shape)) for d in (given if isinstance(given, (list, tuple)) else [given])}  # type: ignore[arg-type]
+        ones = [d for d in sorted(dims) if isinstance(shape[d], int) and shape[d] == 1]
         node.target, node.args = _aten.squeeze.dims, (source, ones)

@@ -27,6 +27,10 @@ def attention(context: Context, node: Node) -> Value:
     if mask is not None:
         axes = join(context, node, [scores, align(mask, len(scores.shape))], scores.shape, all_zero)
         scores = scores.with_axes(shape, axes)
+    if argument(node, 5, "is_causal", False):
+        places = {len(shape) - 2, len(shape) - 1}
+        rows = [keep_rows(context, node, a, places, "compares its place with others") for a in scores.axes]
+        scores = scores.with_axes(shape, [a for a in rows if a is not None])
     weights = _normalized(context, node, scores, len(shape) - 1)
     out = product(context, node, weights, v)
     return Value(shape_of(node), out.axes, cause=v.cause)
@@ -57,7 +61,7 @@ def _normalized(context: Context, node: Node, value: Value, dim: int) -> Value:
 def softmax(context: Context, node: Node) -> Value:
     """Not zero at zero; a softmax over channels changes when one goes."""
     value = context.input(node)
-    return _normalized(context, node, value, int(node.args[1]) % len(value.shape))  # type: ignore[arg-type, call-overload]
+    return _normalized(context, node, value, int(node.args[1]) % max(len(value.shape), 1))  # type: ignore[arg-type, call-overload]
 
 
 @rule("topk", "sort", "argsort", "argmax", "argmin", "cummax", "cummin", "kthvalue", "median", "mode", "multinomial")

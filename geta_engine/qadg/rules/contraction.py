@@ -141,7 +141,7 @@ def einsum(context: Context, node: Node) -> Value:
     values = [context.value(a) for a in node.args[1]]  # type: ignore[union-attr]
     inputs, arrow, out = equation.partition("->")
     terms = inputs.split(",")
-    if any(len(set(t)) < len(t.replace("...", "")) for t in terms) or any(v is None for v in values):
+    if any(len(set(t) - {"."}) < len(t.replace("...", "")) for t in terms) or any(v is None for v in values):
         return pin_all(context, node)
     if not arrow:
         once = sorted(c for c in set(inputs) - set(",.") if inputs.count(c) == 1)

@@ -92,6 +92,7 @@ def _with_channels(layer: _Layer, channels: int) -> tuple[int, ...]:
 def _grouped(context: Context, node: Node, layer: _Layer) -> Value:
     """`whole` groups where they are many (a depthwise group is one channel), or the same offset in each of a few."""
     groups, channels = layer.groups, shape_of(node)[1]
+    context.space.produce(layer.x)
     x, weight = _on_channels(layer.x, 1, groups), _out_labels(context, layer, channels)
     inner = _inner(layer, groups)
     per_group = layer.x.shape[1] // groups

@@ -100,7 +100,8 @@ def _signature(node: Node, zero: dict[Node, bool]) -> Hashable:
 
 def _evaluate(node: Node, zero: dict[Node, bool]) -> int:
     dtypes = {n: n.meta["val"].dtype for n in node.all_input_nodes if isinstance(n.meta.get("val"), torch.Tensor)}
-    points = [(0.0,) if zero.get(n, False) else _SAMPLES[dtype == torch.bool] for n, dtype in dtypes.items()]
+    compared = (0.0,) if node.meta["val"].dtype == torch.bool else ()
+    points = [(0.0,) if zero.get(n, False) else _SAMPLES[dtype == torch.bool] + compared for n, dtype in dtypes.items()]
     grid = torch.tensor(list(product(*points))).T
     operands = {n: row.to(dtype) for (n, dtype), row in zip(dtypes.items(), grid)}
 

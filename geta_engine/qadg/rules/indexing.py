@@ -126,7 +126,12 @@ def index_put(context: Context, node: Node) -> Value:
     if single and indexed[0] > 0 and written is not None:
         return _put_along(context, node, [value, align(written, len(value.shape))], indexed[0])
     if any(i.meta["val"].dtype == torch.bool for i in given) or indexed != list(range(len(indexed))):
-        if written is None or written.axes or any(not set(a.dims).isdisjoint(_covered(node)) for a in value.axes):
+        if (
+            written is None
+            or written.axes
+            or max(written.shape, default=1) > 1
+            or any(not set(a.dims).isdisjoint(_covered(node)) for a in value.axes)
+        ):
             return pin_all(context, node)
         if isinstance(node.args[2], Node) and is_zero(context.module, node.args[2]):
             return value

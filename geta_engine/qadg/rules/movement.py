@@ -22,7 +22,13 @@ from geta_engine.qadg.space import Axes, Value
     "view_copy", "squeeze_copy", "unsqueeze_copy",
 )  # fmt: skip
 def reshape(context: Context, node: Node) -> Value:
-    return view(context.space, context.input(node), shape_of(node), title(node))
+    value = context.input(node)
+    if len(node.args) > 1 and isinstance(node.args[1], torch.dtype):
+        if node.args[1].itemsize == node.args[0].meta["val"].dtype.itemsize:  # type: ignore[union-attr]
+            return value
+        context.space.pin_value(value, f"`{title(node)}` reads its bytes as other numbers")
+        return Value(shape_of(node))
+    return view(context.space, value, shape_of(node), title(node))
 
 
 @rule(
@@ -199,13 +205,13 @@ def pin_parts(context: Context, node: Node, parts: Sequence[Value]) -> Value:
 
 @rule("copy")
 def copy(context: Context, node: Node) -> Value:
-    """The second operand, expanded to the shape of the first."""
+    """The second operand in the shape of the first, which shrinks along."""
     shape = shape_of(node)
     value = context.value(node.args[1])
     if value is None:
         return Value(shape)
-    aligned = align(value, len(shape))
-    return aligned.with_axes(shape, [*aligned.axes, *copies(context, node, aligned.shape, shape)])
+    sides = [context.input(node), align(value, len(shape))]
+    return Value(shape, join(context, node, sides, shape, lambda zeros, _: zeros[1]), cause=value.cause)
 
 
 @rule("flip")

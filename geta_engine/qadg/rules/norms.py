@@ -102,8 +102,11 @@ def group_norm(context: Context, node: Node) -> Value | tuple[Value, ...]:
     vectors = [context.value(a) for a in (node.args[1:3] if native else node.args[2:4])]
     for axes in x.axes:
         context.space.hold(axes, [d for d in axes.dims if d != 1], f"`{title(node)}` normalises over it", node.name)
-        if axes.dims == (1,):
-            table = Axes((0, 1), axes.labels.reshape(groups, -1), axes.zero.reshape(groups, -1))
+        if 1 in axes.dims:
+            others = tuple(i for i, d in enumerate(axes.dims) if d != 1)
+            first = axes.labels[tuple(0 if i in others else slice(None) for i in range(axes.labels.ndim))]
+            zero = np.asarray(axes.zero.all(axis=others))
+            table = Axes((0, 1), first.reshape(groups, -1), zero.reshape(groups, -1))
             if table.zero.all():
                 context.space.boxes.append(Box(table.labels, node.name))
             else:
@@ -122,8 +125,9 @@ def weight_norm(context: Context, node: Node) -> Value:
     v, g = context.input(node), context.input(node, 1)
     dim = int(argument(node, 2, "dim", 0)) % len(v.shape)  # type: ignore[call-overload]
     scale, own = g.on(dim), v.on(dim)
+    shared = any(isinstance(a, Node) and len(a.users) > 1 for a in node.args[:2])
     axes = [a for a in v.axes if dim not in a.dims]
-    if scale is not None and own is not None and scale.dims == own.dims == (dim,):
+    if not shared and scale is not None and own is not None and scale.dims == own.dims == (dim,):
         context.space.tie(scale.labels, own.labels, node.name)
         axes.append(scale)
     else:

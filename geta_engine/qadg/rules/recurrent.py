@@ -34,10 +34,12 @@ def recurrent(context: Context, node: Node) -> tuple[Value, ...]:
     unit = context.space.allocate(hidden)
     for state in states:
         assert state is not None
+        _read_whole(context, node, state)
         axes = state.on(len(state.shape) - 1)
         assert axes is not None
         context.space.tie(axes.labels, unit, node.name)
     value = context.input(node)
+    _read_whole(context, node, value)
     for layer in range(layers):
         first = layer * directions * per_cell
         for cell in range(directions):
@@ -58,6 +60,14 @@ def _arguments(context: Context, node: Node) -> tuple[list[Value | None], list[V
         int(layers),  # type: ignore[arg-type, call-overload]
         2 if bidirectional else 1,
     )
+
+
+def _read_whole(context: Context, node: Node, value: Value) -> None:
+    """Time and batch stay; what is read of parameters is zeroed with its unit."""
+    last = len(value.shape) - 1
+    for axes in value.axes:
+        context.space.hold(axes, [d for d in axes.dims if d != last], f"`{title(node)}` steps over it", node.name)
+    context.space.produce(value)
 
 
 def _begins_at_zero(state: Value) -> bool:
@@ -105,6 +115,9 @@ def cell(context: Context, node: Node) -> Value | tuple[Value, ...]:
     states = [context.value(s) for s in (node.args[1] if isinstance(node.args[1], (list, tuple)) else [node.args[1]])]
     weights = [w for a in node.args[2:] if (w := context.value(a)) is not None]
     unit = context.space.allocate(shapes[0][-1])
+    for read in (context.input(node), *states):
+        if read is not None:
+            _read_whole(context, node, read)
     for state in states:
         axes = state.on(len(state.shape) - 1) if state is not None else None
         if axes is None or len(axes.dims) > 1 or not axes.zero.all():

@@ -74,9 +74,9 @@ def _lost(node: Node, value: Value, name: str) -> str:
 
 
 def reduced_dims(given: Any, rank: int) -> set[int]:
-    if given is None or given == []:
+    if given is None or given == [] or isinstance(given, bool):
         return set(range(rank))
-    return {d % rank for d in (given if isinstance(given, (list, tuple)) else [given])}
+    return {d % max(rank, 1) for d in (given if isinstance(given, (list, tuple)) else [given])}
 
 
 @rule("cumsum", "cumprod", "logcumsumexp")

@@ -9,7 +9,7 @@ from torch.fx import Node
 
 from geta_engine.qadg.axes import along, collapse, simplify
 from geta_engine.qadg.context import Context, argument, normal_dim, shape_of, shapes_of, title
-from geta_engine.qadg.join import keep_rows
+from geta_engine.qadg.join import join, keep_rows
 from geta_engine.qadg.rules.reading import take
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.qadg.space import Axes, Box, Value
@@ -24,7 +24,16 @@ _RESIZES += [f"_upsample_nearest_exact{n}d" for n in (1, 2, 3)] + ["_upsample_bi
 _PADS = [f"{kind}_pad{n}d" for kind in ("reflection", "replication") for n in (1, 2, 3)]
 
 
-@rule(*_POOLS, *_RESIZES, *_PADS, "grid_sampler_2d", "grid_sampler")
+@rule("grid_sampler_2d", "grid_sampler")
+def grid_sampler(context: Context, node: Node) -> Value | tuple[Value, ...]:
+    """Reads places that a grid names: channels go as in a pool, the grid stays."""
+    context.space.pin_value(context.input(node, 1), f"`{title(node)}` holds positions in it")
+    result = pool(context, node)
+    assert result is not None
+    return result
+
+
+@rule(*_POOLS, *_RESIZES, *_PADS)
 def pool(context: Context, node: Node) -> Value | tuple[Value, ...]:
     """Slides over the last dims, channel by channel; zero stays zero."""
     value = context.input(node)
@@ -102,9 +111,8 @@ def glu(context: Context, node: Node) -> Value:
     first, second = (
         take(context, node, value, dim, np.arange(start, start + half), shape_of(node)) for start in (0, half)
     )
-    for one, other in zip(first.axes, second.axes):
-        context.space.tie(one.labels, other.labels, node.name)
-    return first
+    axes = join(context, node, [first, second], shape_of(node), lambda zeros, _: zeros[0])
+    return first.with_axes(shape_of(node), axes)
 
 
 @rule("im2col", "unfold")
@@ -115,7 +123,12 @@ def unfold(context: Context, node: Node) -> Value:
         dim = normal_dim(node.args[1], len(value.shape))  # type: ignore[arg-type]
         rows = [keep_rows(context, node, a, {dim}, "slides over it") for a in value.axes]
         return value.with_axes(shape, [a for a in rows if a is not None])
-    rows = [keep_rows(context, node, a, {2, 3}, "slides over it") for a in value.axes]
-    times = shape[1] // value.shape[1]
-    spread = [along(a, 1, lambda x, i: np.repeat(x, times, i)) if 1 in a.dims else a for a in rows if a is not None]
+    channel = len(value.shape) - 3
+    rows = [keep_rows(context, node, a, {channel + 1, channel + 2}, "slides over it") for a in value.axes]
+    times = shape[channel] // value.shape[channel]
+    spread = [
+        along(a, channel, lambda x, i: np.repeat(x, times, i)) if channel in a.dims else a
+        for a in rows
+        if a is not None
+    ]
     return value.with_axes(shape, [simplify(a) for a in spread])
