@@ -97,7 +97,13 @@ def verify(
         save(zeroed, compact)
     dense = _widened(zeroed_copy(traced, qadg, zero), dtype)
     small = cut_module(_widened(zeroed_copy(traced, qadg, zero), dtype), qadg, zero)
-    return certify(dense, small, traced, qadg, int(zero.sum()), dtype)
+    try:
+        return certify(dense, small, traced, qadg, int(zero.sum()), dtype)
+    except RuntimeError as error:
+        if dtype != torch.float64:
+            raise
+        reason = str(error).strip().splitlines()[0][:200]
+        raise InputError(f"{traced.name} has no form in float64 ({reason}): verify it in float32") from error
 
 
 def zeroed_copy(traced: TracedModel, qadg: Qadg, zero: NDArray[np.bool_]) -> GraphModule:

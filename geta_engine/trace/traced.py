@@ -24,6 +24,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 
 from geta_engine.errors import InputError
 from geta_engine.trace.inline import inline_regions
+from geta_engine.trace.kernels import register_shapes
 from geta_engine.trace.modes import drop_whole_slices, explicit_epsilon, functionalize, set_training
 
 
@@ -128,6 +129,7 @@ def is_dynamic(traced: TracedModel) -> bool:
 
 
 def _export(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any], dynamic: bool) -> ExportedProgram:
+    register_shapes()
     shapes = _batch_shapes(model, args, kwargs) if dynamic else None
     hook = model.register_forward_hook(lambda module, inputs, output: _plain(output))
     try:

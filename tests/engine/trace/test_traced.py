@@ -108,3 +108,28 @@ def test_a_factory_with_and_without_inputs(tmp_path):
         ge.load(f"{tmp_path}/mine.py:bare")
     with pytest.raises(InputError, match="would run code"):
         ge.load(f"{tmp_path}/mine.py:whole", allow_code=False)
+
+
+class Quantized(nn.Module):
+    """PyTorch's own fake quantizers on a weight and on an activation."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.h = nn.Linear(5, 8), nn.Linear(8, 3)
+        self.register_buffer("scale", torch.full((3,), 0.1))
+        self.register_buffer("zero", torch.zeros(3, dtype=torch.int32))
+
+    def forward(self, x):
+        y = torch.fake_quantize_per_tensor_affine(torch.relu(self.a(x)), 0.1, 0, -128, 127)
+        weight = torch.fake_quantize_per_channel_affine(self.h.weight, self.scale, self.zero, 0, -128, 127)
+        return nn.functional.linear(y, weight, self.h.bias)
+
+
+def test_fake_quantizers_of_pytorch_take_any_batch_size():
+    made = traced(Quantized(), torch.randn(2, 5))
+    assert made(torch.randn(7, 5)).shape == (7, 3)
+    qadg = ge.analyze(made)
+    assert [(b.kind, b.source) for b in qadg.branches] == [("inserted", "relu"), ("attached", "h_weight")]
+    assert ge.verify(made, qadg, 0.5).ok
+    with pytest.raises(InputError, match="verify it in float32"):
+        ge.verify(made, qadg, 0.5, dtype=torch.float64)
