@@ -28,3 +28,19 @@ def traced(model: nn.Module, *args: Tensor, seed: int = 1) -> ge.TracedModel:
 
 def images(channels: int = 3, size: int = 8, batch: int = 2) -> Tensor:
     return torch.randn(batch, channels, size, size, generator=torch.Generator().manual_seed(0))
+
+
+class Made(nn.Module):
+    """A network from named layers and parameters and a function of (self, *inputs)."""
+
+    def __init__(self, function, **parts) -> None:
+        super().__init__()
+        self.function = function
+        for name, part in parts.items():
+            if isinstance(part, Tensor) and not isinstance(part, nn.Parameter):
+                self.register_buffer(name, part)
+            else:
+                setattr(self, name, part)
+
+    def forward(self, *inputs):
+        return self.function(self, *inputs)

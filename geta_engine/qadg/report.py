@@ -214,7 +214,7 @@ def _detail(node: Node) -> str:
 
 
 def _edges(shown: list[Node], qadg: Qadg) -> list[dict[str, Any]]:
-    quantized = {(q.source, reader): q.id for q in qadg.quantizers if q.kind == "activation" for reader in q.readers}
+    quantized = {(q.reads, reader): q.id for q in qadg.quantizers if q.kind == "activation" for reader in q.readers}
     drawn = set(shown)
     return [
         {"source": a.name, "target": node.name, "quantizer": quantized.get((a.name, node.name))}

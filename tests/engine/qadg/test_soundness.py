@@ -5,26 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 import geta_engine as ge
-from tests.models import traced
-
-
-class Made(nn.Module):
-    """A network from named layers and parameters and a function of (self, *inputs)."""
-
-    def __init__(self, function, **parts) -> None:
-        super().__init__()
-        self.function = function
-        for name, part in parts.items():
-            if isinstance(part, Tensor) and not isinstance(part, nn.Parameter):
-                self.register_buffer(name, part)
-            else:
-                setattr(self, name, part)
-
-    def forward(self, *inputs):
-        return self.function(self, *inputs)
+from tests.models import Made, traced
 
 
 def weight(*shape: int) -> nn.Parameter:

@@ -9,8 +9,8 @@ from torch import nn
 
 import geta_engine as ge
 from geta_engine.compact.verify import largest_sparsity
-from tests.engine.qadg.test_soundness import IMAGES, ROWS, TOKENS, Made, weight
-from tests.models import traced
+from tests.engine.qadg.test_soundness import IMAGES, ROWS, TOKENS, weight
+from tests.models import Made, traced
 
 
 def mixed_then_stepped(m, x):

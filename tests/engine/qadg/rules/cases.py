@@ -13,27 +13,11 @@ from torch.export import ExportedProgram
 
 import geta_engine as ge
 from geta_engine.qadg.context import op_name
-from tests.models import randomize
+from tests.models import Made, randomize
 
 aten = torch.ops.aten
 Function = Callable[[Tensor, int], Tensor]
 SPARSITIES = (0.3, 0.6)
-
-
-class Made(nn.Module):
-    """A network from named parts (modules, parameters, buffers) and a function of (self, *inputs)."""
-
-    def __init__(self, function: Callable[..., Any], parts: Mapping[str, nn.Module | Tensor]) -> None:
-        super().__init__()
-        self.function = function
-        for name, part in parts.items():
-            if isinstance(part, Tensor) and not isinstance(part, nn.Parameter):
-                self.register_buffer(name, part)
-            else:
-                setattr(self, name, part)
-
-    def forward(self, *inputs):
-        return self.function(self, *inputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +31,7 @@ class Case:
 
 
 def net(function: Callable[..., Any], inputs: tuple[Tensor, ...], units: int, pins: dict[str, str], **parts) -> Case:
-    return Case(Made(function, parts), inputs, units, pins)
+    return Case(Made(function, **parts), inputs, units, pins)
 
 
 def weight(*shape: int) -> nn.Parameter:

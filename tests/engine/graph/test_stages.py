@@ -1,0 +1,65 @@
+"""The paper's construction as data, on a network traced with its quantizers expanded."""
+
+from __future__ import annotations
+
+import pytest
+
+import geta_engine as ge
+from geta_engine.errors import InputError
+from geta_engine.graph.stages import STAGES, graph_at
+from geta_engine.qadg.report import analysis_report
+
+
+@pytest.fixture(scope="module")
+def programs() -> tuple[ge.TracedModel, ge.TracedModel]:
+    """ResNet8 as it is, and exported again with quantizers: 10 layers, of which two shortcuts share an input."""
+    plain = ge.load("resnet8")
+    prepared = ge.prepare(plain, ge.analyze(plain, activations=True))
+    return plain, ge.trace(prepared.program, plain.example_args)
+
+
+@pytest.fixture(scope="module")
+def analyses(programs) -> tuple[dict, dict]:
+    plain, quantized = programs
+    return analysis_report(plain), analysis_report(quantized)
+
+
+def test_folding_gives_the_network_without_quantizers(programs, analyses):
+    plain, quantized = analyses
+    assert [len(graph_at(quantized, "qadg")[part]) for part in ("nodes", "edges")] == [
+        len(graph_at(plain, "qadg")[part]) for part in ("nodes", "edges")
+    ]
+    assert quantized["model"]["macs"] == plain["model"]["macs"]
+    one, two = (ge.analyze(program) for program in programs)
+    assert [(g.name, g.size, g.prunable) for g in one.groups] == [(g.name, g.size, g.prunable) for g in two.groups]
+    assert [q["id"] for q in quantized["quantizers"]] == [q["id"] for q in plain["quantizers"]]
+
+
+def test_branches_are_marked_where_the_program_is_whole(analyses):
+    _, quantized = analyses
+    kinds = [branch["kind"] for branch in quantized["branches"]]
+    assert (kinds.count("attached"), kinds.count("inserted")) == (10, 8)
+    trace, branches = graph_at(quantized, "trace"), graph_at(quantized, "branches")
+    assert len(trace["nodes"]) == len(branches["nodes"]) > len(graph_at(quantized, "qadg")["nodes"])
+    assert all(node["branch"] is None for node in trace["nodes"])
+    owned = {node["id"]: node["branch"] for node in branches["nodes"] if node["branch"] is not None}
+    assert owned == {name: i for i, branch in enumerate(quantized["branches"]) for name in branch["nodes"]}
+
+
+def test_groups_come_with_the_last_stage_only(analyses):
+    for analysis in analyses:
+        grouped = {stage: [n["group"] for n in graph_at(analysis, stage)["nodes"]] for stage in STAGES}
+        assert all(set(grouped[stage]) == {None} for stage in STAGES[:3])
+        assert len(set(grouped["groups"])) > 3
+
+
+def test_inserted_quantizers_lie_on_edges(analyses):
+    _, quantized = analyses
+    marked = {edge["quantizer"] for edge in graph_at(quantized, "qadg")["edges"]} - {None}
+    assert marked <= {q["id"] for q in quantized["quantizers"] if q["kind"] == "activation"}
+    assert "act.relu" in marked
+
+
+def test_an_unknown_stage_is_refused(analyses):
+    with pytest.raises(InputError, match="give trace, branches, qadg, groups"):
+        graph_at(analyses[0], "middle")
