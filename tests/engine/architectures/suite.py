@@ -28,6 +28,9 @@ EXCEPTIONS: dict[str, dict[str, Any]] = {
 }
 """What is known to stay whole: the branches of a cond, sorted rows of experts, tables written into, sizes of inputs,
 frozen norms whose weights are buffers."""
+FAMILIES = (
+    written_small.ROWS, written.ROWS, written_vision.ROWS, transformers_text.ROWS, transformers_vision.ROWS
+)  # fmt: skip
 ROWS: dict[str, Row] = {
     row.name: replace(row, **EXCEPTIONS.get(row.name, {}))
     for rows in (

@@ -272,7 +272,7 @@ ROWS: tuple[Row, ...] = (
     row("gqa_sdpa", lambda: transformer(gqa_sdpa, **gqa_parts()), SEQUENCE),
     row("glu_chunk", lambda: encoder(net(swiglu, **linears(gate_up=(WIDTH, 88), down=(44, WIDTH)))), SEQUENCE),
     row("glu", lambda: encoder(nn.Sequential(nn.Linear(WIDTH, 72), nn.GLU(), nn.Linear(36, WIDTH))), SEQUENCE),
-    row("swin", swin, (2, 3, 32, 96)),
+    row("windows", swin, (2, 3, 32, 96)),
     row("mixer", mixer, (2, 3, 12, 20)),
     row(
         "highway",
