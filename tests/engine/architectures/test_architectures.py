@@ -38,7 +38,7 @@ def test_zeroing_is_removing_everywhere(name):
 def test_at_least_fifty_architectures_count():
     assert len(ROWS) == sum(map(len, FAMILIES)), "two rows have one name"
     assert len(TRACED) >= 50
-    assert sum(row.share < 0.8 for row in ROWS.values() if row.error is None) <= 3
+    assert sum(row.share < 0.8 for row in ROWS.values() if row.error is None) <= 4
 
 
 @pytest.mark.slow
