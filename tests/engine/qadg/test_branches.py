@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import pytest
@@ -375,17 +374,6 @@ def test_steps_over_more_than_one_dim_are_left_to_the_rules():
 @pytest.mark.parametrize("model", ["lenet", "resnet8", "vit_tiny", "mobile_tiny", "dense_tiny"])
 def test_a_network_without_quantizers_has_no_branches(model):
     assert find_branches(ge.load(model).graph_module().graph) == ()
-
-
-def test_a_deep_program_takes_time_in_proportion():
-    def seconds(layers: int) -> float:
-        graph = deep(layers)
-        start = time.process_time()
-        assert len(find_branches(graph)) == layers
-        return time.process_time() - start
-
-    seconds(100)
-    assert seconds(2000) < 60 * min(seconds(100) for _ in range(3))
 
 
 def deep(layers: int) -> Graph:
