@@ -374,23 +374,3 @@ def test_steps_over_more_than_one_dim_are_left_to_the_rules():
 @pytest.mark.parametrize("model", ["lenet", "resnet8", "vit_tiny", "mobile_tiny", "dense_tiny"])
 def test_a_network_without_quantizers_has_no_branches(model):
     assert find_branches(ge.load(model).graph_module().graph) == ()
-
-
-def deep(layers: int) -> Graph:
-    """x = linear(x, round(w / s) * s), `layers` times, with its fake shapes."""
-    graph, aten = Graph(), torch.ops.aten
-    with torch.device("meta"):
-        matrix, step, rows = torch.empty(8, 8), torch.empty(()), torch.empty(3, 8)
-    x = graph.placeholder("x")
-    x.meta["val"] = rows
-    for i in range(layers):
-        w, s = graph.get_attr(f"w{i}"), graph.get_attr(f"s{i}")
-        w.meta["val"], s.meta["val"] = matrix, step
-        node = w
-        for op, *operands in ((aten.div.Tensor, s), (aten.round.default,), (aten.mul.Tensor, s)):
-            node = graph.call_function(op, (node, *operands))
-            node.meta["val"] = matrix
-        x = graph.call_function(aten.linear.default, (x, node))
-        x.meta["val"] = rows
-    graph.output(x)
-    return graph

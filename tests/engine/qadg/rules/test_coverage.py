@@ -35,6 +35,7 @@ MADE_OF_NUMBERS = {"arange", "empty_strided", "rand", "randn", "randperm", "scal
 SIZES = {"sym_is_contiguous", "sym_numel", "sym_size", "sym_storage_offset", "sym_stride", "_local_scalar_dense"}
 PINNED = {
     "_embedding_bag",
+    "resize_",
     "col2im",
     "diagonal",
     "_cdist_forward",
