@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from geta_engine.qadg.propagate import Propagated
-from geta_engine.qadg.space import Box, Labels, LabelSpace, Share, Value
+from geta_engine.qadg.space import Box, Labels, LabelSpace, Share
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,6 @@ def components(propagated: Propagated) -> Components:
     for pin in reversed(space.pins):
         reason[of[pin.labels]] = texts.setdefault(pin.reason, len(texts))
     return Components(count, of, reason, tuple(texts))
-
-
-def every_value(propagated: Propagated) -> Iterable[Value]:
-    """Every labelled tensor of the program, outputs of multi-output nodes one by one."""
-    for found in propagated.values.values():
-        if isinstance(found, tuple):
-            yield from found
-        elif found is not None:
-            yield found
 
 
 def _joint_arrays(propagated: Propagated) -> list[Box]:
