@@ -268,9 +268,7 @@ def _settings(config: Path | None, spec: str, flags: dict[str, Any]) -> RunConfi
     given = {key: value for key, value in flags.items() if value is not None}
     settings = RunConfig.from_yaml(text, model=spec, **given)
     sources.check(settings.data)
-    kind, colon, place = settings.data.partition(":")
-    absolute = f"{kind}:{Path(place).expanduser().resolve()}" if colon else kind
-    return settings.model_copy(update={"data": absolute})
+    return settings.model_copy(update={"data": sources.absolute(settings.data)})
 
 
 def _create(store: Store, workspace: Workspace, settings: RunConfig, name: str | None, input: list[str] | None) -> int:

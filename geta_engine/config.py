@@ -14,7 +14,10 @@ MIN_BITS = 2
 """d(b) = q_m^t / (2^(b-1) - 1) divides by zero at b = 1 (METHOD, section 2)."""
 INITIAL_BITS = 16
 """b_init: where every quantizer starts, and so the largest upper bound (METHOD, section 2)."""
-STAGES = ("warmup", "projection", "joint", "cooldown")
+STAGES = ("pretrain", "warmup", "projection", "joint", "cooldown")
+Task = Literal["auto", "classification", "regression", "distill", "masked-lm", "causal-lm"]
+Beta = Annotated[float, Field(ge=0, lt=1)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class _Frozen(BaseModel):
@@ -49,12 +52,14 @@ class Bounds(_Frozen):
 
 
 class Schedule(_Frozen):
-    """Lengths of the four stages in steps (METHOD, section 4); any may be 0.
+    """Lengths of the four stages in steps (METHOD, section 4), after `pretrain` dense steps without quantizers; any may
+    be 0.
 
     `projection` steps are split over `projection_periods` (B), `joint` steps over `joint_periods` (P);
     each must be a whole multiple of its periods.
     """
 
+    pretrain: Annotated[int, Field(ge=0, le=10_000_000)] = 0
     warmup: Annotated[int, Field(ge=0, le=10_000_000)] = 80
     projection: Annotated[int, Field(ge=0, le=10_000_000)] = 100
     projection_periods: Annotated[int, Field(ge=0, le=10_000)] = 5
@@ -79,7 +84,7 @@ class Schedule(_Frozen):
 
     @property
     def total(self) -> int:
-        return self.warmup + self.projection + self.joint + self.cooldown
+        return self.pretrain + self.warmup + self.projection + self.joint + self.cooldown
 
     def stages(self) -> list[tuple[str, int, int]]:
         """(name, first step, one past the last step) of the stages that have a length, in order; steps count from 0."""
@@ -90,6 +95,22 @@ class Schedule(_Frozen):
                 spans.append((name, start, start + length))
             start += length
         return spans
+
+
+class Saliency(_Frozen):
+    """Weights of the five scores of a unit, not all 0 (METHOD, section 4)."""
+
+    magnitude: Weight = 1.0
+    average_magnitude: Weight = 1.0
+    cosine: Weight = 1.0
+    taylor_first: Weight = 1.0
+    taylor_second: Weight = 1.0
+
+    @model_validator(mode="after")
+    def _check(self) -> Saliency:
+        if not any(self.model_dump().values()):
+            raise ValueError("all weights of saliency are 0, so that no unit matters: give at least one above 0")
+        return self
 
 
 class RunConfig(_Frozen):
@@ -105,12 +126,26 @@ class RunConfig(_Frozen):
     activations: bool = True
     protect: tuple[str, ...] = ()
     schedule: Schedule = Schedule()
+    task: Task = "auto"
+    mask_token: Annotated[int, Field(ge=0)] | None = None
+    distill_loss: Literal["auto", "kl", "mse"] = "auto"
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
     lr: Annotated[float, Field(gt=0, le=10)] = 3e-3
     lr_quant: Annotated[float, Field(gt=0, le=10)] = 1e-3
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    nesterov: bool = False
+    dampening: Annotated[float, Field(ge=0, le=1)] = 0.0
+    betas: tuple[Beta, Beta] = (0.9, 0.999)
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
     batch_size: Annotated[int, Field(ge=1, le=65_536)] = 64
+    accumulate: Annotated[int, Field(ge=1, le=65_536)] = 1
+    clip_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    precision: Literal["float32", "bfloat16"] = "float32"
+    saliency: Saliency = Saliency()
+    allocation: Literal["proportional", "global"] = "proportional"
+    group_divisible: Annotated[int, Field(ge=1, le=65_536)] = 1
+    learn_t: bool = False
+    evaluations: Annotated[int, Field(ge=1, le=1000)] = 20
     seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 0
     baseline: bool = False
 
@@ -131,6 +166,42 @@ class RunConfig(_Frozen):
             raise ValueError(
                 "quantizers reach their bounds in the projection stage, which has 0 steps: "
                 "give it a length or switch quantizers off"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _go_together(self) -> RunConfig:
+        if self.nesterov and (self.optimizer != "sgd" or not self.momentum or self.dampening):
+            raise ValueError(
+                f"nesterov was set with {self.optimizer}, momentum {self.momentum:g} and dampening {self.dampening:g}: "
+                "it needs sgd, a momentum above 0 and no dampening"
+            )
+        if self.dampening and (self.optimizer != "sgd" or not self.momentum):
+            raise ValueError(
+                f"dampening {self.dampening:g} was set with {self.optimizer} and momentum {self.momentum:g}: "
+                "it needs sgd and a momentum above 0"
+            )
+        if self.learn_t and not (self.weights or self.activations):
+            raise ValueError("learn_t was set with the quantizers switched off: quantize weights or leave it out")
+        return self
+
+    @model_validator(mode="after")
+    def _task_fits(self) -> RunConfig:
+        distilled = self.data.partition(":")[0] == "distill"
+        if distilled and self.task not in ("auto", "distill"):
+            raise ValueError(
+                f"task {self.task} was given with data {self.data!r}, which has no targets but the dense model's "
+                "outputs: set task auto or distill, or give other data"
+            )
+        if self.distill_loss != "auto" and not (distilled or self.task == "distill"):
+            raise ValueError(
+                f"distill_loss {self.distill_loss} was given with task {self.task} and data {self.data!r}: "
+                "set task distill, or leave it out"
+            )
+        if (self.task == "masked-lm") != (self.mask_token is not None):
+            raise ValueError(
+                f"task {self.task} was given with mask_token {self.mask_token}: masked-lm needs the number of the "
+                "token that hides others, and no other task takes one"
             )
         return self
 

@@ -29,7 +29,11 @@ FIELD_IDS = {
 SCHEDULE_IDS = {name: ids.schedule_field(name) for name in SCHEDULE_FIELDS}
 VALUE_IDS = {**FIELD_IDS, **SCHEDULE_IDS}
 EDGE_BITS = [8, 8]
-UNSHOWN = ("weights", "activations", "protect", "momentum", "weight_decay", "baseline")
+UNSHOWN = tuple(
+    name
+    for name in RunConfig.model_fields
+    if name not in (*FIELD_IDS, "version", "model", "bits", "layer_bits", "schedule")
+)
 """Fields of a configuration that the tab does not show."""
 
 

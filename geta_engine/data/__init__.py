@@ -1,4 +1,4 @@
-"""The DATA sources and the task. Checking a source imports no torch; `load` and the task do, on first use."""
+"""The DATA sources and the tasks. Checking a source imports no torch; `load` and the tasks do, on first use."""
 
 from __future__ import annotations
 
@@ -9,12 +9,33 @@ from geta_engine.data.sources import Source, check, parse
 
 _HOMES = {
     "Dataset": "geta_engine.data.dataset",
+    "Split": "geta_engine.data.dataset",
     "load": "geta_engine.data.dataset",
-    "Classification": "geta_engine.data.tasks",
+    "Input": "geta_engine.data.inputs",
+    "ModelInputs": "geta_engine.data.inputs",
+    "model_inputs": "geta_engine.data.inputs",
+    "batch_indices": "geta_engine.data.batches",
+    "Batch": "geta_engine.data.tasks",
     "Task": "geta_engine.data.tasks",
-    "batch_indices": "geta_engine.data.tasks",
+    "evaluate": "geta_engine.data.tasks",
+    "make_task": "geta_engine.data.tasks",
 }
-__all__ = ["Classification", "Dataset", "Source", "Task", "batch_indices", "check", "load", "parse"]
+__all__ = [
+    "Batch",
+    "Dataset",
+    "Input",
+    "ModelInputs",
+    "Source",
+    "Split",
+    "Task",
+    "batch_indices",
+    "check",
+    "evaluate",
+    "load",
+    "make_task",
+    "model_inputs",
+    "parse",
+]
 
 
 def __getattr__(name: str) -> Any:

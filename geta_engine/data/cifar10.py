@@ -42,7 +42,8 @@ def load_cifar10_data(folder: Path) -> RawData:
     """
     inner = cifar10_folder(folder)
     *train, test = (_load_batch(inner / name) for name in CIFAR10_FILES)
-    return RawData(np.concatenate([x for x, _ in train]), np.concatenate([y for _, y in train]), *test, num_classes=10)
+    x_train, y_train = (np.concatenate(parts) for parts in zip(*train, strict=True))
+    return RawData({"x": x_train}, y_train, {"x": test[0]}, test[1], num_classes=10)
 
 
 def read_batch(path: Path) -> dict[Any, Any]:

@@ -1,71 +1,75 @@
-"""DATA and a model's input shape -> tensors ready to train on."""
+"""DATA and a model's inputs -> tensors ready to train on."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
+from geta_engine.config import Task
+from geta_engine.data.fit import fit_numbers, fit_tokens, statistics
+from geta_engine.data.inputs import Input
+from geta_engine.data.random import random_inputs, repeated
 from geta_engine.data.raw import RawData
-from geta_engine.data.sources import Source, check, parse
+from geta_engine.data.sources import RANDOM, Source, check, parse
 from geta_engine.errors import InputError
 
 MAX_BYTES = 8 * 2**30
-"""Largest data set, as float32 at the model's size, that is held in memory."""
+"""Largest data set, at the model's size, that is held in memory."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One tensor [N, *shape] for each input of the model, and targets: classes [N] int64, numbers [N, k] float32, or
+    None."""
+
+    inputs: tuple[Tensor, ...]
+    targets: Tensor | None
+
+    def __len__(self) -> int:
+        return len(self.inputs[0])
+
+    def take(self, rows: Tensor | slice) -> Split:
+        return Split(tuple(x[rows] for x in self.inputs), None if self.targets is None else self.targets[rows])
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples and classes, normalised and fitted to a model: x [N, *input_shape] float32, y [N] int64."""
+    """Examples fitted to a model, and the task that they are for (never "auto")."""
 
-    x_train: Tensor
-    y_train: Tensor
-    x_test: Tensor
-    y_test: Tensor
-    num_classes: int
+    train: Split
+    test: Split
+    num_classes: int | None
     name: str
+    task: Task
 
 
-def load(data: str, input_shape: tuple[int, ...]) -> Dataset:
-    """Read `data` and fit it to a model that takes `[B, *input_shape]`: (C, H, W) images or (features,) vectors.
+def load(data: str, inputs: Sequence[Input], task: Task = "auto") -> Dataset:
+    """Read `data` and fit it to a model with these inputs.
 
-    Each channel (or feature) is brought to mean 0 and deviation 1 by the numbers of the training split. Images are
-    resized bilinearly (with antialiasing) and grey is repeated, or colour averaged, into the model's channels; for a
-    flat input they are flattened, resized first to a square if that is what fits.
+    Floating inputs get each channel (or feature) at mean 0 and deviation 1 by the numbers of the training split, and
+    so do numbers to predict; images are fitted to the model's size and channels. Tokens stay as they are.
 
     Raises:
-        InputError: the source is unknown or broken, or cannot be fitted to the shape.
+        InputError: the source is unknown or broken, does not fit the inputs, or leaves the task open.
     """
     check(data)
-    raw = _read(parse(data))
-    _require_room(data, len(raw.x_train) + len(raw.x_test), input_shape)
-    x_train, x_test = _to_float(raw.x_train), _to_float(raw.x_test)
-    mean, std = _statistics(x_train)
-    x_train, x_test = (fit((x - mean) / std, input_shape, data) for x in (x_train, x_test))
-    y_train, y_test = torch.from_numpy(raw.y_train), torch.from_numpy(raw.y_test)
-    return Dataset(x_train, y_train, x_test, y_test, raw.num_classes, data)
+    source = parse(data)
+    asked: Task = "distill" if source.distill else task
+    if source.kind == RANDOM:
+        train, test = random_inputs(inputs, MAX_BYTES)
+        return Dataset(Split(train, None), Split(test, None), None, data, asked)
+    raw = _read(source, asked)
+    _require_room(data, raw, inputs)
+    train, test = _inputs(raw, inputs, data)
+    y_train, y_test, chosen = _targets(raw, asked, data)
+    return Dataset(Split(train, y_train), Split(test, y_test), raw.num_classes, data, chosen)
 
 
-def fit(x: Tensor, input_shape: tuple[int, ...], name: str) -> Tensor:
-    """[N, C, H, W] or [N, F] -> [N, *input_shape]; raises InputError when there is no honest way."""
-    if tuple(x.shape[1:]) == tuple(input_shape):
-        return x
-    if x.ndim == 4 and len(input_shape) == 3:
-        channels, height, width = input_shape
-        return _to_channels(_resize(x, height, width), channels, name)
-    if x.ndim == 4 and len(input_shape) == 1:
-        return _flat(x, input_shape[0], name)
-    raise InputError(
-        f"{name} has examples of shape {tuple(x.shape[1:])} and the model takes {tuple(input_shape)}: "
-        "give data of the model's shape"
-    )
-
-
-def _read(source: Source) -> RawData:
+def _read(source: Source, task: Task) -> RawData:
     if source.path is None:
         from geta_engine.data.digits import load_digits_data
 
@@ -77,60 +81,66 @@ def _read(source: Source) -> RawData:
     if source.kind == "npz":
         from geta_engine.data.npz import load_npz_data
 
-        return load_npz_data(source.path)
+        return load_npz_data(source.path, task)
     from geta_engine.data.idx import load_idx_data
 
     return load_idx_data(source.path)
 
 
-def _require_room(name: str, examples: int, input_shape: tuple[int, ...]) -> None:
-    needed = 4 * examples * math.prod(input_shape)
+def _require_room(name: str, raw: RawData, inputs: Sequence[Input]) -> None:
+    examples = sum(len(next(iter(x.values()))) for x in (raw.x_train, raw.x_test))
+    needed = examples * sum(x.bytes for x in inputs)
     if needed > MAX_BYTES:
+        shapes = " and ".join(str(x.shape) for x in inputs)
         raise InputError(
-            f"{name} at the model's input shape {tuple(input_shape)} takes {needed / 2**30:.0f} GiB, and at most "
-            f"{MAX_BYTES // 2**30} GiB are held: trace the model at a smaller image size"
+            f"{name} at the model's input shape {shapes} takes {needed / 2**30:.0f} GiB, and at most "
+            f"{MAX_BYTES // 2**30} GiB are held: trace the model at a smaller size"
         )
 
 
-def _to_float(x: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(x, dtype=np.float32))
+def _inputs(raw: RawData, inputs: Sequence[Input], name: str) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """The arrays in the order of the model's inputs; x is the first, and a mask that is not given stays as traced."""
+    first = inputs[0].name
+    keys = {x.name: "x" if x.name == first and first not in raw.x_train else x.name for x in inputs}
+    missing = [x.name for x in inputs if keys[x.name] not in raw.x_train and not _is_mask(x)]
+    unknown = [key for key in raw.x_train if key not in keys.values()]
+    if missing or unknown:
+        raise InputError(
+            f"{name} has {', '.join(raw.x_train)} and the model takes {', '.join(x.name for x in inputs)}: "
+            "give an array of the name of each input (x for the first), and y for the targets"
+        )
+    pairs = [_pair(raw, keys[x.name], x, name) for x in inputs]
+    return tuple(train for train, _ in pairs), tuple(test for _, test in pairs)
 
 
-def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each channel [1, C, 1, 1] or feature [1, F]; a constant one keeps deviation 1."""
-    dims = [0, 2, 3] if x.ndim == 4 else [0]
-    mean = x.mean(dims, keepdim=True)
-    std = x.std(dims, keepdim=True, unbiased=False)
-    return mean, torch.where(std > 1e-6, std, 1.0)
+def _is_mask(wanted: Input) -> bool:
+    return not wanted.dtype.is_floating_point and wanted.vocabulary is None
 
 
-def _resize(x: Tensor, height: int, width: int) -> Tensor:
-    if tuple(x.shape[2:]) == (height, width):
-        return x
-    return F.interpolate(x, size=(height, width), mode="bilinear", align_corners=False, antialias=True)
+def _pair(raw: RawData, key: str, wanted: Input, name: str) -> tuple[Tensor, Tensor]:
+    """The training and the test part of one input."""
+    if key not in raw.x_train:
+        train, test = (len(next(iter(x.values()))) for x in (raw.x_train, raw.x_test))
+        return repeated(wanted, train), repeated(wanted, test)
+    if wanted.dtype.is_floating_point:
+        return fit_numbers(raw.x_train[key], raw.x_test[key], wanted, name)
+    return fit_tokens(raw.x_train[key], wanted, name), fit_tokens(raw.x_test[key], wanted, name)
 
 
-def _to_channels(x: Tensor, channels: int, name: str) -> Tensor:
-    given = x.shape[1]
-    if given == channels:
-        return x
-    if given == 1:
-        return x.repeat(1, channels, 1, 1)
-    if channels == 1:
-        return x.mean(1, keepdim=True)
-    raise InputError(
-        f"{name} has {given} channels and the model takes {channels}: give a model of {given} or 1 channels"
-    )
-
-
-def _flat(x: Tensor, features: int, name: str) -> Tensor:
-    for channels in (x.shape[1], 1):
-        side = math.isqrt(features // channels)
-        if math.prod(x.shape[2:]) * channels == features:
-            return _to_channels(x, channels, name).flatten(1)
-        if side * side * channels == features:
-            return _to_channels(_resize(x, side, side), channels, name).flatten(1)
-    raise InputError(
-        f"{name} has images of shape {tuple(x.shape[1:])} and the model takes {features} numbers, which is no "
-        "image of theirs: give a model whose input is channels * side * side"
-    )
+def _targets(raw: RawData, asked: Task, name: str) -> tuple[Tensor | None, Tensor | None, Task]:
+    """Targets of the two parts as the task takes them, and the task."""
+    if asked in ("distill", "masked-lm", "causal-lm"):
+        return None, None, asked
+    if raw.y_train is None or raw.y_test is None:
+        raise InputError(
+            f"{name} has no y, so what to learn is open: give targets y, set task masked-lm or causal-lm for tokens, "
+            "or let the dense model be the teacher with distill:DATA"
+        )
+    whole = raw.num_classes is not None
+    if asked == "classification" and not whole:
+        raise InputError(f"{name} has y of type {raw.y_train.dtype}: give classes as integers, or set task regression")
+    if whole and asked != "regression":
+        return torch.from_numpy(raw.y_train), torch.from_numpy(raw.y_test), "classification"
+    train, test = (torch.from_numpy(y.astype(np.float32)).reshape(len(y), -1) for y in (raw.y_train, raw.y_test))
+    mean, std = statistics(train)
+    return (train - mean) / std, (test - mean) / std, "regression"

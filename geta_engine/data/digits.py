@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geta_engine.data.raw import RawData, stratified_split
+from geta_engine.data.raw import RawData, split
 
 
 def load_digits_data() -> RawData:
@@ -12,4 +12,5 @@ def load_digits_data() -> RawData:
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
-    return stratified_split(bunch.images[:, None].astype(np.float32), bunch.target.astype(np.int64), "digits")
+    images = bunch.images[:, None].astype(np.float32)
+    return split({"x": images}, bunch.target.astype(np.int64), "digits", by_class=True)

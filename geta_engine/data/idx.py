@@ -30,7 +30,7 @@ def load_idx_data(folder: Path, num_classes: int = 10) -> RawData:
     x_test, y_test = _load_part(folder, "t10k", num_classes)
     if x_train.shape[1:] != x_test.shape[1:]:
         raise InputError(f"the train and t10k images in {folder} differ in size: give the files of one data set")
-    return RawData(x_train, y_train, x_test, y_test, num_classes)
+    return RawData({"x": x_train}, y_train, {"x": x_test}, y_test, num_classes)
 
 
 def read_idx(path: Path, ndim: int) -> np.ndarray:

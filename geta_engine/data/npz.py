@@ -1,4 +1,4 @@
-"""`npz:FILE`: arrays x and y of one's own, as `numpy.savez(FILE, x=x, y=y)` writes them."""
+"""`npz:FILE`: arrays of one's own, as `numpy.savez(FILE, x=x, y=y)` writes them."""
 
 from __future__ import annotations
 
@@ -7,38 +7,58 @@ from pathlib import Path
 
 import numpy as np
 
-from geta_engine.data.raw import RawData, stratified_split
+from geta_engine.config import Task
+from geta_engine.data.raw import RawData, split
 from geta_engine.errors import InputError
 
-SHAPES = "x as [N, C, H, W], [N, H, W] or [N, features] and y as [N] integers from 0 on"
+ARRAYS = "x (or arrays named as the model's inputs) with one example a row, and y as [N] classes or [N, k] numbers"
 
 
-def load_npz_data(file: Path) -> RawData:
-    """Split 70/30 by class, always the same way. Images without a channel dimension get one.
+def load_npz_data(file: Path, task: Task) -> RawData:
+    """Split 70/30, by class where `task` is to learn classes; always the same way.
 
     Raises:
-        InputError: the file is no .npz, an array is missing or pickled, or shapes, dtypes or values do not fit.
+        InputError: the file is no .npz, an array is pickled, or shapes, dtypes or values do not fit each other.
     """
-    x, y = _read_arrays(file)
-    if x.ndim not in (2, 3, 4) or y.ndim != 1 or len(x) != len(y) or x.size == 0:
-        raise InputError(f"{file} has x of shape {x.shape} and y of shape {y.shape}: give {SHAPES}")
-    if x.dtype.kind not in "fiub" or y.dtype.kind not in "iu":
-        raise InputError(f"{file} has x of type {x.dtype} and y of type {y.dtype}: give numbers, {SHAPES}")
-    if y.min() < 0:
+    x = _read_arrays(file)
+    y = x.pop("y", None)
+    if not x:
+        raise InputError(f"{file} has no arrays but {'y' if y is not None else 'none'}: give {ARRAYS}")
+    _require_rows(file, x if y is None else {**x, "y": y})
+    by_class = task in ("auto", "classification") and y is not None and y.dtype.kind in "iu"
+    if y is not None:
+        _require_targets(file, y, by_class)
+    return split(x, y.astype(np.int64) if by_class and y is not None else y, str(file), by_class)
+
+
+def _require_rows(file: Path, arrays: dict[str, np.ndarray]) -> None:
+    rows = {len(array) if array.ndim else 0 for array in arrays.values()}
+    if len(rows) > 1 or 0 in rows:
+        shown = " and ".join(f"{name} of shape {array.shape}" for name, array in arrays.items())
+        raise InputError(f"{file} has {shown}: give as many rows of each, at least one")
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiub":
+            raise InputError(f"{file} has {name} of type {array.dtype}: give numbers, {ARRAYS}")
+        if not np.isfinite(array).all():
+            raise InputError(f"{file} has NaN or infinite values in {name}: remove those examples")
+
+
+def _require_targets(file: Path, y: np.ndarray, by_class: bool) -> None:
+    if by_class and y.ndim != 1:
+        raise InputError(
+            f"{file} has whole numbers y of shape {y.shape}: give classes as [N], or numbers to predict as floats"
+        )
+    if y.ndim > 2:
+        raise InputError(f"{file} has y of shape {y.shape}: give classes as [N] or numbers as [N] or [N, k]")
+    if by_class and y.min() < 0:
         raise InputError(f"{file} has a label {y.min()}: give classes from 0 on")
-    if not np.isfinite(x).all():
-        raise InputError(f"{file} has NaN or infinite values in x: remove those examples")
-    x = x[:, None] if x.ndim == 3 else x
-    return stratified_split(x, y.astype(np.int64), str(file))
 
 
-def _read_arrays(file: Path) -> tuple[np.ndarray, np.ndarray]:
+def _read_arrays(file: Path) -> dict[str, np.ndarray]:
     try:
         with np.load(file, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile) or not {"x", "y"} <= set(archive.files):
-                raise InputError(
-                    f"{file} has no arrays named x and y: write it with numpy.savez({file.name!r}, x=x, y=y)"
-                )
-            return archive["x"], archive["y"]
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise InputError(f"{file} holds one array without a name: write it with numpy.savez(FILE, x=x, y=y)")
+            return {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, MemoryError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file} cannot be read as .npz without unpickling ({error}): give {SHAPES}") from None
+        raise InputError(f"{file} cannot be read as .npz without unpickling ({error}): give {ARRAYS}") from None

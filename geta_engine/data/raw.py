@@ -15,27 +15,37 @@ SPLIT_SEED = 0
 
 @dataclass(frozen=True)
 class RawData:
-    """Examples `x` as [N, C, H, W] images or [N, F] feature vectors (any real dtype), classes `y` [N] from 0 on."""
+    """Input arrays by name, each [N, ...] of any real dtype, and targets: classes [N] from 0 on, numbers [N] or
+    [N, k], or None. What is named x is the model's first input: [N, C, H, W] images or [N, F] feature vectors, say.
+    """
 
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
-    num_classes: int
+    x_train: dict[str, np.ndarray]
+    y_train: np.ndarray | None
+    x_test: dict[str, np.ndarray]
+    y_test: np.ndarray | None
+    num_classes: int | None
 
 
-def stratified_split(x: np.ndarray, y: np.ndarray, name: str) -> RawData:
-    """70 % to train on, 30 % to test on, with each class in the same share in both; always the same split.
+def split(x: dict[str, np.ndarray], y: np.ndarray | None, name: str, by_class: bool) -> RawData:
+    """70 % to train on, 30 % to test on; always the same split, with `by_class` each class in its share in both.
 
     Raises:
-        InputError: a class is too rare to be in both parts.
+        InputError: there are too few examples, or a class is too rare to be in both parts.
     """
     from sklearn.model_selection import train_test_split
 
+    rows = np.arange(len(next(iter(x.values()))))
     try:
-        x_train, x_test, y_train, y_test = train_test_split(
-            x, y, test_size=TEST_SHARE, stratify=y, random_state=SPLIT_SEED
+        train, test = train_test_split(
+            rows, test_size=TEST_SHARE, stratify=y if by_class else None, random_state=SPLIT_SEED
         )
     except ValueError as error:
-        raise InputError(f"{name} cannot be split 70/30 by class ({error}): give more examples of each class") from None
-    return RawData(x_train, y_train, x_test, y_test, int(y.max()) + 1)
+        wanted = "give more examples of each class" if by_class else "give more examples"
+        raise InputError(f"{name} cannot be split 70/30{' by class' * by_class} ({error}): {wanted}") from None
+    return RawData(
+        {key: array[train] for key, array in x.items()},
+        None if y is None else y[train],
+        {key: array[test] for key, array in x.items()},
+        None if y is None else y[test],
+        int(y.max()) + 1 if by_class and y is not None else None,
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -15,16 +15,21 @@ IDX_FILES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-
 CIFAR10_FILES = (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch")
 CIFAR10_FOLDER = "cifar-10-batches-py"
 """The folder inside the published archive; DIR may be it or hold it."""
-USAGE = "digits, fashion-mnist[:DIR], mnist:DIR, cifar10:DIR and npz:FILE"
+USAGE = "digits, fashion-mnist[:DIR], mnist:DIR, cifar10:DIR, npz:FILE, distill and distill:DATA"
 """What is supported now, for messages."""
+DISTILL = "distill"
+RANDOM = "random"
+"""The kind of what bare `distill` trains on: made, not read."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A parsed DATA text: `kind` is a key of the table below; `path` is None for data that ships in a package."""
+    """A parsed DATA text: `kind` is RANDOM or a key of the table below; `path` is None for data that is not a file of
+    the user's; `distill` says that the dense model is the teacher, whatever targets the data has."""
 
     kind: str
     path: Path | None = None
+    distill: bool = False
 
 
 def parse(data: str) -> Source:
@@ -34,8 +39,10 @@ def parse(data: str) -> Source:
         InputError: the kind is unknown, or a path is missing or was given where none belongs.
     """
     kind, colon, place = data.partition(":")
+    if kind == DISTILL:
+        return _parse_distill(data, place) if colon else Source(RANDOM, distill=True)
     if kind not in _CHECKS:
-        close = get_close_matches(kind, _CHECKS, n=1)
+        close = get_close_matches(kind, [*_CHECKS, DISTILL], n=1)
         hint = f"did you mean {close[0]!r}?" if close else "choose one of these."
         raise InputError(f"data {data!r} is not a known source (supported now: {USAGE}): {hint}")
     if kind == "digits":
@@ -48,6 +55,26 @@ def parse(data: str) -> Source:
         return Source(kind, FASHION_MNIST_DIR)
     wanted = "FILE" if kind == "npz" else "DIR"
     raise InputError(f"data {data!r} does not say where the files are: give {kind}:{wanted}")
+
+
+def _parse_distill(data: str, inner: str) -> Source:
+    if not inner or inner.partition(":")[0] == DISTILL:
+        raise InputError(
+            f"data {data!r} does not say what the inputs are: give distill for random ones, or distill:DATA with "
+            "another source, such as distill:npz:FILE"
+        )
+    return replace(parse(inner), distill=True)
+
+
+def absolute(data: str) -> str:
+    """`data` with the place it names, if any, as an absolute path: a worker may run in another folder.
+
+    `"distill:npz:x.npz"` in /home/me is `"distill:npz:/home/me/x.npz"`.
+    """
+    kind, colon, place = data.partition(":")
+    if not colon:
+        return data
+    return f"{kind}:{absolute(place) if kind == DISTILL else Path(place).expanduser().resolve()}"
 
 
 def check(data: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,6 +10,14 @@ import torch
 from torch import Tensor
 
 Method = Literal["sgd", "adam", "adamw"]
+
+
+_ADAM = ("method", "betas", "eps", "weight_decay")
+_SETTINGS: dict[Method, tuple[str, ...]] = {
+    "sgd": ("method", "momentum", "nesterov", "dampening", "weight_decay"),
+    "adam": _ADAM,
+    "adamw": _ADAM,
+}
 
 
 @dataclass(frozen=True)
@@ -24,6 +32,15 @@ class Base:
     eps: float = 1e-8
     weight_decay: float = 0.0
 
+    @classmethod
+    def of(cls, group: Mapping[str, Any]) -> Base:
+        """The method of a parameter group, whose momentum or betas a scheduler may have changed."""
+        return cls(**{key: group[key] for key in _SETTINGS[group["method"]]})
+
+    def settings(self) -> dict[str, Any]:
+        """What goes into a parameter group: names are those of torch.optim, and only what the method reads."""
+        return {key: getattr(self, key) for key in _SETTINGS[self.method]}
+
     def slots(self) -> tuple[str, ...]:
         """Names of the state tensors, one a parameter."""
         if self.method == "sgd":
@@ -31,13 +48,15 @@ class Base:
         return ("exp_avg", "exp_avg_sq")
 
     def direction(
-        self, x: Sequence[Tensor], grads: Sequence[Tensor], states: Sequence[dict[str, Any]], step: int, lr: float
+        self, x: Sequence[Tensor], grads: Sequence[Tensor], states: Sequence[dict[str, Any]], step: int
     ) -> list[Tensor]:
         """The direction g of x <- x - lr g, as torch.optim's method of that name has it; AdamW's decay is part of g.
 
         `states` holds the slots (made on the first step); `step` counts from 1.
         """
         grad = list(grads)
+        if not grad:
+            return grad
         if self.weight_decay and self.method != "adamw":
             grad = list(torch._foreach_add(grad, list(x), alpha=self.weight_decay))
         if self.method == "sgd":
@@ -47,14 +66,15 @@ class Base:
     def _sgd(self, grad: list[Tensor], states: Sequence[dict[str, Any]]) -> list[Tensor]:
         if not self.momentum:
             return grad
-        if "momentum" not in states[0]:
-            for state, g in zip(states, grad):
+        known = [(state["momentum"], g) for state, g in zip(states, grad) if "momentum" in state]
+        if known:
+            moved, added = ([pair[i] for pair in known] for i in (0, 1))
+            torch._foreach_mul_(moved, self.momentum)
+            torch._foreach_add_(moved, added, alpha=1 - self.dampening)
+        for state, g in zip(states, grad):
+            if "momentum" not in state:
                 state["momentum"] = g.detach().clone()
-            buffers = [state["momentum"] for state in states]
-        else:
-            buffers = [state["momentum"] for state in states]
-            torch._foreach_mul_(buffers, self.momentum)
-            torch._foreach_add_(buffers, grad, alpha=1 - self.dampening)
+        buffers = [state["momentum"] for state in states]
         return list(torch._foreach_add(grad, buffers, alpha=self.momentum)) if self.nesterov else list(buffers)
 
     def _adam(self, x: list[Tensor], grad: list[Tensor], states: Sequence[dict[str, Any]], step: int) -> list[Tensor]:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from geta_engine.qasso.slices import UnitSlices
-
-Allocation = Literal["proportional", "global"]
-"""How zero units are spread over groups: each its share by size, or wherever the scores are lowest."""
 
 
 @dataclass(frozen=True)
@@ -45,36 +41,19 @@ def saliency(
     return torch.where(candidates, total / len(scores), torch.inf)
 
 
-def quota(sizes: Tensor, due: int, allocation: Allocation) -> Tensor:
-    """How many units each group may have lost once `due` of all are gone; shape [groups], every group keeps one.
-
-    "global" leaves it to the scores. "proportional" gives each group its share of `due` by size (largest remainders,
-    ties by group id; what a group cannot lose goes to the others).
-    """
-    most = sizes - 1
-    if allocation == "global":
-        return most
-    share = sizes.double() * due / max(int(sizes.sum()), 1)
-    given = torch.minimum(share.floor().long(), most)
-    while (missing := due - int(given.sum())) > 0:
-        order = torch.argsort(torch.where(given < most, given - share, torch.inf), stable=True)
-        room = order[: min(missing, int((given < most).sum()))]
-        given[room] += 1
-    return given
-
-
-def choose(score: Tensor, slices: UnitSlices, taken: Tensor, count: int, most: Tensor) -> Tensor:
+def choose(score: Tensor, slices: UnitSlices, taken: Tensor, count: int, most: Sequence[int]) -> Tensor:
     """The `count` units of lowest score, no group losing more than `most` in all; ties break by unit id.
 
     `taken` marks units that are redundant or zero already. Returns a bool tensor of shape [units].
     """
+    sizes = torch.tensor(slices.sizes, device=score.device)
     order = torch.argsort(score, stable=True)
     group = slices.group[order]
     by_group = torch.argsort(group, stable=True)
-    starts = torch.cumsum(slices.sizes, 0) - slices.sizes
+    starts = torch.cumsum(sizes, 0) - sizes
     rank = torch.empty_like(order)
-    rank[by_group] = torch.arange(len(order)) - starts[group[by_group]]
-    left = most - torch.bincount(slices.group[taken], minlength=len(slices.sizes))
+    rank[by_group] = torch.arange(len(order), device=score.device) - starts[group[by_group]]
+    left = torch.tensor(most, device=score.device) - torch.bincount(slices.group[taken], minlength=len(sizes))
     allowed = (rank < left[group]) & ~taken[order]
     chosen = torch.zeros_like(taken)
     chosen[order[allowed][:count]] = True

@@ -7,7 +7,7 @@ from typing import Literal
 
 from geta_engine.config import Schedule
 
-Stage = Literal["warmup", "projection", "joint", "cooldown"]
+Stage = Literal["pretrain", "warmup", "projection", "joint", "cooldown"]
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ def position(schedule: Schedule, step: int) -> Position:
     """The position of `step`, 0 <= step < schedule.total; later steps count as cool-down."""
     start = 0
     for stage, length, periods in (
+        ("pretrain", schedule.pretrain, 1),
         ("warmup", schedule.warmup, 1),
         ("projection", schedule.projection, schedule.projection_periods),
         ("joint", schedule.joint, schedule.joint_periods),
@@ -45,14 +46,14 @@ def position(schedule: Schedule, step: int) -> Position:
 
 
 def projected_share(schedule: Schedule, at: Position) -> float:
-    """How far the upper bound has come down from b_init to b_u: 0 in the warm-up, p / B in period p, then 1."""
-    if at.stage == "warmup":
+    """How far the upper bound has come down from b_init to b_u: 0 until the warm-up ends, p / B in period p, then 1."""
+    if at.stage in ("pretrain", "warmup"):
         return 0.0
     return (at.period + 1) / schedule.projection_periods if at.stage == "projection" else 1.0
 
 
 def units_due(schedule: Schedule, at: Position, k_target: int) -> int:
     """Units that are redundant or zero once the period of `at` has started: K * p / P, rounded down, K at the end."""
-    if at.stage in ("warmup", "projection"):
+    if at.stage in ("pretrain", "warmup", "projection"):
         return 0
     return k_target * (at.period + 1) // schedule.joint_periods if at.stage == "joint" else k_target

@@ -1,4 +1,4 @@
-"""Producer slices of units as index tensors: sums over units without a loop over channels."""
+"""Producer slices of units as index tensors: sums over units and choices of units without a loop over channels."""
 
 from __future__ import annotations
 
@@ -7,30 +7,93 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from geta_engine.graph.model import Qadg
 
 
 @dataclass(frozen=True)
 class Slices:
-    """`unit[i]` is the candidate unit that owns index i of `parameter` along `dim`, or `units` where none does.
-
-    `shape` makes a vector over `dim` broadcast against the parameter.
-    """
+    """`unit[i]` is the candidate unit that owns index i of `parameter` along `dim`, or `units` where none does."""
 
     parameter: int
     dim: int
     unit: Tensor
-    shape: tuple[int, ...]
+
+
+_BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Indices `index` of `parameter` along `dim`."""
+
+    parameter: int
+    dim: int
+    index: Tensor
+
+    def read(self, tensors: Sequence[Tensor]) -> Tensor:
+        """The entries as one flat array."""
+        return tensors[self.parameter].index_select(self.dim, self.index).flatten()
+
+    def subtract(self, tensors: Sequence[Tensor], values: Tensor) -> None:
+        tensor = tensors[self.parameter]
+        shape = [len(self.index) if d == self.dim else n for d, n in enumerate(tensor.shape)]
+        tensor.index_add_(self.dim, self.index, values.view(shape).to(tensor.dtype), alpha=-1)
+
+    def shrink(self, tensors: Sequence[Tensor], share: Tensor) -> None:
+        """The entries times (1 - share). Columns are scattered in memory: there a pass over all of it is cheaper."""
+        tensor = tensors[self.parameter]
+        factor = (1 - share).to(tensor.dtype)
+        if self.dim == 0:
+            tensor.index_copy_(0, self.index, tensor.index_select(0, self.index).mul_(factor))
+        else:
+            factors = tensor.new_ones(tensor.shape[self.dim]).index_put_((self.index,), factor)
+            tensor.mul_(self._along(factors, tensor.ndim))
+
+    def clear(self, tensors: Sequence[Tensor]) -> None:
+        """Set the entries to 0, whatever they are. Columns by a mask on their bits: one even pass over memory."""
+        tensor = tensors[self.parameter]
+        if self.dim == 0:
+            tensor.index_fill_(0, self.index, 0.0)
+        else:
+            bits = tensor.view(_BITS[tensor.element_size()])
+            keep = bits.new_full((tensor.shape[self.dim],), -1).index_fill_(0, self.index, 0)
+            bits.bitwise_and_(self._along(keep, tensor.ndim))
+
+    def _along(self, vector: Tensor, ndim: int) -> Tensor:
+        """A vector over the dim, to be broadcast against the parameter."""
+        return vector.view([-1 if d == self.dim else 1 for d in range(ndim)])
+
+
+@dataclass(frozen=True)
+class Entries:
+    """Flat (row-major) indices `index` of `parameter`, each once: what rows along several dims have in all."""
+
+    parameter: int
+    index: Tensor
+
+    def read(self, tensors: Sequence[Tensor]) -> Tensor:
+        """The entries as one flat array."""
+        return torch.take(tensors[self.parameter], self.index)
+
+    def subtract(self, tensors: Sequence[Tensor], values: Tensor) -> None:
+        tensor = tensors[self.parameter]
+        tensor.put_(self.index, -values.to(tensor.dtype), accumulate=True)
+
+    def shrink(self, tensors: Sequence[Tensor], share: Tensor) -> None:
+        """The entries times (1 - share)."""
+        self.subtract(tensors, self.read(tensors) * share)
 
 
 class UnitSlices:
-    """The producer slices of all prunable units (numbered 0 .. units - 1 in run order) over a list of parameters."""
+    """The producer slices of all prunable units (numbered 0 .. units - 1 in run order) over named parameters."""
 
-    def __init__(self, qadg: Qadg, parameters: Mapping[str, nn.Parameter]) -> None:
+    def __init__(self, qadg: Qadg, parameters: Mapping[str, Tensor]) -> None:
         self.names = list(parameters)
         self.units = qadg.prunable_units
+        self.shapes = [parameter.shape for parameter in parameters.values()]
+        device = next(iter(parameters.values())).device if parameters else torch.device("cpu")
         order = {name: i for i, name in enumerate(self.names)}
         owners: dict[tuple[int, int], np.ndarray] = {}
         first = 0
@@ -45,33 +108,36 @@ class UnitSlices:
                 owner = owners.setdefault(key, np.full(size, self.units))
                 owner[member.index] = (first + np.arange(group.size))[:, None]
             first += group.size
-        ranks = [parameter.ndim for parameter in parameters.values()]
-        self.slices = [
-            Slices(p, dim, torch.from_numpy(owner), tuple(-1 if d == dim else 1 for d in range(ranks[p])))
-            for (p, dim), owner in sorted(owners.items())
-        ]
-        self.group = torch.from_numpy(np.concatenate(groups) if groups else np.zeros(0, np.int64))
-        self.sizes = torch.tensor([group.size for group in qadg.prunable], dtype=torch.long)
-        self.numbers = self.sum_over_units([torch.ones_like(p) for p in parameters.values()])
+        self.slices = [Slices(p, dim, torch.from_numpy(owner).to(device)) for (p, dim), owner in sorted(owners.items())]
+        self.group = torch.from_numpy(np.concatenate(groups) if groups else np.zeros(0, np.int64)).to(device)
+        self.sizes = [group.size for group in qadg.prunable]
+        self.numbers = self.sum_over_units([torch.ones((), device=device).expand(shape) for shape in self.shapes])
 
     def sum_over_units(self, tensors: Sequence[Tensor]) -> Tensor:
         """Sum of each unit's producer entries of tensors shaped like the parameters. Shape [units], float32."""
-        total = torch.zeros(self.units + 1)
+        total = torch.zeros(self.units + 1, device=self.group.device)
         for part in self.slices:
             tensor = tensors[part.parameter].detach()
             other = [d for d in range(tensor.ndim) if d != part.dim]
-            rows = tensor.sum(dim=other) if other else tensor
-            total.index_add_(0, part.unit, rows.float())
+            total.index_add_(0, part.unit, (tensor.sum(dim=other) if other else tensor).float())
         return total[:-1]
 
-    def masks(self, chosen: Tensor) -> dict[int, Tensor]:
-        """parameter -> mask of the producer entries of the chosen units, broadcastable to it, for those that have any.
-
-        `chosen` is a bool tensor of shape [units].
-        """
+    def rows(self, chosen: Tensor) -> list[Rows]:
+        """Where the chosen units (bool, shape [units]) have producer entries."""
         padded = torch.cat([chosen, chosen.new_zeros(1)])
-        found: dict[int, Tensor] = {}
-        for part in self.slices:
-            mask = padded[part.unit].reshape(part.shape)
-            found[part.parameter] = found[part.parameter] | mask if part.parameter in found else mask
-        return {parameter: mask for parameter, mask in found.items() if bool(mask.any())}
+        found = (Rows(part.parameter, part.dim, padded[part.unit].nonzero().flatten()) for part in self.slices)
+        return [rows for rows in found if len(rows.index)]
+
+    def entries(self, chosen: Tensor) -> list[Rows | Entries]:
+        """The chosen units' producer entries, one element a parameter, no entry twice."""
+        by_parameter: dict[int, list[Rows]] = {}
+        for rows in self.rows(chosen):
+            by_parameter.setdefault(rows.parameter, []).append(rows)
+        return [rows[0] if len(rows) == 1 else self._union(rows) for rows in by_parameter.values()]
+
+    def _union(self, several: Sequence[Rows]) -> Entries:
+        parameter = several[0].parameter
+        mark = torch.zeros(self.shapes[parameter], dtype=torch.bool, device=self.group.device)
+        for rows in several:
+            mark.index_fill_(rows.dim, rows.index, True)
+        return Entries(parameter, mark.flatten().nonzero().flatten())

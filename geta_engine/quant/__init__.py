@@ -1,4 +1,4 @@
-"""The quantizer: formula, autograd function, placement in a program, calibration."""
+"""The quantizer: formula, kernels, autograd function, placement in a program, calibration."""
 
 from geta_engine.quant.calibrate import calibrate
 from geta_engine.quant.fake_quant import fake_quantize

@@ -10,52 +10,35 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from geta_engine.quant import kernels
+
 
 class _FakeQuantize(torch.autograd.Function):
-    """t = 1: c is a clamp, so forward and backward are a few passes over memory."""
+    """Scalars are (d, q_m), or (d, q_m, t)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, d: Tensor, q_m: Tensor) -> Tensor:
-        ctx.save_for_backward(x, d, q_m)
-        return torch.clamp(x, -q_m, q_m).div_(d).round_().mul_(d)
+    def forward(ctx: Any, x: Tensor, *scalars: Tensor) -> Tensor:
+        ctx.save_for_backward(x, *scalars)
+        run = kernels.active()
+        formula = run.forward if len(scalars) == 2 else run.forward_t
+        return formula(_flat(x), *map(_plain, scalars)).view(x.shape)
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        (grad,) = grads
-        x, d, q_m = ctx.saved_tensors
-        clipped = torch.clamp(x, -q_m, q_m)
-        inside = clipped == x
-        ratio = clipped.div_(d)
-        residual = ratio.round().sub_(ratio)
-        grad_d = torch.dot(grad.reshape(-1), residual.reshape(-1))
-        grad_x = grad * inside
-        grad_q_m = torch.dot((grad - grad_x).reshape(-1), x.sign().reshape(-1))
-        return grad_x, grad_d, grad_q_m
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
+        x, *scalars = ctx.saved_tensors
+        run = kernels.active()
+        formula = run.backward if len(scalars) == 2 else run.backward_t
+        grad_x, *sums = formula(_flat(grads[0]), _flat(x), *map(_plain, scalars))
+        return (grad_x.view(x.shape), *(total.to(s.dtype) for total, s in zip(sums, scalars)))
 
 
-class _FakeQuantizeT(torch.autograd.Function):
-    """The general form, with t as a parameter."""
+def _flat(x: Tensor) -> Tensor:
+    return _plain(x.contiguous().view(-1))
 
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, d: Tensor, q_m: Tensor, t: Tensor) -> Tensor:
-        ctx.save_for_backward(x, d, q_m, t)
-        c = torch.minimum(x.abs(), q_m).pow_(t)
-        return c.div_(d).round_().mul_(d).mul_(x.sign())
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        (grad,) = grads
-        x, d, q_m, t = ctx.saved_tensors
-        magnitude, sign = x.abs(), x.sign()
-        inside = magnitude <= q_m
-        clipped = torch.minimum(magnitude, q_m)
-        c = clipped.pow(t)
-        ratio = c / d
-        grad_d = (grad * sign * (ratio.round() - ratio)).sum()
-        grad_q_m = (grad * sign * ~inside).sum() * t * q_m.pow(t - 1)
-        logarithm = torch.where(clipped > 0, clipped.log(), torch.zeros_like(clipped))
-        grad_t = (grad * sign * c * logarithm).sum()
-        return grad * inside, grad_d, grad_q_m, grad_t
+def _plain(x: Tensor) -> Tensor:
+    """The numbers alone: a compiled formula is made anew for a parameter, and for a view of another shape."""
+    return x.detach()
 
 
 def fake_quantize(x: Tensor, d: Tensor, q_m: Tensor, t: Tensor | None = None) -> Tensor:
@@ -64,4 +47,4 @@ def fake_quantize(x: Tensor, d: Tensor, q_m: Tensor, t: Tensor | None = None) ->
     Gradients are those of METHOD, section 2: straight-through inside the clip, 0 outside; no NaN at x = 0.
     Example: x = 0.5, d = 1/7, q_m = 1 gives 4/7 (round half to even).
     """
-    return _FakeQuantize.apply(x, d, q_m) if t is None else _FakeQuantizeT.apply(x, d, q_m, t)
+    return _FakeQuantize.apply(x, d, q_m) if t is None else _FakeQuantize.apply(x, d, q_m, t)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import nn
-from torch.fx import GraphModule, Node
+from torch.fx import Graph, GraphModule, Node
 
 from geta_engine.config import Bounds
 from geta_engine.errors import InputError
 from geta_engine.graph.model import Qadg
+from geta_engine.qadg.context import shape_of
 from geta_engine.quant.bank import QuantizerBank
 from geta_engine.quant.fake_quant import fake_quantize
 from geta_engine.trace import TracedModel
@@ -31,15 +33,23 @@ class PreparedModel(nn.Module):
         self.program = program
         self.quantizers = quantizers
         self.origin = origin
+        self._runs: tuple[GraphModule, ...] = (program,)
         self.eval()
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self.program(*args, **kwargs)
+        return self._runs[-1](*args, **kwargs)
 
     def train(self, mode: bool = True) -> PreparedModel:
         """Switch BatchNorm and dropout, whose flags are constants of an exported program."""
         self.training = mode
-        set_training(self.program, mode)
+        for program in self._runs:
+            set_training(program, mode)
+        return self
+
+    def quantize(self, mode: bool = True) -> PreparedModel:
+        """Run with quantizers, or as the dense program on the same parameters and buffers."""
+        if mode == (len(self._runs) > 1):
+            self._runs = (self.program,) if mode else (self.program, _dense(self.program))
         return self
 
     def bits_by_id(self) -> dict[str, float]:
@@ -90,6 +100,22 @@ def refresh_weight_clips(model: PreparedModel) -> None:
         model.quantizers.set_clips(dict(zip(weights, peaks.tolist())))
 
 
+def _dense(program: GraphModule) -> GraphModule:
+    """The program without its quantizer nodes, on the program's own tensors."""
+    graph = Graph()
+    copied: dict[Node, Any] = {}
+    graph.output(graph.graph_copy(program.graph, copied))
+    graph.set_codegen(program.graph._codegen)
+    for node in list(graph.nodes):
+        if node.op == "call_function" and node.target is fake_quantize:
+            source = node.args[0]
+            assert isinstance(source, Node)
+            node.replace_all_uses_with(source)
+            graph.erase_node(node)
+    graph.eliminate_dead_code()
+    return GraphModule(program, graph)
+
+
 def _insert(program: GraphModule, qadg: Qadg, learn_t: bool) -> None:
     graph = program.graph
     nodes = {node.name: node for node in graph.nodes}
@@ -121,6 +147,16 @@ def _after(source: Node, readers: tuple[str, ...], nodes: Mapping[str, Node]) ->
     if source.op == "call_function":
         return source
     return nodes[readers[0]].prev
+
+
+def quantized_numbers(model: PreparedModel, rows: float) -> float:
+    """Numbers that pass through quantizers in one step, on `rows` times as many rows as were traced."""
+    total = 0.0
+    for node in model.program.graph.nodes:
+        if node.target is fake_quantize:
+            is_weight = node.args[0].op == "get_attr"
+            total += math.prod(shape_of(node)) * (1.0 if is_weight else rows)
+    return total
 
 
 def calibration_sources(model: PreparedModel) -> dict[str, Node]:

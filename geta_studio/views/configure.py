@@ -16,7 +16,7 @@ from geta_studio.views.bits_grid import bits_grid
 from geta_studio.views.shell import STAGE_NAMES, icon
 from geta_studio.views.text import count, percent, size
 
-DATA_CHOICES = ("digits", "fashion-mnist", "mnist:DIR", "cifar10:DIR", "npz:FILE")
+DATA_CHOICES = ("digits", "fashion-mnist", "mnist:DIR", "cifar10:DIR", "npz:FILE", "distill", "distill:DATA")
 PRESETS = (("4-8", "4–8"), ("8", "all 8"), ("edges", "first & last 8"))
 OPTIMIZERS = [
     {"value": "sgd", "label": "SGD"},

@@ -17,12 +17,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
-from geta_engine.data import Classification, batch_indices, check, load, parse
+from geta_engine.data import Dataset, Input, Split, batch_indices, check, evaluate, parse
+from geta_engine.data import load as load_data
 from geta_engine.data.cifar10 import read_batch
-from geta_engine.data.dataset import Dataset, fit
+from geta_engine.data.fit import fit
 from geta_engine.data.idx import read_idx
-from geta_engine.data.sources import CIFAR10_FILES, FASHION_MNIST_DIR, IDX_FILES
+from geta_engine.data.sources import CIFAR10_FILES, FASHION_MNIST_DIR, IDX_FILES, absolute
+from geta_engine.data.tasks.classification import Classification
 from geta_engine.errors import InputError
+
+
+def load(data: str, shape: tuple[int, ...], task: str = "auto") -> Dataset:
+    """Fitted to a model of one floating input."""
+    return load_data(data, [Input("x", shape)], task)
 
 
 def idx_bytes(array: np.ndarray) -> bytes:
@@ -58,21 +65,24 @@ def cifar_dir(tmp_path: Path) -> Path:
 
 def test_digits_are_normalised_split_and_always_the_same():
     data = load("digits", (1, 8, 8))
-    assert data.x_train.shape == (1257, 1, 8, 8) and data.x_test.shape == (540, 1, 8, 8)
-    assert data.x_train.dtype == torch.float32 and data.y_train.dtype == torch.int64
-    assert abs(float(data.x_train.mean())) < 1e-4 and abs(float(data.x_train.std()) - 1) < 1e-3
+    assert data.train.inputs[0].shape == (1257, 1, 8, 8) and data.test.inputs[0].shape == (540, 1, 8, 8)
+    assert data.train.inputs[0].dtype == torch.float32 and data.train.targets.dtype == torch.int64
+    assert abs(float(data.train.inputs[0].mean())) < 1e-4 and abs(float(data.train.inputs[0].std()) - 1) < 1e-3
     assert data.num_classes == 10 and data.name == "digits"
-    share = data.y_train.bincount() / data.y_train.numel() - data.y_test.bincount() / data.y_test.numel()
+    share = (
+        data.train.targets.bincount() / data.train.targets.numel()
+        - data.test.targets.bincount() / data.test.targets.numel()
+    )
     assert share.abs().max() < 0.005
-    assert torch.equal(load("digits", (1, 8, 8)).x_test, data.x_test)
+    assert torch.equal(load("digits", (1, 8, 8)).test.inputs[0], data.test.inputs[0])
 
 
 def test_images_are_fitted_to_the_model():
     grey, flat = load("digits", (1, 8, 8)), load("digits", (64,))
-    assert torch.equal(flat.x_train, grey.x_train.flatten(1))
+    assert torch.equal(flat.train.inputs[0], grey.train.inputs[0].flatten(1))
     colour = load("digits", (3, 16, 16))
-    assert colour.x_test.shape == (540, 3, 16, 16)
-    assert torch.equal(colour.x_test[:, 0], colour.x_test[:, 2])
+    assert colour.test.inputs[0].shape == (540, 3, 16, 16)
+    assert torch.equal(colour.test.inputs[0][:, 0], colour.test.inputs[0][:, 2])
     assert fit(torch.ones(2, 3, 32, 32), (1, 8, 8), "x").shape == (2, 1, 8, 8)
     assert fit(torch.ones(2, 3, 32, 32), (64,), "x").shape == (2, 64)
     assert fit(torch.ones(2, 3, 32, 32), (192,), "x").shape == (2, 192)
@@ -91,17 +101,17 @@ def test_a_data_set_too_large_for_memory_is_refused_before_it_is_built():
 
 def test_mnist_reads_idx_files_raw_and_gzipped(mnist_dir):
     data = load(f"mnist:{mnist_dir}", (1, 8, 8))
-    assert data.x_train.shape == (1000, 1, 8, 8) and data.x_test.shape == (797, 1, 8, 8)
-    assert data.y_test.tolist() == load_digits().target[1000:].tolist()
+    assert data.train.inputs[0].shape == (1000, 1, 8, 8) and data.test.inputs[0].shape == (797, 1, 8, 8)
+    assert data.test.targets.tolist() == load_digits().target[1000:].tolist()
     shown = load_digits().images[:1000] * 15
     expected = (shown.astype(np.uint8)[5] - shown.astype(np.uint8).mean()) / shown.astype(np.uint8).std()
-    np.testing.assert_allclose(data.x_train[5, 0].numpy(), expected, atol=1e-4)
+    np.testing.assert_allclose(data.train.inputs[0][5, 0].numpy(), expected, atol=1e-4)
 
 
 @pytest.mark.skipif(not FASHION_MNIST_DIR.is_dir(), reason="Debian's dataset-fashion-mnist is not installed")
 def test_fashion_mnist_of_the_debian_package():
     data = load("fashion-mnist", (1, 8, 8))
-    assert data.x_train.shape == (60000, 1, 8, 8) and data.y_test.bincount().tolist() == [1000] * 10
+    assert data.train.inputs[0].shape == (60000, 1, 8, 8) and data.test.targets.bincount().tolist() == [1000] * 10
 
 
 @pytest.mark.parametrize(
@@ -138,9 +148,9 @@ def test_damaged_gzip_and_labels_that_do_not_belong_are_refused(mnist_dir):
 
 def test_cifar10_reads_the_standard_batches(cifar_dir):
     data = load(f"cifar10:{cifar_dir}", (3, 32, 32))
-    assert data.x_train.shape == (100, 3, 32, 32) and data.x_test.shape == (20, 3, 32, 32)
-    assert data.y_test.tolist() == load_digits().target[100:120].tolist()
-    assert load(f"cifar10:{cifar_dir}", (1, 8, 8)).x_train.shape == (100, 1, 8, 8)
+    assert data.train.inputs[0].shape == (100, 3, 32, 32) and data.test.inputs[0].shape == (20, 3, 32, 32)
+    assert data.test.targets.tolist() == load_digits().target[100:120].tolist()
+    assert load(f"cifar10:{cifar_dir}", (1, 8, 8)).train.inputs[0].shape == (100, 1, 8, 8)
 
 
 class Touch:
@@ -192,17 +202,22 @@ def test_npz_of_images_and_of_features(tmp_path):
     np.savez(tmp_path / "images.npz", x=digits.images, y=digits.target)
     np.savez(tmp_path / "flat.npz", x=digits.data, y=digits.target)
     images, flat = load(f"npz:{tmp_path}/images.npz", (1, 8, 8)), load(f"npz:{tmp_path}/flat.npz", (64,))
-    assert images.x_train.shape == (1257, 1, 8, 8) and flat.x_test.shape == (540, 64)
-    assert torch.isfinite(flat.x_train).all(), "a constant pixel must not divide by 0"
-    assert torch.equal(images.x_test, load("digits", (1, 8, 8)).x_test)
+    assert images.train.inputs[0].shape == (1257, 1, 8, 8) and flat.test.inputs[0].shape == (540, 64)
+    assert torch.isfinite(flat.train.inputs[0]).all(), "a constant pixel must not divide by 0"
+    assert torch.equal(images.test.inputs[0], load("digits", (1, 8, 8)).test.inputs[0])
 
 
 @pytest.mark.parametrize(
     ("arrays", "says"),
     [
-        ({"a": np.zeros(3)}, "no arrays named x and y"),
+        ({"a": np.zeros((4, 2)), "y": np.arange(4) % 2}, "has a and the model takes x: give an array"),
+        ({"y": np.zeros(3)}, "no arrays but y"),
+        ({"x": np.zeros((4, 2))}, "no y, so what to learn is open"),
         ({"x": np.zeros((4, 2)), "y": np.zeros(3, int)}, "shape"),
-        ({"x": np.zeros((4, 2)), "y": np.zeros(4)}, "type"),
+        ({"x": np.zeros((4, 2)), "y": np.zeros((4, 2), int)}, "classes as"),
+        ({"x": np.zeros((4, 2)), "y": np.zeros((4, 2, 2))}, "numbers as"),
+        ({"x": np.zeros((4, 2)), "y": np.array(list("abab"))}, "type <U1"),
+        ({"x": np.zeros((1, 2)), "y": np.zeros(1)}, "cannot be split 70/30 "),
         ({"x": np.full((4, 2), np.nan), "y": np.zeros(4, int)}, "NaN"),
         ({"x": np.zeros((4, 2)), "y": np.array([0, -1, 0, 1])}, "label -1"),
         ({"x": np.zeros((4, 2)), "y": np.array([0, 1, 2, 3])}, "cannot be split"),
@@ -227,6 +242,12 @@ def test_a_bad_npz_is_refused(tmp_path, arrays, says):
         ("mnist:/not/here", "/not/here, which is not a directory"),
         ("fashion-mnist:/not/here", "dataset-fashion-mnist"),
         ("npz:/not/here.npz", "not a file"),
+        ("distill:npz:/not/here.npz", "not a file"),
+        ("distil", "did you mean 'distill'"),
+        ("distill:", "give distill for random ones"),
+        ("distill:distill", "give distill for random ones"),
+        ("distill:nothing", "not a known source"),
+        ("random", "not a known source"),
     ],
 )
 def test_a_source_that_is_not_there_is_refused(data, says):
@@ -240,6 +261,18 @@ def test_missing_files_are_named(mnist_dir):
     with pytest.raises(InputError, match=f"lacks {IDX_FILES[1]}:"):
         check(f"mnist:{mnist_dir}")
     assert parse(f"mnist:{mnist_dir}").path == mnist_dir
+
+
+def test_a_place_becomes_absolute_wherever_it_stands(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert absolute("distill:npz:a:b.npz") == f"distill:npz:{tmp_path}/a:b.npz"
+    assert absolute("mnist:d") == f"mnist:{tmp_path}/d"
+    assert [absolute(name) for name in ("digits", "distill", "distill:digits")] == [
+        "digits",
+        "distill",
+        "distill:digits",
+    ]
+    assert parse("distill:npz:x.npz").distill and parse("distill:npz:x.npz").kind == "npz" and parse("distill").distill
 
 
 def test_checking_imports_no_torch():
@@ -271,13 +304,12 @@ def test_batches_depend_on_seed_and_step_alone():
 
 def test_accuracy_counts_the_last_short_batch():
     x, y = torch.eye(5), torch.tensor([0, 1, 2, 3, 0])
-    data = Dataset(x, y, x, y, 5, "tiny")
-    assert Classification().evaluate(lambda rows: rows, data, batch=2) == 4 / 5
+    assert evaluate(Classification(), lambda inputs: inputs[0], Split((x,), y), rows=2) == 4 / 5
 
 
 def test_a_model_with_another_number_of_scores_is_refused():
     data = load("digits", (64,))
-    Classification().check(data, (10,))
+    Classification().check(data, torch.zeros(3, 10))
     for shape in ((9,), (11,), (10, 2), ()):
         with pytest.raises(InputError, match="10 classes"):
-            Classification().check(data, shape)
+            Classification().check(data, {"logits": torch.zeros(3, *shape)})

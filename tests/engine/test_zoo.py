@@ -123,15 +123,16 @@ def test_names_import_no_torch():
 
 
 def test_resnet8_learns_digits():
-    from geta_engine.data import Classification, batch_indices, load
+    from geta_engine.data import Input, batch_indices, evaluate, load
+    from geta_engine.data.tasks.classification import Classification
 
-    data, task = load("digits", (1, 8, 8)), Classification()
+    data, task = load("digits", [Input("x", (1, 8, 8))]), Classification()
     model, _ = build("resnet8")
     model.train()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     for step in range(200):
-        rows = batch_indices(len(data.y_train), 64, 0, step)
+        batch = task.batch(data.train.take(batch_indices(len(data.train), 64, 0, step)))
         optimizer.zero_grad()
-        task.loss(model(data.x_train[rows]), data.y_train[rows]).backward()
+        task.loss(model(*batch.inputs), batch.targets).backward()
         optimizer.step()
-    assert task.evaluate(model.eval(), data) >= 0.97
+    assert evaluate(task, lambda inputs: model.eval()(*inputs), data.test) >= 0.97

@@ -24,8 +24,6 @@ class Server:
         self.store = f"sqlite:///{store}/geta.db"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self.first_byte = 0.0
-        self.processor_seconds = 0.0
         self._log = store / "server.log"
         self._environment = {**os.environ, **environment}
         self._process: subprocess.Popen[bytes] | None = None
@@ -36,7 +34,7 @@ class Server:
         return self._process.pid
 
     def start(self) -> Server:
-        """Start and wait for the first byte: `first_byte` seconds of the clock, `processor_seconds` of its own work."""
+        """Start and wait for the first byte."""
         command = [sys.executable, str(ROOT / "app.py"), "--port", str(self.port), "--store", self.store]
         started = time.monotonic()
         with self._log.open("ab") as log:
@@ -44,8 +42,6 @@ class Server:
         while time.monotonic() - started < 60:
             try:
                 httpx.get(self.url, timeout=5)
-                self.first_byte = time.monotonic() - started
-                self.processor_seconds = processor_seconds(self.pid)
                 return self
             except httpx.TransportError:
                 assert self._process.poll() is None, self._log.read_text()
@@ -62,12 +58,6 @@ def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-def processor_seconds(pid: int) -> float:
-    """Seconds of processor time a process has used, children not counted."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def memory_mb(pid: int) -> float:

@@ -16,10 +16,9 @@ import pytest
 from serving import ROOT, Server, free_port, memory_mb
 
 
-def test_the_first_byte_comes_early_from_a_small_process_without_torch(make_server: Callable[..., Server]) -> None:
-    """The budget of 2 s is on the clock of a quiet machine; processor time is what a busy one can hold it to."""
+def test_the_server_is_a_small_process_without_torch(make_server: Callable[..., Server]) -> None:
+    """How soon it answers is measured in `benchmarks/web.py`."""
     server = make_server()
-    assert min(server.first_byte, server.processor_seconds) < 2.0
     httpx.get(f"{server.url}/_dash-layout")
     assert memory_mb(server.pid) < 200
     assert "torch" not in Path(f"/proc/{server.pid}/maps").read_text()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import copy
 import io
 
 import pytest
 import torch
 
 import geta_engine as ge
-from geta_engine.config import Schedule, make_config
+from geta_engine.config import Saliency, Schedule, make_config
 from geta_engine.errors import InputError
 from geta_engine.runs.loop import Loop
+from geta_engine.runs.training import Lessons
 from geta_engine.store.records import FrameEvent, MarkEvent, ResultEvent, StepEvent
 
 SCHEDULE = Schedule(warmup=4, projection=6, projection_periods=2, joint=6, joint_periods=3, cooldown=4)
@@ -98,3 +100,87 @@ def test_dropout_resumes_bit_for_bit_at_the_warm_up_border():
     second.restore(first.state())
     *_, resumed = second.events()
     assert resumed.summary["state_sha256"] == straight.summary["state_sha256"]
+
+
+def test_two_halves_are_one_whole_batch():
+    """Without batch norm the averaged gradients are those of the full batch; the clip is on the average."""
+    traced = ge.load("mlp")
+    found = []
+    for batch, accumulate in ((32, 1), (16, 2), (8, 4)):
+        config = make_config(model="mlp", batch_size=batch, accumulate=accumulate, clip_norm=0.5)
+        model = traced.graph_module()
+        lessons, parameters = Lessons(traced, config), list(model.parameters())
+        losses = []
+        for step in range(3):
+            model.zero_grad()
+            losses.append(lessons.gradients(model, parameters, step))
+        found.append((losses, [p.grad for p in parameters]))
+    for losses, grads in found[1:]:
+        assert losses == pytest.approx(found[0][0], rel=1e-5)
+        torch.testing.assert_close(grads, found[0][1], rtol=1e-4, atol=1e-7)
+    norm = torch.cat([g.flatten() for g in found[0][1]]).norm()
+    assert float(norm) == pytest.approx(0.5, rel=1e-4)
+
+
+def test_every_setting_of_the_training_reaches_the_run():
+    """In bfloat16 and with all else off its default the promises are as exact, and a resumed run is the same."""
+    traced = ge.load("mlp")
+    config = make_config(
+        model="mlp",
+        schedule=SCHEDULE,
+        sparsity=0.375,
+        optimizer="sgd",
+        lr=0.02,
+        nesterov=True,
+        batch_size=16,
+        accumulate=2,
+        clip_norm=1.0,
+        precision="bfloat16",
+        saliency={"cosine": 0.0, "magnitude": 2.0},
+        allocation="global",
+        group_divisible=2,
+        learn_t=True,
+        baseline=True,
+    )
+    loop = Loop(traced, config)
+    settings = loop.optimizer.config
+    assert settings.saliency.cosine == 0 and settings.saliency.magnitude == 2 and settings.saliency.taylor_first == 1
+    assert (settings.base.nesterov, settings.allocation, settings.group_divisible) == (True, "global", 2)
+    state = None
+    for event in loop.events():
+        if isinstance(event, StepEvent) and event.step == 12:
+            state = copy.deepcopy(loop.state())
+    result = event.summary
+    assert result["zero_units"] == result["k_target"] == int(0.375 * result["total_units"])
+    assert all(q["lower"] <= q["bits"] <= q["upper"] and isinstance(q["bits"], int) for q in result["quantizers"])
+    assert result["verify"]["max_rel_diff"] <= 1e-10 and result["metric"]["dense"] > 0.1
+    assert float((loop.model.quantizers.t.detach() - 1).abs().max()) > 0, "t is learned"
+    again = Loop(traced, config)
+    again.restore(state)
+    *_, resumed = again.events()
+    assert resumed.summary["state_sha256"] == result["state_sha256"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"nesterov": True}, "needs sgd, a momentum above 0 and no dampening"),
+        ({"nesterov": True, "optimizer": "sgd", "dampening": 0.1}, "no dampening"),
+        ({"dampening": 0.1}, "it needs sgd"),
+        ({"betas": (0.9, 1.0)}, "less than 1"),
+        ({"saliency": dict.fromkeys(Saliency.model_fields, 0.0)}, "at least one above 0"),
+        ({"saliency": {"cosine": -1.0}}, "saliency.cosine was given as -1.0"),
+        ({"clip_norm": 0.0}, "greater than 0"),
+        ({"accumulate": 0}, "greater than or equal to 1"),
+        ({"group_divisible": 0}, "greater than or equal to 1"),
+        ({"learn_t": True, "weights": False, "activations": False}, "quantizers switched off"),
+        ({"task": "masked-lm"}, "masked-lm needs the number of the token"),
+        ({"mask_token": 3}, "no other task takes one"),
+        ({"distill_loss": "kl"}, "set task distill"),
+        ({"data": "distill:digits", "task": "regression"}, "no targets but the dense model's outputs"),
+    ],
+)
+def test_settings_that_do_not_go_together_are_refused(fields, says):
+    with pytest.raises(InputError, match=says) as caught:
+        make_config(model="resnet8", **fields)
+    assert "\n" not in str(caught.value)

@@ -1,0 +1,51 @@
+"""What a run learns: the contract of a task, and its evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+import torch
+from torch import Tensor
+
+from geta_engine.data.dataset import Dataset, Split
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the model sees, and what its outputs are compared with."""
+
+    inputs: tuple[Tensor, ...]
+    targets: tuple[Tensor, ...]
+
+
+class Task(Protocol):
+    """A loss to train on and one metric of at most 1, larger is better."""
+
+    metric: ClassVar[str]
+
+    def check(self, dataset: Dataset, output: Any) -> None:
+        """Raises InputError unless a model that returns `output` for a few examples can learn `dataset`."""
+
+    def batch(self, examples: Split, *key: int) -> Batch:
+        """The batch made of some examples; what is random in it depends on `key` (numbers from 0 on) alone."""
+
+    def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
+        """Model output and targets of one batch -> scalar in float32, averaged over the batch."""
+
+    def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
+        """Float64 sums over one batch, from whose total over all batches `value` finds the metric."""
+
+    def value(self, total: Tensor) -> float:
+        """The metric."""
+
+
+@torch.no_grad()
+def evaluate(task: Task, forward: Callable[[tuple[Tensor, ...]], Any], split: Split, rows: int = 256) -> float:
+    """The metric over a split, `rows` examples at a time. The caller puts the model in eval mode."""
+    tallies = []
+    for start in range(0, len(split), rows):
+        batch = task.batch(split.take(slice(start, start + rows)), start)
+        tallies.append(task.tally(forward(batch.inputs), batch.targets))
+    return task.value(torch.stack(tallies).sum(0))

@@ -1,0 +1,30 @@
+"""The tensors among a model's outputs that a task reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from geta_engine.errors import InputError
+
+
+def floats(output: Any) -> tuple[Tensor, ...]:
+    """All floating outputs, half precisions as float32."""
+    found = (leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor) and leaf.is_floating_point())
+    return tuple(leaf.float() if leaf.dtype in (torch.bfloat16, torch.float16) else leaf for leaf in found)
+
+
+def main(output: Any) -> Tensor:
+    """What is under the key logits, or else the first floating output.
+
+    Raises:
+        InputError: there is none.
+    """
+    found = floats(output["logits"] if isinstance(output, Mapping) and "logits" in output else output)
+    if not found:
+        raise InputError("the model returns no floating tensor, so nothing can be learned: trace one that does")
+    return found[0]

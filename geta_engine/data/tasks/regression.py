@@ -1,0 +1,47 @@
+"""One or more numbers for each example."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch.nn.functional as F
+from torch import Tensor
+
+from geta_engine.data.dataset import Dataset, Split
+from geta_engine.data.tasks.base import Batch
+from geta_engine.data.tasks.measures import r2, squares
+from geta_engine.data.tasks.outputs import main
+from geta_engine.errors import InputError
+
+
+class Regression:
+    """Mean squared error, and R2 = 1 - mse / variance of the test targets."""
+
+    metric: ClassVar[str] = "R2"
+
+    def check(self, dataset: Dataset, output: Any) -> None:
+        """Raises InputError unless the output is one number for each number of a target."""
+        assert dataset.train.targets is not None
+        found, wanted = tuple(main(output).shape[1:]), dataset.train.targets.shape[1]
+        if found != (wanted,) and (found, wanted) != ((), 1):
+            raise InputError(
+                f"the model's output has shape {found} for each example and {dataset.name} has {wanted} numbers to "
+                f"predict: give a model with {wanted} outputs or other data"
+            )
+
+    def batch(self, examples: Split, *key: int) -> Batch:
+        """The examples as they are, and their numbers [B, k]."""
+        assert examples.targets is not None
+        return Batch(examples.inputs, (examples.targets,))
+
+    def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
+        """Mean squared error of [B, k], or of [B] where k is 1."""
+        return F.mse_loss(main(output).view_as(targets[0]), targets[0])
+
+    def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
+        """Sums of squares."""
+        return squares([main(output).view_as(targets[0])], targets)
+
+    def value(self, total: Tensor) -> float:
+        """R2, at most 1."""
+        return r2(total)

@@ -1,0 +1,48 @@
+"""The arrays that a run records: what every quantizer and every unit is like after a step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+
+from geta_engine.graph.model import Qadg
+from geta_engine.qasso import QASSO
+from geta_engine.store.records import FrameEvent
+
+FRAMES = 200
+"""How often a run is recorded, besides the borders of stages and periods."""
+
+
+def due(optimizer: QASSO) -> bool:
+    """Whether the step just done is recorded."""
+    schedule, done, at = optimizer.config.schedule, optimizer.steps, optimizer.position
+    borders = {end for _, _, end in schedule.stages()}
+    period = at.stage in ("projection", "joint") and at.starts_period
+    return done % max(1, schedule.total // FRAMES) == 0 or done in borders or period or done == 1
+
+
+def frames(optimizer: QASSO) -> Iterator[FrameEvent]:
+    """quantizers [quantizers, (b, d, q_m, t)] and units [units, (norm, state)]; in the joint stage also gamma
+    [1, groups] and saliency [1, units]."""
+    done, bank = optimizer.steps, optimizer.bank
+    rows = torch.stack([bank.bits(), bank.d.detach(), bank.q_m.detach(), bank.t.detach()], dim=1)
+    yield FrameEvent(done, "quantizers", rows.numpy())
+    units = torch.stack([optimizer.unit_norms(), optimizer.unit_state.float()], dim=1)
+    yield FrameEvent(done, "units", units.numpy())
+    if optimizer.position.stage == "joint" and optimizer.rule is not None:
+        yield FrameEvent(done, "gamma", _gamma(optimizer, optimizer.qadg))
+        yield FrameEvent(done, "saliency", optimizer.saliency.nan_to_num(posinf=0.0)[None].numpy())
+
+
+def _gamma(optimizer: QASSO, qadg: Qadg) -> np.ndarray:
+    """Mean gamma over a group's tensors in the last joint step, 0 where the rule did not touch it; [1, groups]."""
+    assert optimizer.rule is not None
+    names, _, rule = optimizer.rule
+    gamma = dict(zip(names, rule.gamma.tolist()))
+    means = []
+    for group in qadg.prunable:
+        own = [gamma[m.parameter] for m in group.members if m.role == "producer" and m.parameter in gamma]
+        means.append(sum(own) / len(own) if own else 0.0)
+    return np.array([means], np.float32)

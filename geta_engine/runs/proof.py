@@ -1,0 +1,73 @@
+"""The end of a run: its promises asserted, and the small model's certificate and size as plain data."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from torch import Tensor
+
+from geta_engine.compact.verify import certify_run
+from geta_engine.cost import cost
+from geta_engine.errors import CheckFailed
+from geta_engine.qasso import QASSO
+from geta_engine.quant import PreparedModel
+from geta_engine.trace import TracedModel
+
+
+def final_bits(optimizer: QASSO) -> Tensor:
+    """The whole bit widths that the quantizers end with, [quantizers]."""
+    return optimizer.bank.bits().round() if optimizer.frozen_bits is None else optimizer.frozen_bits
+
+
+def quantizer_rows(model: PreparedModel, bits: Tensor) -> list[dict[str, Any]]:
+    """One row a quantizer, with the given bits [quantizers]."""
+    bank = model.quantizers
+    columns = zip(bank.quantizers, bits.tolist(), bank.lower.tolist(), bank.upper.tolist())
+    return [
+        {"id": q.id, "layer": q.layer, "kind": q.kind, "bits": b, "lower": int(low), "upper": int(high)}
+        for q, b, low, high in columns
+    ]
+
+
+def prove(model: PreparedModel, small: TracedModel, optimizer: QASSO) -> dict[str, Any]:
+    """What is known of the finished run without its data.
+
+    Raises:
+        CheckFailed: K or a bit width does not hold, or the compact model is not the trained one.
+    """
+    optimizer.check()
+    certificate = certify_run(model, small, optimizer.qadg)
+    if certificate.zero_units != optimizer.k_target:
+        raise CheckFailed(f"{certificate.zero_units} units were cut, not K = {optimizer.k_target}")
+    if not certificate.ok:
+        raise CheckFailed(f"the compact model differs from the trained one by {certificate.max_rel_diff:.1e}, relative")
+    whole = final_bits(optimizer)
+    rows = quantizer_rows(model, whole)
+    size = cost(small, {row["id"]: row["bits"] for row in rows})
+    dense = cost(model.origin)
+    return {
+        "zero_units": certificate.zero_units,
+        "quantizers": [{**row, "bits": int(row["bits"])} for row in rows],
+        "params_dense": certificate.params_dense,
+        "params_compact": certificate.params_compact,
+        "macs_dense": dense.macs,
+        "macs_compact": size.macs,
+        "bytes_dense": dense.bytes,
+        "bytes_compact": size.bytes,
+        "verify": {
+            "max_rel_diff": certificate.max_rel_diff,
+            "max_abs_diff": certificate.max_abs_diff,
+            "dtype": certificate.dtype,
+        },
+        "state_sha256": state_sha256(model),
+    }
+
+
+def state_sha256(model: PreparedModel) -> str:
+    """sha256 over the names and values of all parameters and buffers, hex."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,73 @@
+"""The joint stage's descent, measured on what the parameters really did (METHOD, section 4)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from geta_engine.config import Schedule
+from geta_engine.qasso.base import Base
+from geta_engine.qasso.updates import ETA, ZETA
+from tests.engine.qasso.small import gradients, start, units_of
+
+SCHEDULE = Schedule(warmup=2, projection=2, projection_periods=1, joint=40, joint_periods=4, cooldown=0)
+MET = {"both": 5, "one": 12}
+
+
+@pytest.mark.parametrize(("lr", "learn_t"), [(0.02, False), (0.2, True), (0.6, False)])
+def test_every_joint_step_with_negative_cosines_goes_down(program, lr, learn_t):
+    """Momentum 0, so that g is the gradient. Steps that end a period set to zero and are left out.
+
+    With both cosines negative g . step <= -eta (1 - zeta) lr ||g||^2. A tensor without a quantizer, or with R~ = 0, has
+    g . step = -lr ||g||^2 - gamma g . c~ = -eta lr ||g||^2 where cos(g, c~) is negative.
+    """
+    qadg, model, opt = start(program, 0.7, SCHEDULE, Base("sgd", momentum=0.0), lr=lr, learn_t=learn_t)
+    parameters = model.model_parameters()
+    units = units_of(qadg, parameters)
+    met = {"both": 0, "one": 0}
+    while opt.steps < SCHEDULE.total:
+        gradients(model, opt)
+        at = opt.position
+        before = {name: p.detach().numpy().copy() for name, p in parameters.items()}
+        opt.step()
+        if at.stage != "joint" or at.ends_period:
+            continue
+        redundant = np.flatnonzero((opt.unit_state == 1).numpy())
+        names, sums, rule = opt.rule
+        masks = {name: np.logical_or.reduce([units[u][name] for u in redundant if name in units[u]]) for name in names}
+        assert len(redundant) and {name for u in redundant for name in units[u]} == set(names)
+        for i, name in enumerate(names):
+            was, now, mask = before[name].astype(float), parameters[name].detach().double().numpy(), masks[name]
+            g = parameters[name].grad.double().numpy()[mask]
+            product, gg = float(g @ (now - was)[mask]), float(g @ g)
+            assert float(sums.gg[i]) == pytest.approx(gg, rel=1e-4)
+            rounding = 2e-7 * float(np.abs(g) @ np.maximum(np.abs(now), np.abs(was))[mask])
+            bound = None
+            if float(sums.rr[i]) == 0 and rule.cos_g[i] < 0 and float(sums.cc[i]) > 1e-12:
+                bound, kind = -ETA * lr * gg, "one"
+            elif rule.cos_g[i] < 0 and rule.cos_d[i] < 0:
+                bound, kind = -ETA * (1 - ZETA) * lr * gg, "both"
+            if bound is not None:
+                met[kind] += 1
+                assert product <= bound * (1 - 1e-3) + rounding, (opt.steps, name)
+    assert all(met[kind] >= least for kind, least in MET.items()), met
+
+
+@pytest.mark.parametrize("base", [Base("sgd"), Base("adam"), Base("adamw", weight_decay=0.1)])
+def test_the_rules_sums_are_those_of_the_base_direction(small, base):
+    """The same inequality on the rule's own sums, for methods whose g is not the gradient."""
+    _, model, opt = start(small, 0.7, SCHEDULE, base, lr=0.05)
+    met = 0
+    while opt.steps < SCHEDULE.total:
+        gradients(model, opt)
+        opt.step()
+        if opt.rule is None:
+            continue
+        _, sums, rule = opt.rule
+        product = -0.05 * sums.gg - rule.gamma * (sums.g_dot_c + rule.d * sums.g_dot_r)
+        both = (rule.cos_g < 0) & (rule.cos_d < 0)
+        met += int(both.sum())
+        assert (product[both] <= -ETA * (1 - ZETA) * 0.05 * sums.gg[both] * (1 - 1e-3)).all()
+        assert all(bool(torch.isfinite(part).all()) for part in (*sums, *rule))
+    assert met > 10

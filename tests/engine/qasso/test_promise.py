@@ -1,0 +1,154 @@
+"""The promise over random configurations: exactly K zero units, whole bits within each layer's own bounds."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import geta_engine as ge
+from geta_engine.compact.cut import cut_module, frozen, zero_units
+from geta_engine.compact.verify import certify
+from geta_engine.config import Bounds, Schedule
+from geta_engine.errors import InputError
+from geta_engine.qasso.base import Base
+from geta_engine.qasso.saliency import SaliencyWeights
+from tests.engine.qasso.small import SCHEDULE, bit_widths, start, train, zeros
+
+decays = st.sampled_from([0.0, 1e-2])
+momenta = st.sampled_from([0.5, 0.9])
+bases = st.one_of(
+    st.builds(Base, st.just("sgd"), momentum=st.just(0.0), weight_decay=decays),
+    st.builds(Base, st.just("sgd"), momentum=momenta, dampening=st.sampled_from([0.0, 0.3]), weight_decay=decays),
+    st.builds(Base, st.just("sgd"), momentum=momenta, nesterov=st.just(True), weight_decay=decays),
+    st.builds(
+        Base, st.sampled_from(["adam", "adamw"]), betas=st.sampled_from([(0.9, 0.999), (0.5, 0.9)]), weight_decay=decays
+    ),
+)
+bounds = st.tuples(st.integers(2, 16), st.integers(2, 16)).map(lambda b: Bounds(lower=min(b), upper=max(b)))
+
+
+@st.composite
+def schedules(draw):
+    """Every stage but the joint one may be left out."""
+    projection, joint = draw(st.integers(0, 3)), draw(st.integers(1, 4))
+    return Schedule(
+        pretrain=draw(st.integers(0, 2)),
+        warmup=draw(st.integers(0, 2)),
+        projection=projection * draw(st.integers(1, 2)),
+        projection_periods=projection,
+        joint=joint * draw(st.integers(1, 3)),
+        joint_periods=joint,
+        cooldown=draw(st.integers(0, 3)),
+    )
+
+
+configurations = st.fixed_dictionaries(
+    {
+        "sparsity": st.one_of(st.floats(0, 0.8181), st.just(0.0)),
+        "schedule": schedules(),
+        "base": bases,
+        "bits": bounds.map(lambda b: f"{b.lower}:{b.upper}"),
+        "layer_bits": st.dictionaries(st.integers(0, 7), bounds),
+        "allocation": st.sampled_from(["proportional", "global"]),
+        "learn_t": st.booleans(),
+        "lr": st.sampled_from([0.003, 0.02, 0.1]),
+        "lr_quant": st.sampled_from([1e-3, 3e-2]),
+    }
+)
+loops = st.fixed_dictionaries({"accumulate": st.integers(1, 3), "clip": st.sampled_from([None, 0.5])})
+
+
+def upper_bounds(schedule: Schedule, step: int, high: np.ndarray) -> np.ndarray:
+    """16 until the projection, an equal part of the way down in each of its periods, the user's own from then on."""
+    done = step - schedule.pretrain - schedule.warmup
+    if done < 0:
+        return np.full(high.shape, 16.0)
+    if done >= schedule.projection:
+        return high
+    period = done * schedule.projection_periods // schedule.projection
+    return 16 - (16 - high) * (period + 1) / schedule.projection_periods
+
+
+def hold_the_promise(program, configuration, loop):
+    """`layer_bits` come by the number of the quantizer."""
+    ids = [q.id for q in ge.analyze(program, activations=True).quantizers]
+    own = {ids[number]: limits for number, limits in configuration["layer_bits"].items()}
+    qadg, model, opt = start(program, **{**configuration, "layer_bits": own})
+    usual, schedule = Bounds.parse(configuration["bits"]), configuration["schedule"]
+    limits = [own.get(q.id, usual) for q in qadg.quantizers]
+    low, high = np.array([b.lower for b in limits]), np.array([b.upper for b in limits])
+    zero, first = np.zeros(qadg.prunable_units, bool), [p.detach().clone() for p in model.quantizers.parameters()]
+    for step in range(schedule.total):
+        train(model, opt, 1, **loop)
+        now = zeros(model, qadg)
+        assert not (zero & ~now).any(), f"a zero unit came back at step {step}"
+        zero, bits = now, bit_widths(model)
+        assert all(bool(v.isfinite().all()) for v in model.state_dict().values()), f"not finite at step {step}"
+        assert (bits >= low - 1e-3).all() or step < schedule.pretrain, f"below the lower bound at step {step}"
+        assert (bits <= upper_bounds(schedule, step, high) + 1e-3).all(), f"above the upper bound at step {step}"
+        assert configuration["learn_t"] or bool((model.quantizers.t == 1).all())
+        assert step >= schedule.pretrain or all(map(torch.equal, first, model.quantizers.parameters()))
+    k = math.floor(configuration["sparsity"] * qadg.prunable_units + 1e-9)
+    assert zero.sum() == opt.k_target == k
+    np.testing.assert_allclose(bits, bits.round(), atol=1e-5)
+    assert (bits.round() >= low).all() and (bits.round() <= high).all()
+    assert opt.frozen_bits.tolist() == bits.round().tolist()
+    opt.check()
+    cut = cut_module(frozen(model), qadg, zero_units(model, qadg))
+    certificate = certify(frozen(model), cut, model.origin, qadg, k, torch.float64)
+    assert certificate.ok, certificate
+    producers = [next(m for m in group.members if m.role == "producer") for group in qadg.prunable]
+    assert sum(cut.get_parameter(m.parameter).shape[m.dim] for m in producers) == qadg.prunable_units - k
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.booleans(), configurations, loops)
+def test_the_promise(small, crossed, first, configuration, loop):
+    hold_the_promise(small if first else crossed, configuration, loop)
+
+
+@pytest.mark.slow
+@settings(max_examples=800, deadline=None)
+@given(st.booleans(), configurations, loops)
+def test_the_promise_many_times(small, crossed, first, configuration, loop):
+    hold_the_promise(small if first else crossed, configuration, loop)
+
+
+@pytest.mark.parametrize("allocation", ["proportional", "global"])
+def test_the_largest_k_leaves_one_unit_a_group(program, allocation):
+    found = ge.analyze(program)
+    sparsity = found.max_zero_units / found.prunable_units
+    qadg, model, opt = start(program, sparsity, allocation=allocation)
+    train(model, opt, SCHEDULE.total)
+    opt.check()
+    assert zeros(model, qadg).sum() == qadg.max_zero_units
+
+
+def test_unreachable_sparsity_names_the_largest_k(small):
+    with pytest.raises(InputError, match="largest K is 9 of 11"):
+        start(small, 0.95)
+
+
+def test_a_schedule_that_can_zero_nothing_is_refused(small):
+    schedule = Schedule(warmup=1, projection=0, projection_periods=0, joint=0, joint_periods=0, cooldown=1)
+    with pytest.raises(InputError, match="joint"):
+        start(small, 0.5, schedule)
+
+
+@pytest.mark.parametrize("weights", [SaliencyWeights(), SaliencyWeights(0, 0, 1, 0, 0)])
+@pytest.mark.parametrize("allocation", ["proportional", "global"])
+def test_a_unit_that_is_zero_from_the_start_is_one_of_the_k(small, weights, allocation):
+    """Of a network that was pruned before: no gradient reaches it, so that it stays zero."""
+    qadg, model, opt = start(small, 0.5, allocation=allocation, saliency=weights)
+    with torch.no_grad():
+        for name in ("b.weight", "b.bias"):
+            model.model_parameters()[name][3] = 0
+    assert zeros(model, qadg).tolist() == [False] * 9 + [True, False]
+    train(model, opt, SCHEDULE.total)
+    assert zeros(model, qadg).sum() == opt.k_target == 5
+    opt.check()
