@@ -14,7 +14,14 @@ MIN_BITS = 2
 """d(b) = q_m^t / (2^(b-1) - 1) divides by zero at b = 1 (METHOD, section 2)."""
 INITIAL_BITS = 16
 """b_init: where every quantizer starts, and so the largest upper bound (METHOD, section 2)."""
-STAGES = ("pretrain", "warmup", "projection", "joint", "cooldown")
+STAGES = {
+    "pretrain": "pretrain",
+    "warmup": "warm-up",
+    "projection": "projection",
+    "joint": "joint",
+    "cooldown": "cool-down",
+}
+"""Fields of a schedule in the order they are run, and what people call them."""
 Task = Literal["auto", "classification", "regression", "distill", "masked-lm", "causal-lm"]
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from geta_engine.config import Bounds, RunConfig, validation_sentences
 from geta_studio.estimate import reach
 
-SCHEDULE_FIELDS = ("warmup", "projection", "projection_periods", "joint", "joint_periods", "cooldown")
+SCHEDULE_FIELDS = ("pretrain", "warmup", "projection", "projection_periods", "joint", "joint_periods", "cooldown")
 WHOLE = ("batch_size", "seed", *SCHEDULE_FIELDS)
 LABELS = {
     "batch_size": "batch size",

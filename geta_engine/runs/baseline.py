@@ -7,6 +7,7 @@ from torch import Tensor
 
 from geta_engine.config import RunConfig
 from geta_engine.qasso.base import Base
+from geta_engine.runs.team import Team
 from geta_engine.runs.training import Lessons, learning_rate_factor
 from geta_engine.trace import TracedModel
 from geta_engine.trace.modes import set_training
@@ -43,7 +44,7 @@ def _train(model: torch.fx.GraphModule, config: RunConfig, lessons: Lessons) -> 
     for step in range(total):
         for parameter in parameters:
             parameter.grad = None
-        lessons.gradients(model, parameters, step)
+        lessons.gradients(model, parameters, step, Team())
         lr = config.lr * learning_rate_factor(step, total)
         grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
         with torch.no_grad():

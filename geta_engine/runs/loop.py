@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
 from geta_engine.compact.cut import compact
-from geta_engine.config import RunConfig
+from geta_engine.config import STAGES, RunConfig
 from geta_engine.cost import CostModel
 from geta_engine.errors import CheckFailed
 from geta_engine.qadg import analyze
@@ -23,37 +23,34 @@ from geta_engine.quant.insert import quantized_numbers, refresh_weight_clips
 from geta_engine.runs.baseline import base_of, train_dense
 from geta_engine.runs.frames import due, frames
 from geta_engine.runs.proof import final_bits, prove, quantizer_rows
+from geta_engine.runs.team import Team
 from geta_engine.runs.training import Lessons, learning_rate_factor
 from geta_engine.store.records import Event, LogEvent, MarkEvent, ResultEvent, StepEvent
 from geta_engine.trace import TracedModel
 
 _CALIBRATION_BATCHES = 4
-_STAGE_NAMES = {
-    "pretrain": "pre-training",
-    "warmup": "warm-up",
-    "projection": "projection",
-    "joint": "joint",
-    "cooldown": "cool-down",
-}
 
 
 class Loop:
-    """One run of QASSO on one traced model.
+    """One run of QASSO on one traced model, by one process or as a member of a team.
 
     Raises InputError before any training when the configuration, data and model do not go together. Everything that
     decides the next step is in `state()`; batches are a pure function of (seed, step), so a restored run ends
     bit-identical.
     """
 
-    def __init__(self, traced: TracedModel, config: RunConfig) -> None:
+    def __init__(self, traced: TracedModel, config: RunConfig, team: Team | None = None) -> None:
+        self.team = team or Team()
         self.config = config
         self.traced = traced
         self.total = config.schedule.total
         self.lessons = Lessons(traced, config)
+        self.team.require_shares(self.lessons.rows)
         torch.manual_seed(config.seed)
         self.qadg = analyze(traced, config.weights, config.activations, config.protect)
         self.model: PreparedModel = prepare(traced, self.qadg, config.bits, config.layer_bits, config.learn_t)
         self.optimizer = QASSO(self.model, self.qadg, self._settings(), lr=config.lr)
+        self._trained = self.team.wrap(self.model)
         self.costs = CostModel(traced.graph_module(), self.qadg)
         self._candidates = self.qadg.candidate_units()
         self._share = self.costs.kept_share(self._zero_mask())
@@ -90,14 +87,27 @@ class Loop:
     def _metrics(self, final: float | None, small: float | None) -> dict[str, Any]:
         return {"name": self.lessons.task.metric, "dense": self._dense_metric, "final": final, "compact": small}
 
-    def events(self) -> Iterator[Event]:
-        """Train from where the loop stands to the end; one ResultEvent closes the sequence."""
+    def events(self) -> Generator[Event, None, None]:
+        """Train from where the loop stands to the end; the leader closes the sequence with one ResultEvent.
+
+        A leader that closes the generator before the end dismisses its team.
+        """
+        try:
+            yield from self._events()
+        except GeneratorExit:
+            if self.team.leads and self.optimizer.steps < self.total:
+                self.team.go_on(False)
+            raise
+
+    def _events(self) -> Iterator[Event]:
         started = time.perf_counter()
         yield from self._choose_kernels()
-        if self.config.baseline and self._dense_metric is None:
+        if self.config.baseline and self._dense_metric is None and self.team.leads:
             yield LogEvent(0, "info", self._baseline_note())
             self._dense_metric = train_dense(self.traced, self.config, self.lessons)
         while self.optimizer.steps < self.total:
+            if not self.team.go_on():
+                return
             self._prepare_ranges()
             yield from self._marks()
             step = self._step()
@@ -106,7 +116,9 @@ class Loop:
             yield step
             self._seconds += time.perf_counter() - started
             started = time.perf_counter()
-        yield ResultEvent(self._result(started))
+        self.team.agree(dict(self.model.named_buffers()))
+        if self.team.leads:
+            yield ResultEvent(self._result(started))
 
     def _baseline_note(self) -> str:
         if self.lessons.dataset.task == "distill":
@@ -135,16 +147,16 @@ class Loop:
         at, step = self.optimizer.position, self.optimizer.steps
         starts = {start: name for name, start, _ in self.config.schedule.stages()}
         if step in starts:
-            yield MarkEvent(step, "stage", _STAGE_NAMES[starts[step]])
+            yield MarkEvent(step, "stage", STAGES[starts[step]])
         if at.stage in ("projection", "joint") and at.starts_period:
-            yield MarkEvent(step, "period", f"{_STAGE_NAMES[at.stage]} {at.period + 1}")
+            yield MarkEvent(step, "period", f"{STAGES[at.stage]} {at.period + 1}")
 
     def _step(self) -> StepEvent:
         step, network = self.optimizer.steps, self.optimizer.param_groups[0]
         network["lr"] = self.config.lr * learning_rate_factor(step, self.total)
         self.model.quantize(self.optimizer.position.stage != "pretrain").train()
         self.optimizer.zero_grad(set_to_none=True)
-        value = self.lessons.gradients(self.model, network["params"], step)
+        value = self.lessons.gradients(self._trained, network["params"], step, self.team)
         if not math.isfinite(value):
             raise CheckFailed(self._blame(step, value))
         ends_period = self.optimizer.position.ends_period
@@ -156,7 +168,7 @@ class Loop:
         return StepEvent(
             step=done,
             loss=value,
-            metric=self.metric() if evaluate else None,
+            metric=self.metric() if evaluate and self.team.leads else None,
             lr=network["lr"],
             sparsity=float((self.optimizer.unit_state == ZERO).sum()) / max(1, self.qadg.prunable_units),
             relative_bops=self.costs.relative_bops(self._share, self.model.quantizers.bits().numpy()),

@@ -15,6 +15,7 @@ from geta_engine.data.dataset import Dataset, Split
 from geta_engine.data.dataset import load as load_data
 from geta_engine.data.inputs import model_inputs, require_any_batch
 from geta_engine.data.tasks import Batch, evaluate, make_task
+from geta_engine.runs.team import Team
 from geta_engine.trace import TracedModel
 
 
@@ -37,24 +38,32 @@ class Lessons:
         self.task = make_task(self.dataset, traced, self.inputs, config)
         self._config = config
 
+    @property
+    def rows(self) -> int:
+        """Rows of a batch."""
+        return min(self._config.batch_size, len(self.dataset.train))
+
     def batch(self, number: int) -> Batch:
         """Batch `number` of the training split, counted from 0."""
         train, config = self.dataset.train, self._config
         rows = batch_indices(len(train), config.batch_size, config.seed, number)
         return self.task.batch(train.take(rows), config.seed, number)
 
-    def gradients(self, model: nn.Module, parameters: list[Tensor], step: int) -> float:
+    def gradients(self, model: nn.Module, parameters: list[Tensor], step: int, team: Team) -> float:
         """Leave the gradients of step `step`, averaged over its batches and clipped, in `parameters`; the mean loss.
 
-        The clip is on the norm over all of `parameters`. What the model draws (dropout) depends on (seed, step).
+        Each member of the team has its rows of every batch. The clip is on the norm over all of `parameters`. What the
+        model draws (dropout) depends on (seed, step), and on the member.
         """
         count = self._config.accumulate
-        torch.manual_seed(self._config.seed + step)
+        torch.manual_seed(self._config.seed + step + team.rank * 2**32)
         total = 0.0
         for number in range(step * count, (step + 1) * count):
-            loss = self._loss(model, self.batch(number)) / count
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss = self._loss(model, team.share(self.batch(number))) / count
+            with team.gather(model, last=number == (step + 1) * count - 1):
+                loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
+        total = team.mean(total)
         if self._config.clip_norm is not None:
             nn.utils.clip_grad_norm_(parameters, self._config.clip_norm)
         return total

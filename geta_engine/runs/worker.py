@@ -1,4 +1,4 @@
-"""The process of a run: `python -m geta_engine.runs.worker --store URL --run ID`.
+"""The process of a run: `python -m geta_engine.runs.worker --store URL RUN`, or several of them under torchrun.
 
 It holds the run's lock, beats its heart, loads the traced model, goes on from the newest checkpoint, and writes what
 the loop yields. torch is imported only once the store knows that the worker is there.
@@ -11,6 +11,7 @@ import dataclasses
 import logging
 import os
 import sys
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from geta_engine.config import RunConfig
@@ -67,12 +68,15 @@ class Worker:
     def _train(self) -> None:
         from geta_engine.runs.checkpoint import Checkpoints
         from geta_engine.runs.loop import Loop
+        from geta_engine.runs.team import Team
 
         leave_a_core()
+        team = Team.from_environment()
         config = RunConfig.model_validate(self._store.get_run(self._run_id).config)
         self._checkpoints = Checkpoints(self._workspace.checkpoints(self._run_id))
-        self._loop = Loop(load_model(self._workspace, self._run_id, config.model), config)
+        self._loop = Loop(load_model(self._workspace, self._run_id, config.model), config, team)
         self._restore()
+        team.meet()
         self._store.set_status(self._run_id, "running", summary=self._loop.plan)
         self._follow(borders={end for _, _, end in config.schedule.stages()})
         self._loop.compact().save(self._workspace.compact_file(self._run_id))
@@ -91,13 +95,14 @@ class Worker:
         self._recorder.add(LogEvent(self._step, "info", f"resumed from the checkpoint at step {self._step}"))
 
     def _follow(self, borders: set[int]) -> None:
-        for event in self._loop.events():
-            self._recorder.add(event)
-            if isinstance(event, StepEvent):
-                self._step = event.step
-                if event.step in borders:
-                    self._checkpoint()
-                self._obey()
+        with closing(self._loop.events()) as events:
+            for event in events:
+                self._recorder.add(event)
+                if isinstance(event, StepEvent):
+                    self._step = event.step
+                    if event.step in borders:
+                        self._checkpoint()
+                    self._obey()
         self._recorder.flush()
 
     def _obey(self) -> None:
@@ -110,6 +115,23 @@ class Worker:
     def _checkpoint(self) -> None:
         self._recorder.flush()
         self._checkpoints.save(self._step, self._loop.state())
+
+
+def assist(store: Store, workspace: Workspace, run_id: int) -> None:
+    """Train beside the leader of the team, from the same checkpoint to its end or stop; nothing is recorded."""
+    from geta_engine.runs.checkpoint import Checkpoints
+    from geta_engine.runs.loop import Loop
+    from geta_engine.runs.team import Team
+
+    team = Team.from_environment()
+    config = RunConfig.model_validate(store.get_run(run_id).config)
+    loop = Loop(load_model(workspace, run_id, config.model), config, team)
+    found = Checkpoints(workspace.checkpoints(run_id)).newest()
+    if found is not None:
+        loop.restore(found[1])
+    team.meet()
+    for _ in loop.events():
+        pass
 
 
 def leave_a_core() -> None:
@@ -141,10 +163,13 @@ def main(arguments: list[str] | None = None) -> None:
     """Work on one run. Raises BlockingIOError when another process keeps holding it."""
     parser = argparse.ArgumentParser(prog="python -m geta_engine.runs.worker", description="Work on one run.")
     parser.add_argument("--store", required=True)
-    parser.add_argument("--run", required=True, type=int)
+    parser.add_argument("run", type=int)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     store, workspace = Store(given.store), Workspace(given.store)
+    if int(os.environ.get("RANK", "0")):
+        assist(store, workspace, given.run)
+        return
     with workspace.hold(given.run, wait=HOLD_SECONDS), Heartbeat(store, given.run):
         store.set_status(given.run, "queued", pid=os.getpid())
         Worker(store, workspace, given.run).work()

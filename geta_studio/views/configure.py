@@ -9,11 +9,11 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from geta_engine.config import RunConfig, Schedule
+from geta_engine.config import STAGES, RunConfig, Schedule
 from geta_studio import ids
 from geta_studio.estimate import Estimate, Reach
 from geta_studio.views.bits_grid import bits_grid
-from geta_studio.views.shell import STAGE_NAMES, icon
+from geta_studio.views.shell import icon
 from geta_studio.views.text import count, percent, size
 
 DATA_CHOICES = ("digits", "fashion-mnist", "mnist:DIR", "cifar10:DIR", "npz:FILE", "distill", "distill:DATA")
@@ -119,16 +119,11 @@ def _sparsity() -> Component:
 
 def _schedule() -> Component:
     default = Schedule()
-    fields = [
-        ("warmup", "warm-up", None),
-        ("projection", "projection", "projection_periods"),
-        ("joint", "joint", "joint_periods"),
-        ("cooldown", "cool-down", None),
-    ]
+    periods = {"projection": "projection_periods", "joint": "joint_periods"}
     return _section(
         "Schedule",
         html.Div(id=ids.SCHEDULE_BAR, className="bands schedule-bar"),
-        html.Div([_stage(default, *field) for field in fields], className="stages"),
+        html.Div([_stage(default, *item, periods.get(item[0])) for item in STAGES.items()], className="stages"),
         html.Div(id=ids.SCHEDULE_PROBLEM, className="problem"),
     )
 
@@ -245,14 +240,14 @@ def problem_list(problems: Mapping[str, str]) -> list[Component]:
 
 
 def schedule_bands(schedule: Mapping[str, Any]) -> list[Component]:
-    """The four stages to scale, from numbers that may still be half typed."""
-    lengths = {name: schedule.get(name) for name in STAGE_NAMES}
+    """The stages to scale, from numbers that may still be half typed."""
+    lengths = {name: schedule.get(name) for name in STAGES}
     return [
         html.Div(
-            STAGE_NAMES[name],
+            STAGES[name],
             className=f"band stage-{name}",
             style={"flexGrow": length},
-            title=f"{STAGE_NAMES[name]}: {length} steps",
+            title=f"{STAGES[name]}: {length} steps",
         )
         for name, length in lengths.items()
         if isinstance(length, int) and length > 0

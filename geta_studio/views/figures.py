@@ -17,7 +17,6 @@ Curve = tuple[np.ndarray, np.ndarray]
 """(steps, values)."""
 
 FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'DejaVu Sans', sans-serif"
-STAGE_LABELS = {"warmup": "warm-up", "projection": "projection", "joint": "joint", "cooldown": "cool-down"}
 
 
 class Ink(NamedTuple):
@@ -45,7 +44,13 @@ LIGHT = Ink(
     dark="#3d4857",
     bounds="rgba(86,99,115,0.12)",
     zero="#0a0d12",
-    stages={"warmup": "#eef1f5", "projection": "#e3ecfa", "joint": "#fcefdc", "cooldown": "#e2f2e7"},
+    stages={
+        "pretrain": "#f5f3ee",
+        "warmup": "#eef1f5",
+        "projection": "#e3ecfa",
+        "joint": "#fcefdc",
+        "cooldown": "#e2f2e7",
+    },
     kept=("#e8f3f5", "#4fa9bd", "#063f56"),
     redundant=("#fbd9a6", "#c2570c"),
 )
@@ -58,7 +63,13 @@ DARK = Ink(
     dark="#b9c4d0",
     bounds="rgba(155,168,183,0.14)",
     zero="#000000",
-    stages={"warmup": "#1f252d", "projection": "#1c2839", "joint": "#332819", "cooldown": "#182c22"},
+    stages={
+        "pretrain": "#24221e",
+        "warmup": "#1f252d",
+        "projection": "#1c2839",
+        "joint": "#332819",
+        "cooldown": "#182c22",
+    },
     kept=("#1f3f4b", "#2f93a8", "#c6f1f7"),
     redundant=("#6b3c12", "#f4a24f"),
 )

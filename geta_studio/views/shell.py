@@ -14,8 +14,6 @@ from geta_studio.views.figures import empty_figure
 if TYPE_CHECKING:
     from geta_studio.screens import Opening
 
-STAGE_NAMES = {"warmup": "warm-up", "projection": "projection", "joint": "joint", "cooldown": "cool-down"}
-
 
 def icon(name: str) -> Component:
     """An icon of assets/icons, drawn in the colour of the text around it."""

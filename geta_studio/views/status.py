@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from dash import html
 from dash.development.base_component import Component
 
-from geta_studio.views.figures import STAGE_LABELS, Stage
+from geta_engine.config import STAGES
+from geta_studio.views.figures import Stage
 from geta_studio.views.text import count, duration, percent, short_count
 
 ACTIVE = ("queued", "running", "paused")
@@ -53,7 +54,7 @@ def status_text(live: Mapping[str, Any] | None) -> str:
     """ "joint · 9.1 steps/s · 25 s left" while running, the status in words otherwise."""
     if not live or not live.get("run"):
         return ""
-    stage = STAGE_LABELS.get(live.get("stage") or "", live.get("stage") or "")
+    stage = STAGES.get(live.get("stage") or "", live.get("stage") or "")
     if live["status"] != "running":
         return " · ".join(part for part in (STATUS_WORDS[live["status"]], stage) if part)
     rate = live.get("rate")
@@ -89,7 +90,7 @@ def bands(stages: Sequence[Stage]) -> list[Component]:
     """The stages drawn to scale, as flex items."""
     return [
         html.Div(
-            STAGE_LABELS[name],
+            STAGES[name],
             className=f"band stage-{name}",
             style={"flexGrow": end - start},
             title=_span(name, start, end),
@@ -99,7 +100,7 @@ def bands(stages: Sequence[Stage]) -> list[Component]:
 
 
 def _span(name: str, start: int, end: int) -> str:
-    return f"{STAGE_LABELS[name]}: steps {start + 1} to {end}"
+    return f"{STAGES[name]}: steps {start + 1} to {end}"
 
 
 def cursor_style(live: Mapping[str, Any] | None) -> dict[str, str]:

@@ -15,7 +15,7 @@ def launch(store_url: str, run_id: int) -> int:
     What it prints goes to `artifacts/<run>/worker.log`.
     """
     workspace = Workspace(store_url)
-    command = [sys.executable, "-m", "geta_engine.runs.worker", "--store", workspace.store_url, "--run", str(run_id)]
+    command = [sys.executable, "-m", "geta_engine.runs.worker", "--store", workspace.store_url, str(run_id)]
     with open(workspace.worker_log(run_id), "ab") as log:
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True

@@ -137,7 +137,7 @@ def everything(model: PreparedModel, opt: ge.QASSO) -> dict[str, Tensor]:
     for g, group in enumerate(opt.param_groups):
         found[f"lr.{g}"] = torch.tensor(group["lr"])
         for i, parameter in enumerate(group["params"]):
-            found |= {f"slot.{g}.{i}.{slot}": value for slot, value in opt.state[parameter].items()}
+            found |= {f"slot.{g}.{i}.{slot}": torch.as_tensor(value) for slot, value in opt.state[parameter].items()}
     for part in opt.rule[1:] if opt.rule is not None else ():
         found |= {f"rule.{type(part).__name__}.{name}": value for name, value in part._asdict().items()}
     return found
@@ -151,4 +151,5 @@ def memory(model: PreparedModel, qadg: ge.Qadg, opt: ge.QASSO, units: np.ndarray
         for u in np.flatnonzero(units)
         for name, mask in masks[u].items()
         for value in opt.state[parameters[name]].values()
+        if isinstance(value, Tensor) and value.shape == mask.shape
     ]

@@ -99,7 +99,7 @@ def test_a_second_calibration_is_the_same_again_and_weights_keep_their_clips(lou
     calibrate(model, batches(2))
     torch.testing.assert_close(model.quantizers.q_m.detach(), first, rtol=2e-3, atol=0)
     assert torch.equal(first[weights], before[weights])
-    peaks = [float(model.program.get_parameter(qadg.quantizers[i].id).abs().max()) for i in weights]
+    peaks = [model.program.get_parameter(qadg.quantizers[i].id).abs().max().item() for i in weights]
     assert before[weights].tolist() == pytest.approx(peaks)
 
 

@@ -1,0 +1,93 @@
+"""The processes of one run: one, or several that torchrun started (DistributedDataParallel over gloo).
+
+All members do the same steps on their shares of each batch; the first one leads: it alone evaluates, records and
+decides when to stop.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, nullcontext
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from geta_engine.data.tasks import Batch
+from geta_engine.errors import InputError
+
+_PATIENCE = timedelta(days=30)
+"""How long members wait for a leader that is paused."""
+
+
+class Team:
+    """Member `rank` of `size`; with one member nothing is exchanged."""
+
+    def __init__(self, rank: int = 0, size: int = 1) -> None:
+        self.rank = rank
+        self.size = size
+
+    @classmethod
+    def from_environment(cls) -> Team:
+        """The team that torchrun's environment names (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT); alone without it."""
+        size = int(os.environ.get("WORLD_SIZE", "1"))
+        if size == 1:
+            return cls()
+        dist.init_process_group("gloo", timeout=_PATIENCE)
+        return cls(dist.get_rank(), size)
+
+    @property
+    def leads(self) -> bool:
+        return self.rank == 0
+
+    def require_shares(self, rows: int) -> None:
+        """Raises InputError unless a batch can be shared evenly, which makes the mean of the members' means exact."""
+        if rows % self.size:
+            raise InputError(
+                f"a batch of {rows} rows cannot be shared evenly by {self.size} processes: "
+                f"give a batch_size that is a multiple of {self.size} and no larger than the data"
+            )
+
+    def share(self, batch: Batch) -> Batch:
+        """This member's rows of a batch."""
+        if self.size == 1:
+            return batch
+        own = slice(self.rank, None, self.size)
+        return Batch(tuple(x[own] for x in batch.inputs), tuple(y[own] for y in batch.targets))
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """The model, its gradients averaged over the team. Quantizers have none in the dense stage."""
+        return model if self.size == 1 else DistributedDataParallel(model, find_unused_parameters=True)
+
+    def gather(self, model: nn.Module, last: bool) -> AbstractContextManager[None]:
+        """Around a backward pass: gradients are exchanged in the last one of a step."""
+        return nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
+
+    def mean(self, value: float) -> float:
+        """The mean over the members."""
+        if self.size == 1:
+            return value
+        total = torch.tensor([value], dtype=torch.float64)
+        dist.all_reduce(total)
+        return float(total) / self.size
+
+    def go_on(self, word: bool = True) -> bool:
+        """The leader's word, which the others wait for."""
+        if self.size == 1:
+            return word
+        said = torch.tensor([word])
+        dist.broadcast(said, 0)
+        return bool(said)
+
+    def agree(self, tensors: dict[str, Tensor]) -> None:
+        """Everybody takes over the leader's tensors."""
+        if self.size > 1:
+            for _, tensor in sorted(tensors.items()):
+                dist.broadcast(tensor, 0)
+
+    def meet(self) -> None:
+        """Wait until all have come here."""
+        if self.size > 1:
+            dist.barrier()

@@ -1,0 +1,42 @@
+"""One member of a team: trains a run of the loop and leaves its last state in `<folder>/<rank>.pt`.
+
+torchrun --nproc-per-node N member.py FOLDER CONFIG.json [STEPS]
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import torch
+
+import geta_engine as ge
+from geta_engine.config import RunConfig
+from geta_engine.runs.loop import Loop
+from geta_engine.runs.team import Team
+from geta_engine.store.records import ResultEvent, StepEvent
+
+
+def main(folder: Path, config: RunConfig, steps: int) -> None:
+    torch.set_num_threads(1)
+    team = Team.from_environment()
+    loop = Loop(ge.load(config.model), config, team)
+    summary, losses = None, []
+    with closing(loop.events()) as events:
+        for event in events:
+            if isinstance(event, StepEvent):
+                losses.append(event.loss)
+                if team.leads and event.step == steps:
+                    break
+            if isinstance(event, ResultEvent):
+                summary = event.summary
+    torch.save(
+        {"state": loop.state()["model"], "steps": loop.optimizer.steps, "losses": losses, "summary": summary},
+        folder / f"{team.rank}.pt",
+    )
+
+
+if __name__ == "__main__":
+    stop = int(sys.argv[3]) if len(sys.argv) > 3 else -1
+    main(Path(sys.argv[1]), RunConfig.model_validate_json(Path(sys.argv[2]).read_text()), stop)
