@@ -56,7 +56,7 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         if len(own) < 3:
             continue
         accuracy, base = [row["accuracy"] for row in own], dense[study, lr]
-        gap = 100 * (mean(base) - mean(accuracy))
+        gap = 100 * (mean(base) - mean(accuracy)) if base else 0.0
         bops = mean(row["relative_bops"] for row in own)
         name = study if lr is None else f"{study}, lr {lr}"
         lines.append(
@@ -67,6 +67,8 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def _spread(values: list[float]) -> str:
+    if not values:
+        return "-"
     return f"{100 * mean(values):.2f} ({100 * min(values):.2f} to {100 * max(values):.2f})"
 
 
@@ -87,7 +89,9 @@ def main() -> None:
     done = json.loads(RESULTS.read_text())["runs"] if RESULTS.exists() and not given.fresh else {}
     done = collect([run for run in planned() if given.only in run.key], done, given.jobs)
     print("\n".join(table(list(done.values()))))
-    draw([row for row in done.values() if row["study"] == "fashion resnet20" and row["seed"] == 0], PICTURE)
+    points = [row for row in done.values() if row["study"] == "pareto"]
+    if points:
+        draw(points, PICTURE)
 
 
 if __name__ == "__main__":

@@ -138,7 +138,7 @@ class RunConfig(_Frozen):
     distill_loss: Literal["auto", "kl", "mse"] = "auto"
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
     lr: Annotated[float, Field(gt=0, le=10)] = 3e-3
-    lr_quant: Annotated[float, Field(gt=0, le=10)] = 1e-3
+    lr_quant: Annotated[float, Field(gt=0, le=1)] = 1e-3
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     nesterov: bool = False
     dampening: Annotated[float, Field(ge=0, le=1)] = 0.0

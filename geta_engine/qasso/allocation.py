@@ -18,20 +18,29 @@ Allocation = Literal["proportional", "global"]
 """How zero units are spread over groups: each its share by size, or wherever the scores are lowest."""
 
 
-def require_reachable(sizes: Sequence[int], units: int, divisible: int, sparsity: float) -> None:
-    """Raises InputError, naming the nearest and the largest K, unless the groups can lose exactly `units`."""
-    reached = _reachable([_choices(size, divisible) for size in sizes])[0]
+def require_reachable(sizes: Sequence[int], taken: Sequence[int], units: int, divisible: int, sparsity: float) -> None:
+    """Raises InputError, naming the nearest and the largest K, unless the groups can lose exactly `units`.
+
+    `taken` units of each are zero already.
+    """
+    reached = _reachable(_choices_from(sizes, taken, divisible))[0]
     if reached >> units & 1:
         return
+    if not reached:
+        raise InputError(
+            f"{sum(taken)} of {sum(sizes)} units are zero already, all of a group among them: give a model in which "
+            "every group has a unit left"
+        )
     total = sum(sizes)
     below = (reached & ((1 << units) - 1)).bit_length() - 1
     above = reached >> units
-    near = [below, *([units + (above & -above).bit_length() - 1] if above else [])]
+    near = [*([below] if below >= 0 else []), *([units + (above & -above).bit_length() - 1] if above else [])]
     kept = "one unit" if divisible == 1 else f"a multiple of {divisible} units"
+    already = f" and {sum(taken)} are zero already" if any(taken) else ""
     places = " or ".join(f"{k} (sparsity {k / total:.4f})" for k in near)
     raise InputError(
-        f"sparsity {sparsity} asks for K = {units} zero units, which is not to be had when every group keeps {kept}: "
-        f"give {places}; the largest K is {reached.bit_length() - 1} of {total}"
+        f"sparsity {sparsity} asks for K = {units} zero units, which is not to be had when every group keeps "
+        f"{kept}{already}: give {places}; the largest K is {reached.bit_length() - 1} of {total}"
     )
 
 
@@ -42,17 +51,20 @@ def final_counts(
 
     `taken` must stem from an earlier result for the same sizes, units and divisor, so that there is one.
     """
-    choices = [
-        [range(max(r.start, _up(floor, r)), r.stop, r.step) for r in _choices(size, divisible)]
-        for size, floor in zip(sizes, taken)
-    ]
-    return _spread(choices, wanted, units)
+    return _spread(_choices_from(sizes, taken, divisible), wanted, units)
 
 
 def counts_now(taken: Sequence[int], final: Sequence[int], due: int) -> list[int]:
     """What each group has lost once `due` units are gone: its share of `final`, at least `taken`."""
     total = max(1, sum(final))
     return _spread([[range(low, high + 1)] for low, high in zip(taken, final)], [f * due / total for f in final], due)
+
+
+def _choices_from(sizes: Sequence[int], taken: Sequence[int], divisible: int) -> list[list[range]]:
+    """The choices of each group that lose at least what is taken."""
+    return [
+        [range(_up(floor, r), r.stop, r.step) for r in _choices(size, divisible)] for size, floor in zip(sizes, taken)
+    ]
 
 
 def _choices(size: int, divisible: int) -> list[range]:

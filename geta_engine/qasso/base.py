@@ -47,12 +47,10 @@ class Base:
             return ("momentum",) if self.momentum else ()
         return ("exp_avg", "exp_avg_sq")
 
-    def direction(
-        self, x: Sequence[Tensor], grads: Sequence[Tensor], states: Sequence[dict[str, Any]], step: int
-    ) -> list[Tensor]:
+    def direction(self, x: Sequence[Tensor], grads: Sequence[Tensor], states: Sequence[dict[str, Any]]) -> list[Tensor]:
         """The direction g of x <- x - lr g, as torch.optim's method of that name has it; AdamW's decay is part of g.
 
-        `states` holds the slots (made on the first step); `step` counts from 1.
+        `states` holds what the method remembers of each tensor, made on its first step.
         """
         grad = list(grads)
         if not grad:
@@ -61,7 +59,7 @@ class Base:
             grad = list(torch._foreach_add(grad, list(x), alpha=self.weight_decay))
         if self.method == "sgd":
             return self._sgd(grad, states)
-        return self._adam(list(x), grad, states, step)
+        return self._adam(list(x), grad, states)
 
     def _sgd(self, grad: list[Tensor], states: Sequence[dict[str, Any]]) -> list[Tensor]:
         if not self.momentum:
@@ -77,21 +75,22 @@ class Base:
         buffers = [state["momentum"] for state in states]
         return list(torch._foreach_add(grad, buffers, alpha=self.momentum)) if self.nesterov else list(buffers)
 
-    def _adam(self, x: list[Tensor], grad: list[Tensor], states: Sequence[dict[str, Any]], step: int) -> list[Tensor]:
+    def _adam(self, x: list[Tensor], grad: list[Tensor], states: Sequence[dict[str, Any]]) -> list[Tensor]:
         first, second = self.betas
         for state, g in zip(states, grad):
             if "exp_avg" not in state:
-                state["exp_avg"], state["exp_avg_sq"] = torch.zeros_like(g), torch.zeros_like(g)
+                state["exp_avg"], state["exp_avg_sq"], state["step"] = torch.zeros_like(g), torch.zeros_like(g), 0
+            state["step"] += 1
         mean = [state["exp_avg"] for state in states]
         square = [state["exp_avg_sq"] for state in states]
         torch._foreach_lerp_(mean, grad, 1 - first)
         torch._foreach_mul_(square, second)
         torch._foreach_addcmul_(square, grad, grad, 1 - second)
         scale = torch._foreach_sqrt(square)
-        torch._foreach_div_(scale, (1 - second**step) ** 0.5)
+        torch._foreach_div_(scale, [(1 - second ** state["step"]) ** 0.5 for state in states])
         torch._foreach_add_(scale, self.eps)
         direction = torch._foreach_div(mean, scale)
-        torch._foreach_div_(direction, 1 - first**step)
+        torch._foreach_div_(direction, [1 - first ** state["step"] for state in states])
         if self.weight_decay and self.method == "adamw":
             torch._foreach_add_(direction, x, alpha=self.weight_decay)
         return list(direction)

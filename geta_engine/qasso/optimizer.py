@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor
 
 from geta_engine.compact.verify import unit_budget
 from geta_engine.config import INITIAL_BITS, Schedule
-from geta_engine.errors import CheckFailed
+from geta_engine.errors import CheckFailed, InputError
 from geta_engine.graph.model import Qadg
 from geta_engine.qasso.allocation import Allocation, counts_now, final_counts, require_reachable
 from geta_engine.qasso.base import Base
@@ -60,7 +60,10 @@ class QASSO(torch.optim.Optimizer):
         named = {name: p for name, p in model.model_parameters().items() if p.is_floating_point()}
         self.slices = UnitSlices(qadg, named)
         self.k_target = unit_budget(qadg, config.sparsity)
-        require_reachable(self.slices.sizes, self.k_target, config.group_divisible, config.sparsity)
+        if self.k_target and not config.schedule.joint:
+            raise InputError(
+                f"sparsity {config.sparsity} needs a joint stage, which has 0 steps: give it a length or set sparsity 0"
+            )
         self.steps = 0
         device = self.slices.group.device
         self.unit_state = torch.zeros(self.slices.units, dtype=torch.uint8, device=device)
@@ -81,6 +84,17 @@ class QASSO(torch.optim.Optimizer):
         self._quantizer_of = {order[name]: i for name, i in weights}
         self._redundant: Redundant | None = None
         self._zero_rows: list[Rows] = []
+        self._start_from(list(named.values()))
+
+    @torch.no_grad()
+    def _start_from(self, x: list[Tensor]) -> None:
+        """Units that are zero already are so for good, and count. Raises InputError when K cannot be reached."""
+        dead = self.slices.sum_over_units(torch._foreach_abs(x)) == 0 if x else self.unit_state.bool()
+        config, sizes = self.config, self.slices.sizes
+        require_reachable(sizes, self._counts(dead), self.k_target, config.group_divisible, config.sparsity)
+        self.unit_state[dead] = ZERO
+        self._zero_rows = self.slices.rows(dead)
+        self._gone = int(dead.sum())
 
     @property
     def position(self) -> Position:
@@ -122,7 +136,7 @@ class QASSO(torch.optim.Optimizer):
         """The base method's direction for the parameters that move, zero for the others."""
         direction = list(grads)
         states = [self.state[x[i]] for i in moving]
-        own = Base.of(group).direction([x[i] for i in moving], [grads[i] for i in moving], states, self.steps + 1)
+        own = Base.of(group).direction([x[i] for i in moving], [grads[i] for i in moving], states)
         for i, g in zip(moving, own):
             direction[i] = g
         return direction
@@ -139,12 +153,12 @@ class QASSO(torch.optim.Optimizer):
         """Choose the units that the period makes zero: K * p / P in all, the lowest scores of each group."""
         taken = self.unit_state > KEPT
         self.saliency = saliency(self.slices, x, grads, ~taken, self.config.saliency)
-        sizes, due = self.slices.sizes, units_due(self.config.schedule, at, self.k_target)
-        before = units_due(self.config.schedule, replace(at, period=at.period - 1), self.k_target)
+        sizes, due = self.slices.sizes, max(units_due(self.config.schedule, at, self.k_target), self._gone)
         lost = self._counts(taken)
-        final = final_counts(sizes, lost, self._wanted(taken, before), self.k_target, self.config.group_divisible)
+        final = final_counts(sizes, lost, self._wanted(taken), self.k_target, self.config.group_divisible)
         most = counts_now(lost, final, due) if self.config.allocation == "proportional" else final
-        chosen = choose(self.saliency, self.slices, taken, due - before, most)
+        chosen = choose(self.saliency, self.slices, taken, due - self._gone, most)
+        self._gone = due
         self.unit_state[chosen] = REDUNDANT
         self._redundant = self._redundant_units()
 
@@ -152,13 +166,13 @@ class QASSO(torch.optim.Optimizer):
         counts: list[int] = torch.bincount(self.slices.group[units], minlength=len(self.slices.sizes)).tolist()
         return counts
 
-    def _wanted(self, taken: Tensor, before: int) -> list[float]:
+    def _wanted(self, taken: Tensor) -> list[float]:
         """How many units each group should have lost in the end, were K and divisors no matter."""
         sizes = self.slices.sizes
         if self.config.allocation == "proportional":
             return [size * self.k_target / sum(sizes) for size in sizes]
         most = [size - 1 for size in sizes]
-        lowest = choose(self.saliency, self.slices, taken, self.k_target - before, most)
+        lowest = choose(self.saliency, self.slices, taken, self.k_target - self._gone, most)
         return [float(n) for n in self._counts(lowest | taken)]
 
     def _redundant_units(self) -> Redundant | None:
@@ -170,8 +184,7 @@ class QASSO(torch.optim.Optimizer):
         bank, group = self.bank, self.param_groups[1]
         parameters: list[Tensor] = group["params"]
         logs = [p * p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
-        moved = self.steps + 1 - self.config.schedule.pretrain
-        direction = Base.of(group).direction(parameters, logs, [self.state[p] for p in parameters], moved)
+        direction = Base.of(group).direction(parameters, logs, [self.state[p] for p in parameters])
         torch._foreach_mul_(parameters, torch._foreach_exp(torch._foreach_mul(direction, -float(group["lr"]))))
         bank.t.clamp_(0.1, 10.0)
         if ruled is not None:
@@ -189,7 +202,7 @@ class QASSO(torch.optim.Optimizer):
         self._redundant = None
         self._zero_rows = self.slices.rows(self.unit_state == ZERO)
         for rows in self._zero_rows:
-            for memory in self.state[x[rows.parameter]].values():
+            for memory in filter(torch.is_tensor, self.state[x[rows.parameter]].values()):
                 memory.index_fill_(rows.dim, rows.index, 0.0)
 
     def _clear_zero_units(self, tensors: list[Tensor]) -> None:
@@ -247,6 +260,7 @@ class QASSO(torch.optim.Optimizer):
         self.unit_state = own["unit_state"].clone()
         self.saliency = own["saliency"].clone()
         self.frozen_bits = None if own["frozen_bits"] is None else own["frozen_bits"].clone()
+        self._gone = int((self.unit_state > KEPT).sum())
         self.rule = None
         if own["rule"] is not None:
             names, sums, rule = own["rule"]

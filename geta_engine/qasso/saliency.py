@@ -38,7 +38,8 @@ def saliency(
     total = torch.zeros_like(norm)
     for weight, score in zip(astuple(weights), scores):
         total += weight * score / score[candidates].norm().clamp_min(1e-12)
-    return torch.where(candidates, total / len(scores), torch.inf)
+    total = torch.where(squares > 0, total / len(scores), 0.0)
+    return torch.where(candidates, total, torch.inf)
 
 
 def choose(score: Tensor, slices: UnitSlices, taken: Tensor, count: int, most: Sequence[int]) -> Tensor:
@@ -46,14 +47,16 @@ def choose(score: Tensor, slices: UnitSlices, taken: Tensor, count: int, most: S
 
     `taken` marks units that are redundant or zero already. Returns a bool tensor of shape [units].
     """
-    sizes = torch.tensor(slices.sizes, device=score.device)
+    sizes = torch.tensor(slices.sizes, dtype=torch.int64, device=score.device)
     order = torch.argsort(score, stable=True)
     group = slices.group[order]
     by_group = torch.argsort(group, stable=True)
     starts = torch.cumsum(sizes, 0) - sizes
     rank = torch.empty_like(order)
     rank[by_group] = torch.arange(len(order), device=score.device) - starts[group[by_group]]
-    left = torch.tensor(most, device=score.device) - torch.bincount(slices.group[taken], minlength=len(sizes))
+    left = torch.tensor(most, dtype=torch.int64, device=score.device) - torch.bincount(
+        slices.group[taken], minlength=len(sizes)
+    )
     allowed = (rank < left[group]) & ~taken[order]
     chosen = torch.zeros_like(taken)
     chosen[order[allowed][:count]] = True

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.fx import Interpreter, Node
 
+from geta_engine.quant.fake_quant import fake_quantize
 from geta_engine.quant.insert import PreparedModel, calibration_sources
 
 QUANTILE = 0.9995
@@ -17,7 +18,8 @@ _SAMPLES = 200_000
 
 
 class _Watcher(Interpreter):
-    """Runs the program and notes the high quantile of each watched tensor."""
+    """Runs the program without its quantizers, whose clips are not known yet, and notes the high quantile of each
+    watched tensor."""
 
     def __init__(self, model: PreparedModel) -> None:
         super().__init__(model.program)
@@ -25,6 +27,8 @@ class _Watcher(Interpreter):
         self.peaks: dict[str, list[float]] = {name: [] for name in self.watched.values()}
 
     def run_node(self, n: Node) -> Any:
+        if n.target is fake_quantize:
+            return self.env[n.all_input_nodes[0]]
         result = super().run_node(n)
         if n in self.watched:
             self.peaks[self.watched[n]].append(_high_quantile(result))

@@ -48,6 +48,6 @@ def _train(model: torch.fx.GraphModule, config: RunConfig, lessons: Lessons) -> 
         lr = config.lr * learning_rate_factor(step, total)
         grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
         with torch.no_grad():
-            direction = base.direction(parameters, grads, states, step + 1)
+            direction = base.direction(parameters, grads, states)
             torch._foreach_add_(parameters, direction, alpha=-lr)
     set_training(model, False)

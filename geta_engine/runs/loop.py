@@ -57,6 +57,7 @@ class Loop:
         self._dense_metric: float | None = None
         self._seconds = 0.0
         self._small: TracedModel | None = None
+        self._measured = (-1, math.nan)
 
     def _settings(self) -> QASSOConfig:
         config = self.config
@@ -183,9 +184,13 @@ class Loop:
         )
 
     def metric(self) -> float:
-        """The task's metric of the model as it is, on the test split."""
-        self.model.eval()
-        return self.lessons.evaluate(self.model)
+        """The task's metric of the model as it is after this step, on the test split."""
+        step, value = self._measured
+        if step != self.optimizer.steps:
+            self.model.eval()
+            value = self.lessons.evaluate(self.model)
+            self._measured = (self.optimizer.steps, value)
+        return value
 
     def _zero_mask(self) -> np.ndarray:
         zero = np.zeros(self.qadg.total_units, bool)

@@ -20,6 +20,7 @@ from geta_studio.drafting import (
 from geta_studio.drafts import check, default_bits
 
 SCHEDULE = {
+    "pretrain": 0,
     "warmup": 10,
     "projection": 20,
     "projection_periods": 2,

@@ -32,10 +32,10 @@ def test_what_is_refused_is_what_no_counts_add_up_to(sizes, divisible):
     possible, total = reachable(sizes, divisible), sum(sizes)
     for units in range(total + 1):
         if units in possible:
-            require_reachable(sizes, units, divisible, units / total)
+            require_reachable(sizes, [0] * len(sizes), units, divisible, units / total)
             continue
         with pytest.raises(InputError) as caught:
-            require_reachable(sizes, units, divisible, units / total)
+            require_reachable(sizes, [0] * len(sizes), units, divisible, units / total)
         sentence = str(caught.value)
         near = [max(k for k in possible if k < units), *sorted(k for k in possible if k > units)[:1]]
         places = " or ".join(f"{k} (sparsity {k / total:.4f})" for k in near)
@@ -102,6 +102,6 @@ def test_worked_example():
 
 def test_two_hundred_groups_of_a_thousand_units():
     sizes, units = [1024] * 200, 90_048
-    require_reachable(sizes, units, 64, units / sum(sizes))
+    require_reachable(sizes, [0] * len(sizes), units, 64, units / sum(sizes))
     final = final_counts(sizes, [0] * 200, [units / 200] * 200, units, 64)
     assert sum(final) == units and all(n % 64 == 0 and abs(n - units / 200) <= 64 for n in final)

@@ -168,3 +168,30 @@ def test_a_unit_that_is_zero_from_the_start_is_one_of_the_k(small, weights, allo
     train(model, opt, SCHEDULE.total)
     assert zeros(model, qadg).sum() == opt.k_target == 5
     opt.check()
+
+
+def test_units_that_are_zero_before_the_start_count_and_stay(small):
+    qadg = ge.analyze(small, activations=True)
+    for sparsity, dead in ((0.5, 2), (0.2, 2)):
+        model = ge.prepare(small, qadg)
+        with torch.no_grad():
+            for name in ("b.weight", "b.bias"):
+                model.model_parameters()[name][:dead] = 0
+        opt = ge.QASSO(model, qadg, ge.QASSOConfig(sparsity, SCHEDULE), lr=0.02)
+        before = zeros(model, qadg)
+        assert before.sum() == dead and int((opt.unit_state == 2).sum()) == dead
+        train(model.train(), opt, SCHEDULE.total)
+        after = zeros(model, qadg)
+        assert after.sum() == opt.k_target and after[before].all()
+        opt.check()
+
+
+@pytest.mark.parametrize(("dead", "said"), [(2, "and 2 are zero already: give 2"), (5, "all of a group among them")])
+def test_more_zero_units_than_k_are_refused_at_the_start(small, dead, said):
+    qadg = ge.analyze(small)
+    model = ge.prepare(small, qadg)
+    with torch.no_grad():
+        for name in ("b.weight", "b.bias"):
+            model.model_parameters()[name][:dead] = 0
+    with pytest.raises(InputError, match=said):
+        ge.QASSO(model, qadg, ge.QASSOConfig(0.1, SCHEDULE))

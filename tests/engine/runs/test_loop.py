@@ -12,6 +12,7 @@ import geta_engine as ge
 from geta_engine.config import Saliency, Schedule, make_config
 from geta_engine.errors import InputError
 from geta_engine.runs.loop import Loop
+from geta_engine.runs.team import Team
 from geta_engine.runs.training import Lessons
 from geta_engine.store.records import FrameEvent, MarkEvent, ResultEvent, StepEvent
 
@@ -113,7 +114,7 @@ def test_two_halves_are_one_whole_batch():
         losses = []
         for step in range(3):
             model.zero_grad()
-            losses.append(lessons.gradients(model, parameters, step))
+            losses.append(lessons.gradients(model, parameters, step, Team()))
         found.append((losses, [p.grad for p in parameters]))
     for losses, grads in found[1:]:
         assert losses == pytest.approx(found[0][0], rel=1e-5)
