@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from geta_engine.graph.model import Qadg
 from geta_engine.qasso import QASSO
 from geta_engine.store.records import FrameEvent
 
@@ -25,24 +24,29 @@ def due(optimizer: QASSO) -> bool:
 
 def frames(optimizer: QASSO) -> Iterator[FrameEvent]:
     """quantizers [quantizers, (b, d, q_m, t)] and units [units, (norm, state)]; in the joint stage also gamma
-    [1, groups] and saliency [1, units]."""
+    [1, groups], cosines [(cos_g, cos_d), groups] and saliency [1, units]."""
     done, bank = optimizer.steps, optimizer.bank
     rows = torch.stack([bank.bits(), bank.d.detach(), bank.q_m.detach(), bank.t.detach()], dim=1)
     yield FrameEvent(done, "quantizers", rows.numpy())
     units = torch.stack([optimizer.unit_norms(), optimizer.unit_state.float()], dim=1)
     yield FrameEvent(done, "units", units.numpy())
     if optimizer.position.stage == "joint" and optimizer.rule is not None:
-        yield FrameEvent(done, "gamma", _gamma(optimizer, optimizer.qadg))
+        ruled = _by_group(optimizer)
+        yield FrameEvent(done, "gamma", ruled[:1])
+        yield FrameEvent(done, "cosines", ruled[1:])
         yield FrameEvent(done, "saliency", optimizer.saliency.nan_to_num(posinf=0.0)[None].numpy())
 
 
-def _gamma(optimizer: QASSO, qadg: Qadg) -> np.ndarray:
-    """Mean gamma over a group's tensors in the last joint step, 0 where the rule did not touch it; [1, groups]."""
+def _by_group(optimizer: QASSO) -> np.ndarray:
+    """gamma, cos_g and cos_d of the last joint step, [3, groups]: means over a group's parameters, 0 where the rule did
+    not touch it."""
     assert optimizer.rule is not None
     names, _, rule = optimizer.rule
-    gamma = dict(zip(names, rule.gamma.tolist()))
-    means = []
-    for group in qadg.prunable:
-        own = [gamma[m.parameter] for m in group.members if m.role == "producer" and m.parameter in gamma]
-        means.append(sum(own) / len(own) if own else 0.0)
-    return np.array([means], np.float32)
+    values = dict(zip(names, torch.stack([rule.gamma, rule.cos_g, rule.cos_d], dim=1).numpy()))
+    means = np.zeros((3, len(optimizer.qadg.prunable)), np.float32)
+    for column, group in enumerate(optimizer.qadg.prunable):
+        producers = {m.parameter for m in group.members if m.role == "producer"}
+        own = [values[name] for name in sorted(producers & values.keys())]
+        if own:
+            means[:, column] = np.mean(own, axis=0)
+    return means

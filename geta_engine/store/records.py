@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-FrameKind = Literal["quantizers", "units", "gamma", "saliency"]
+FrameKind = Literal["quantizers", "units", "gamma", "cosines", "saliency"]
 MarkKind = Literal["stage", "period"]
 LogLevel = Literal["info", "warning", "error"]
 Command = Literal["pause", "resume", "stop", "step"]
@@ -34,7 +34,7 @@ class FrameEvent:
     """An array at a step: float32, 2-d.
 
     "quantizers": n_quantizers x [b, d, q_m, t]; "units": n_units x [norm, state] with state 0 kept, 1 redundant,
-    2 zero; "gamma": 1 x n_prunable_groups; "saliency": 1 x n_units.
+    2 zero; "gamma": 1 x n_prunable_groups; "cosines": [cos_g, cos_d] x n_prunable_groups; "saliency": 1 x n_units.
     """
 
     step: int

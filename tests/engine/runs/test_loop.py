@@ -40,7 +40,8 @@ def test_events_tell_the_whole_story(straight):
     frames = {e.kind: e.values.shape for e in events if isinstance(e, FrameEvent)}
     units, quantizers = loop.qadg.prunable_units, len(loop.qadg.quantizers)
     assert frames["units"] == (units, 2) and frames["quantizers"] == (quantizers, 4)
-    assert frames["gamma"] == (1, len(loop.qadg.prunable)) and frames["saliency"] == (1, units)
+    groups = len(loop.qadg.prunable)
+    assert frames["gamma"] == (1, groups) and frames["cosines"] == (2, groups) and frames["saliency"] == (1, units)
     assert isinstance(events[-1], ResultEvent)
 
 

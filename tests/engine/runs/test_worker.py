@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import signal
 import time
@@ -81,7 +82,7 @@ def assert_same_record(desk: Desk, run: int, straight: tuple[RunRecord, Desk]) -
     assert desk.store.get_run(run).summary["state_sha256"] == record.summary["state_sha256"]
     for name, column in desk.store.steps(run).items():
         np.testing.assert_array_equal(column, other.store.steps(record.id)[name], err_msg=name)
-    for kind in ("quantizers", "units", "gamma", "saliency"):
+    for kind in ("quantizers", "units", "gamma", "cosines", "saliency"):
         ours, theirs = desk.store.frames(run, kind), other.store.frames(record.id, kind)
         assert [frame.step for frame in ours] == [frame.step for frame in theirs]
         for one, two in zip(ours, theirs):
@@ -153,7 +154,10 @@ def test_sigterm_stops_at_a_checkpoint(desk: Desk, straight: tuple[RunRecord, De
     assert_same_record(desk, run, straight)
 
 
-@pytest.mark.parametrize("after_step", [1, 430])
+@pytest.mark.parametrize(
+    "after_step",
+    [1, 430, *(pytest.param(step, marks=pytest.mark.slow) for step in random.Random(5).sample(range(2, 790), 18))],
+)
 def test_a_killed_run_ends_bit_identical(desk: Desk, straight: tuple[RunRecord, Desk], after_step: int) -> None:
     run = desk.start()
     desk.kill(run, after_step)
