@@ -53,7 +53,7 @@ def cost(model: TracedModel | nn.Module, bits: Mapping[str, float] | None = None
     `bits` maps quantizer ids (a weight's parameter name, `act.<node>`) to bit widths; what is missing counts as 32.
     Example: a 3x3 convolution from 16 to 32 channels on 8x8 outputs is 16 * 32 * 9 * 64 = 294,912 MACs.
     """
-    from geta_engine.quant.insert import PreparedModel
+    from geta_engine.quant.insert import PreparedModel, own_parameters
 
     if isinstance(model, PreparedModel):
         bits = model.bits_by_id() if bits is None else bits
@@ -68,7 +68,7 @@ def cost(model: TracedModel | nn.Module, bits: Mapping[str, float] | None = None
         layer.macs * bits.get(layer.weight or "", FLOAT_BITS) * bits.get(inputs.get(layer.node, ""), FLOAT_BITS)
         for layer in layers
     )
-    own = {name: p for name, p in module.named_parameters() if not name.startswith("quantizers.")}
+    own = own_parameters(module)
     size = sum(p.numel() * bits.get(name, FLOAT_BITS) / 8 for name, p in own.items())
     return Cost(
         params=sum(p.numel() for p in own.values()),

@@ -22,7 +22,7 @@ from geta_studio.views.figures import (
     loss_figure,
     norms_figure,
 )
-from geta_studio.views.text import count, percent
+from geta_studio.views.text import count, metric, percent
 
 MOST_ROWS = 384
 MOST_NORM_CELLS = 60_000
@@ -43,7 +43,7 @@ def scalars_view(
     axis = run_axis(run, scheme)
     loss = loss_curves(axis, columns, zoom_window(loss_zoom), metric_name(run))
     cost = cost_curves(axis, columns, zoom_window(cost_zoom))
-    return zoomed(loss, loss_zoom), zoomed(cost, cost_zoom), loss_now(columns), cost_now(columns)
+    return zoomed(loss, loss_zoom), zoomed(cost, cost_zoom), loss_now(columns, metric_name(run)), cost_now(columns)
 
 
 def run_axis(run: RunRecord, scheme: str) -> Axis:
@@ -84,10 +84,10 @@ def curve(step: np.ndarray, values: np.ndarray, window: tuple[float, float] | No
     return merged, np.concatenate([thin, detail])[first]
 
 
-def loss_curves(axis: Axis, columns: Columns, window: tuple[float, float] | None, metric: str) -> Figure:
+def loss_curves(axis: Axis, columns: Columns, window: tuple[float, float] | None, name: str) -> Figure:
     step, loss = curve(columns["step"], columns["loss"], window)
     measured = ~np.isnan(columns["metric"])
-    return loss_figure(axis, (step, loss), (columns["step"][measured], columns["metric"][measured]), metric)
+    return loss_figure(axis, (step, loss), (columns["step"][measured], columns["metric"][measured]), name)
 
 
 def cost_curves(axis: Axis, columns: Columns, window: tuple[float, float] | None) -> Figure:
@@ -95,12 +95,12 @@ def cost_curves(axis: Axis, columns: Columns, window: tuple[float, float] | None
     return cost_figure(axis, bops, curve(columns["step"], columns["sparsity"], window))
 
 
-def loss_now(columns: Columns) -> str:
-    """ "0.081 · 97.4 %": the last loss and the last measured metric."""
+def loss_now(columns: Columns, name: str) -> str:
+    """ "0.081 · 97.4 %": the last loss and the last measured metric, which is called `name`."""
     if not len(columns["step"]):
         return ""
     measured = columns["metric"][~np.isnan(columns["metric"])]
-    parts = [f"{columns['loss'][-1]:.3g}"] + ([percent(float(measured[-1]))] if len(measured) else [])
+    parts = [f"{columns['loss'][-1]:.3g}"] + ([metric(name, float(measured[-1]))] if len(measured) else [])
     return " · ".join(parts)
 
 

@@ -89,19 +89,17 @@ def planned() -> Iterator[Run]:
 
 
 def schedule(steps: int, way: Way) -> Schedule:
-    """Shares of the stages: a fifth dense, then 5 projection and 6 joint periods, the rest to settle."""
+    """In 45ths: 2 to warm up, 4 of projection, 8 joint ones, the rest to settle; a period is one of them."""
     period = steps // 45
     prune, quantize = way != "quantize", way != "prune"
-    given = {
-        "pretrain": steps // 5,
-        "warmup": period,
-        "projection": 5 * period if quantize else 0,
-        "projection_periods": 5 if quantize else 0,
-        "joint": 12 * period if prune else 0,
-        "joint_periods": 6 if prune else 0,
-    }
-    used = sum(length for name, length in given.items() if not name.endswith("periods"))
-    return Schedule(**given, cooldown=steps - used)
+    return Schedule(
+        warmup=2 * period,
+        projection=4 * period if quantize else 0,
+        projection_periods=4 if quantize else 0,
+        joint=8 * period if prune else 0,
+        joint_periods=8 if prune else 0,
+        cooldown=steps - period * (2 + 4 * quantize + 8 * prune),
+    )
 
 
 def execute(run: Run) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from geta_engine.compact.rewrites import rewrite
 from geta_engine.errors import CheckFailed
 from geta_engine.graph.model import Qadg
 from geta_engine.quant.fake_quant import fake_quantize
-from geta_engine.quant.insert import PreparedModel
+from geta_engine.quant.insert import BANK, PreparedModel
 from geta_engine.trace import TracedModel
 from geta_engine.trace.modes import set_training
 from geta_engine.trace.traced import retrace
@@ -79,7 +79,7 @@ def frozen(model: PreparedModel | TracedModel) -> GraphModule:
             values = (bank.d[i], bank.q_m[i], bank.t[i] if bank.learn_t else None)
             _bake(module, node, *values)
     module.graph.eliminate_dead_code()
-    delattr(module, "quantizers")
+    delattr(module, BANK)
     module.recompile()
     return module
 

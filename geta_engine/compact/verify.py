@@ -46,11 +46,16 @@ class Certificate:
         return json.dumps(self.to_dict(), indent=1)
 
 
-def unit_budget(qadg: Qadg, sparsity: float) -> int:
-    """K = floor(sparsity * |G|); raises InputError, naming the largest K, when groups would lose their last unit."""
+def units_wanted(qadg: Qadg, sparsity: float) -> int:
+    """K = floor(sparsity * |G|)."""
     if not 0 <= sparsity < 1:
         raise InputError(f"sparsity {sparsity} is not usable: give a share of units to remove, 0 <= sparsity < 1")
-    units = int(np.floor(sparsity * qadg.prunable_units + 1e-9))
+    return int(np.floor(sparsity * qadg.prunable_units + 1e-9))
+
+
+def unit_budget(qadg: Qadg, sparsity: float) -> int:
+    """K; raises InputError, naming the largest one, when groups would lose their last unit."""
+    units = units_wanted(qadg, sparsity)
     if units > qadg.max_zero_units:
         raise InputError(
             f"sparsity {sparsity} asks for K = {units} zero units, but every group keeps one: the largest K is "
@@ -161,17 +166,17 @@ def _cast(inputs: Any, dtype: torch.dtype) -> Any:
 
 
 def _widened(module: GraphModule, dtype: torch.dtype) -> GraphModule:
-    """The module in `dtype`, casts and constants to float32 that are written in the program included."""
-    if dtype == torch.float64:
-        for node in list(module.graph.nodes):
-            if node.target is torch.ops.aten._assert_tensor_metadata.default:
-                module.graph.erase_node(node)
-            elif node.op == "call_function":
-                node.args, node.kwargs = tree_map(
-                    lambda a: dtype if a is torch.float32 else a, (node.args, node.kwargs)
-                )
-        module.recompile()
+    """The module in `dtype`, casts and constants to narrower floats that are written in the program included."""
+    for node in module.graph.nodes:
+        if node.op == "call_function":
+            node.args, node.kwargs = tree_map(lambda a: _wider(a, dtype), (node.args, node.kwargs))
+    module.recompile()
     return module.to(dtype)
+
+
+def _wider(argument: Any, dtype: torch.dtype) -> Any:
+    narrow = isinstance(argument, torch.dtype) and argument.is_floating_point and argument.itemsize < dtype.itemsize
+    return dtype if narrow else argument
 
 
 def _outputs(module: nn.Module, given: Any, dtype: torch.dtype) -> list[Tensor]:

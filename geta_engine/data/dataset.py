@@ -21,6 +21,10 @@ MAX_BYTES = 8 * 2**30
 """Largest data set, at the model's size, that is held in memory."""
 
 
+WHOLE = slice(None)
+"""All rows."""
+
+
 @dataclass(frozen=True)
 class Split:
     """One tensor [N, *shape] for each input of the model, and targets: classes [N] int64, numbers [N, k] float32, or
@@ -81,7 +85,7 @@ def _read(source: Source, task: Task) -> RawData:
     if source.kind == "npz":
         from geta_engine.data.npz import load_npz_data
 
-        return load_npz_data(source.path, task)
+        return load_npz_data(source.path, task, MAX_BYTES)
     from geta_engine.data.idx import load_idx_data
 
     return load_idx_data(source.path)

@@ -38,7 +38,7 @@ class Affine:
 
 _SCALES = ("mul", "div")
 _KEEPERS = ("add", "sub", "detach", "alias")
-_ONLOOKERS = ("_assert_tensor_metadata", "sym_size", "sym_numel", "sym_stride")
+_ONLOOKERS = ("sym_size", "sym_numel", "sym_stride")
 _NUMBERS = (torch.SymInt, torch.SymFloat, torch.SymBool, int, float)
 
 
@@ -68,7 +68,7 @@ class Facts:
         return node.op == "call_function" and self.op[node] in VOCABULARY
 
     def readers(self, node: Node) -> list[Node]:
-        """What reads the node's values: not what asks for its shape or checks its dtype."""
+        """What reads the node's values: not what asks for its shape."""
         return [user for user in node.users if self.op[user] not in _ONLOOKERS]
 
     def data(self, node: Node, origin: str | None) -> tuple[Node, ...]:

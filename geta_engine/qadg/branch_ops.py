@@ -105,6 +105,12 @@ def bounds(node: Node) -> frozenset[str]:
     return frozenset({side}) if side and two else frozenset()
 
 
+def reduces(node: Node) -> bool:
+    """Whether an op computes a scale or the like from data."""
+    op = quantizer_op(node)
+    return op in _REDUCTIONS or (op in ("max", "min") and not bounds(node))
+
+
 Term = tuple[float, str] | None
 """`(c, key)` stands for c times the scalar `key`, c times 1 where key is ""; None for what is not known."""
 
@@ -134,9 +140,8 @@ def keeps_zero(
 def _changes(node: Node, weight: bool) -> bool:
     """Whether a cut may change a reduction."""
     op = quantizer_op(node)
-    reduces = op in _REDUCTIONS or (op in ("max", "min") and not bounds(node))
-    if not reduces or weight:
-        return reduces
+    if not reduces(node) or weight:
+        return reduces(node)
     if op in ("amax", "max"):
         return quantizer_op(node.all_input_nodes[0]) not in ("abs", "square")
     return op not in ("sum", "norm", "linalg_vector_norm", *_CHOICES)
@@ -174,6 +179,8 @@ def _evaluate(node: Node, terms: dict[Node, Term]) -> Term:
         return first if value == 0 and any(size != 1 for size in node.meta["val"].shape) else None
     if op in CLAMPS:
         return _clamped(op, first, operands[1:])
+    if op == "pow" and value == 0 and second is not None and not second[1] and second[0] <= 0:
+        return _UNDEFINED if second[0] else (1.0, "")
     if op in ("abs", "neg", *SIGNS):
         return (abs(value) if op == "abs" else -value, name)
     return first if value == 0 and op in ("pow", "sqrt", "square", "tanh", "copysign") else None

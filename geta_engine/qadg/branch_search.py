@@ -14,7 +14,7 @@ from typing import Any
 from torch.fx import Node
 
 from geta_engine.qadg.branch_facts import Facts
-from geta_engine.qadg.branch_ops import AXIS, HALVES, ROUNDING, SIGNS, WRAPPERS, bounds
+from geta_engine.qadg.branch_ops import AXIS, HALVES, ROUNDING, SIGNS, WRAPPERS, bounds, reduces
 from geta_engine.qadg.context import layer_of
 
 _REACH = 48
@@ -86,7 +86,7 @@ class _Search:
 
     def grown(self, region: Region) -> Region:
         """Steps taken until none makes the region larger."""
-        steps = (self._estimator, self._sign, self._clip, self._pair, self._module)
+        steps = (self._estimator, self._sign, self._clip, self._power, self._pair, self._module)
         while True:
             wanted = (pair for step in steps for pair in step(region))
             larger = (self._region(region.seed, region.origin, exit, inside) for exit, inside in wanted)
@@ -189,14 +189,59 @@ class _Search:
             yield reader, region.nodes
 
     def _clip(self, region: Region) -> Iterator[Wanted]:
-        """A clip before the region on a side that has none, or a power with a parameter for exponent."""
-        entry, op = region.entry, self.facts.op[region.entry]
-        if len(self.facts.data(entry, region.origin)) != 1 or layer_of(entry) != layer_of(region.seed):
+        """A clip before the region on a side that has none."""
+        if self._clips(region.entry, region):
+            yield region.exit, {*region.nodes, region.entry}
+
+    def _clips(self, node: Node, region: Region) -> frozenset[str]:
+        """The sides on which `node` bounds what it reads and the region does not: a magnitude has no side below."""
+        if len(self.facts.data(node, region.origin)) != 1 or layer_of(node) != layer_of(region.seed):
+            return frozenset()
+        if any(self.facts.op[inner] in AXIS for inner in region.nodes):
+            return frozenset()
+        known = frozenset().union(*map(bounds, region.nodes))
+        signed = any(self._signed(inner) for inner in region.nodes)
+        return bounds(node) - known - ({"low"} if signed else frozenset())
+
+    def _power(self, region: Region) -> Iterator[Wanted]:
+        """A power before the region: of what is clipped, also `sign(x) * min(|x|, q) ** t`, or with a parameter.
+
+        A power of what has no bound, with a number for exponent, is the network's own.
+        """
+        entry, origin = region.entry, region.origin
+        power, signed = self._signed(entry) or (entry, None)
+        exponent = self._exponent(power, origin)
+        if exponent is None or layer_of(entry) != layer_of(region.seed):
             return
-        known = frozenset().union(*(bounds(node) for node in region.nodes))
-        fused = any(self.facts.op[node] in AXIS for node in region.nodes)
-        if (not fused and bounds(entry) - known) or (op == "pow" and isinstance(entry.args[1], Node)):
+        clip = power.args[0]
+        assert isinstance(clip, Node)
+        clipped = "high" in self._clips(clip, region) and not any(map(reduces, region.nodes))
+        if clipped and (signed is None or signed is self._absolute(clip, origin)):
+            yield region.exit, {*region.nodes, entry, power, clip}
+        elif signed is None and isinstance(exponent, Node):
             yield region.exit, {*region.nodes, entry}
+
+    def _exponent(self, node: Node, origin: str | None) -> Any:
+        """t of `x ** t`, a scalar or a positive number; None for what is no such power."""
+        if self.facts.op[node] != "pow" or self.facts.data(node, origin) != (node.args[0],):
+            return None
+        t = node.args[1]
+        return t if t is not node.args[0] and (isinstance(t, Node) or t > 0) else None  # type: ignore[operator]
+
+    def _signed(self, node: Node) -> tuple[Node, Any] | None:
+        """(m, x) of `m * sign(x)` and `copysign(m, x)`."""
+        op, (first, *others) = self.facts.op[node], node.args or (None,)
+        for m, sign in ((first, *others[:1]), (*others[:1], first)) if op == "mul" and others else ():
+            sign = self._unwrapped(sign)
+            if isinstance(m, Node) and isinstance(sign, Node) and self.facts.op[sign] in SIGNS:
+                return m, self._unwrapped(sign.args[0])
+        return (first, self._unwrapped(others[0])) if op == "copysign" and isinstance(first, Node) else None
+
+    def _absolute(self, node: Node, origin: str | None) -> Any:
+        """x of a clipped |x|; None for what is no clipped magnitude."""
+        while bounds(node) and len(self.facts.data(node, origin)) == 1:
+            (node,) = self.facts.data(node, origin)
+        return self._unwrapped(node.args[0]) if self.facts.op[node] == "abs" else None
 
     def _pair(self, region: Region) -> Iterator[Wanted]:
         """An offset taken off before and put back after, or an outer scale undone."""

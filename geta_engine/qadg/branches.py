@@ -4,7 +4,8 @@ A branch starts from a rounding op. The nearest scaling before it (`x / s`) that
 same parameter, or the same number) bounds the smallest region; without such a pair the rounding is the network's own.
 The region then grows, one step at a time and only while it has one entry, one exit and one shape, over
 - what makes a straight-through estimator: additions and subtractions after which the value is the quantized one again,
-- `sign(x)` times it, a `where` that clips, a clip on a side that has none yet, a power with a parameter,
+- `sign(x)` times it, a `where` that clips, a clip on a side that has none yet,
+- a power with a parameter, or one with a number of what is clipped: `min(x, q) ** t`, `sign(x) * min(|x|, q) ** t`,
 - a further pair around it: an offset taken off and put back, an outer scale divided by and multiplied with,
 - whatever else is in the same module, where that module has no children and holds quantizer ops only.
 So relu, a residual addition, a layer scale and the network's own `x * 0.5` stay outside. Each rounding op costs a few

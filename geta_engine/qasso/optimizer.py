@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from geta_engine.compact.verify import unit_budget
+from geta_engine.compact.verify import units_wanted
 from geta_engine.config import INITIAL_BITS, Schedule
 from geta_engine.errors import CheckFailed, InputError
 from geta_engine.graph.model import Qadg
@@ -57,9 +57,9 @@ class QASSO(torch.optim.Optimizer):
         self.config = config
         self.qadg = qadg
         self.bank = model.quantizers
-        named = {name: p for name, p in model.model_parameters().items() if p.is_floating_point()}
+        named = {name: p for name, p in model.model_parameters(aliases=True).items() if p.is_floating_point()}
         self.slices = UnitSlices(qadg, named)
-        self.k_target = unit_budget(qadg, config.sparsity)
+        self.k_target = units_wanted(qadg, config.sparsity)
         if self.k_target and not config.schedule.joint:
             raise InputError(
                 f"sparsity {config.sparsity} needs a joint stage, which has 0 steps: give it a length or set sparsity 0"
@@ -74,22 +74,21 @@ class QASSO(torch.optim.Optimizer):
         settings = {"lr": lr, **config.base.settings()}
         super().__init__(
             [
-                {"params": list(named.values())},
+                {"params": self.slices.parameters},
                 {"params": quantizers, "lr": config.lr_quant, **Base("adam").settings()},
             ],
             settings,
         )
-        order = {name: i for i, name in enumerate(named)}
         weights = [(q.id, i) for i, q in enumerate(self.bank.quantizers) if q.kind == "weight"]
-        self._quantizer_of = {order[name]: i for name, i in weights}
+        self._quantizer_of = {self.slices.place[name]: i for name, i in weights}
         self._redundant: Redundant | None = None
         self._zero_rows: list[Rows] = []
-        self._start_from(list(named.values()))
+        self._start()
 
     @torch.no_grad()
-    def _start_from(self, x: list[Tensor]) -> None:
+    def _start(self) -> None:
         """Units that are zero already are so for good, and count. Raises InputError when K cannot be reached."""
-        dead = self.slices.sum_over_units(torch._foreach_abs(x)) == 0 if x else self.unit_state.bool()
+        dead = self.slices.zero()
         config, sizes = self.config, self.slices.sizes
         require_reachable(sizes, self._counts(dead), self.k_target, config.group_divisible, config.sparsity)
         self.unit_state[dead] = ZERO
@@ -110,12 +109,12 @@ class QASSO(torch.optim.Optimizer):
                 loss = closure()
         at, group = self.position, self.param_groups[0]
         x: list[Tensor] = group["params"]
-        grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in x]
-        self._clear_zero_units(grads)
+        moving = [i for i, p in enumerate(x) if p.grad is not None]
+        grads = [p.grad if p.grad is not None else p.new_zeros(()).expand(p.shape) for p in x]
+        self._clear_zero_units(grads, moving)
         if at.stage == "joint" and at.starts_period:
             self._mark_redundant(at, x, grads)
         lr = float(group["lr"])
-        moving = [i for i, p in enumerate(x) if p.grad is not None]
         direction = self._direction(group, x, grads, moving)
         ruled = self._forget(at, x, direction, lr)
         if at.stage != "pretrain" and self.bank.quantizers:
@@ -124,7 +123,7 @@ class QASSO(torch.optim.Optimizer):
             torch._foreach_add_([x[i] for i in moving], [direction[i] for i in moving], alpha=-lr)
         if at.stage == "joint" and at.ends_period:
             self._set_zero(x)
-        self._clear_zero_units(x)
+        self._clear_zero_units(x, range(len(x)))
         self.steps += 1
         if self.frozen_bits is None and self.position.stage == "cooldown":
             self._freeze_bits()
@@ -147,7 +146,7 @@ class QASSO(torch.optim.Optimizer):
             return None
         sums, rule = self._redundant.forget(x, direction, lr, at.length - at.offset)
         self.rule = ([self.slices.names[p] for p in self._redundant.parameters], sums, rule)
-        return self._redundant.steps_by_quantizer(rule)
+        return self._redundant.steps_by_quantizer(rule) if lr > 0 else None
 
     def _mark_redundant(self, at: Position, x: list[Tensor], grads: list[Tensor]) -> None:
         """Choose the units that the period makes zero: K * p / P in all, the lowest scores of each group."""
@@ -184,6 +183,8 @@ class QASSO(torch.optim.Optimizer):
         bank, group = self.bank, self.param_groups[1]
         parameters: list[Tensor] = group["params"]
         logs = [p * p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
+        if self.frozen_bits is not None:
+            self._follow_steps(logs)
         direction = Base.of(group).direction(parameters, logs, [self.state[p] for p in parameters])
         torch._foreach_mul_(parameters, torch._foreach_exp(torch._foreach_mul(direction, -float(group["lr"]))))
         bank.t.clamp_(0.1, 10.0)
@@ -196,6 +197,13 @@ class QASSO(torch.optim.Optimizer):
             upper = INITIAL_BITS - share * (INITIAL_BITS - bank.upper)
             project_steps(bank.d, bank.q_m, bank.t, bank.lower, upper)
 
+    def _follow_steps(self, logs: list[Tensor]) -> None:
+        """With the bits fixed, d = q_m^t / (2^(b-1) - 1) follows q_m and t: its gradient is theirs (**ours**)."""
+        bank = self.bank
+        logs[1] += bank.t * logs[0]
+        if bank.learn_t:
+            logs[2] += bank.t * bank.q_m.log() * logs[0]
+
     def _set_zero(self, x: list[Tensor]) -> None:
         """The period's units become zero, the base method's memory of them too."""
         self.unit_state[self.unit_state == REDUNDANT] = ZERO
@@ -205,9 +213,11 @@ class QASSO(torch.optim.Optimizer):
             for memory in filter(torch.is_tensor, self.state[x[rows.parameter]].values()):
                 memory.index_fill_(rows.dim, rows.index, 0.0)
 
-    def _clear_zero_units(self, tensors: list[Tensor]) -> None:
+    def _clear_zero_units(self, tensors: list[Tensor], where: Sequence[int]) -> None:
+        chosen = set(where)
         for rows in self._zero_rows:
-            rows.clear(tensors)
+            if rows.parameter in chosen:
+                rows.clear(tensors)
 
     def _freeze_bits(self) -> None:
         bank = self.bank
@@ -217,8 +227,9 @@ class QASSO(torch.optim.Optimizer):
     @torch.no_grad()
     def settle(self, model: PreparedModel) -> None:
         """Make an average of the model's past (EMA) keep the promise too: zero units at 0, d of the frozen bits."""
-        named = model.model_parameters()
-        self._clear_zero_units([named[name] for name in self.slices.names])
+        named = model.model_parameters(aliases=True)
+        parameters = {place: named[name] for name, place in self.slices.place.items()}
+        self._clear_zero_units([parameters[i] for i in range(len(parameters))], range(len(parameters)))
         if self.frozen_bits is not None:
             bank = model.quantizers
             bank.d.copy_(step_size(self.frozen_bits, bank.q_m, bank.t))
@@ -226,8 +237,7 @@ class QASSO(torch.optim.Optimizer):
     @torch.no_grad()
     def check(self) -> None:
         """Assert the promise: exactly K units of zeros, integer bits within bounds. Raises CheckFailed."""
-        x: list[Tensor] = self.param_groups[0]["params"]
-        zeros = int((self.slices.sum_over_units(torch._foreach_abs(x)) == 0).sum())
+        zeros = int(self.slices.zero().sum())
         if zeros != self.k_target or int((self.unit_state == ZERO).sum()) != self.k_target:
             raise CheckFailed(f"{zeros} units are zero, not K = {self.k_target}")
         bits = self.bank.bits()
@@ -239,8 +249,7 @@ class QASSO(torch.optim.Optimizer):
     @torch.no_grad()
     def unit_norms(self) -> Tensor:
         """L2 norm of each unit's producer entries, shape [units]."""
-        x: list[Tensor] = self.param_groups[0]["params"]
-        return self.slices.sum_over_units(torch._foreach_mul(x, x)).clamp_min(0).sqrt()
+        return self.slices.norms()
 
     def state_dict(self) -> dict[str, Any]:
         """Everything `step` reads: base slots, unit states, saliency, bits, the number of steps done; and `rule`."""

@@ -29,15 +29,14 @@ def saliency(
 
     ||x||, ||x|| / n, 1 + cos(x, g), |x.g|, 0.5 (x.g)^2 with x and g a unit's producer entries and gradients.
     """
-    squares = slices.sum_over_units(torch._foreach_mul(list(x), list(x)))
-    products = slices.sum_over_units(torch._foreach_mul(list(x), list(g)))
-    gradients = slices.sum_over_units(torch._foreach_mul(list(g), list(g)))
+    squares, products, gradients = (slices.sum_over_units(a, b) for a, b in ((x, x), (x, g), (g, g)))
     norm = squares.clamp_min(0).sqrt()
     cosine = products / (norm * gradients.clamp_min(0).sqrt()).clamp_min(1e-12)
     scores = (norm, norm / slices.numbers, 1 + cosine, products.abs(), 0.5 * products.square())
     total = torch.zeros_like(norm)
     for weight, score in zip(astuple(weights), scores):
         total += weight * score / score[candidates].norm().clamp_min(1e-12)
+    total = total.nan_to_num()
     total = torch.where(squares > 0, total / len(scores), 0.0)
     return torch.where(candidates, total, torch.inf)
 

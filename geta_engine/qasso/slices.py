@@ -87,14 +87,20 @@ class Entries:
 
 
 class UnitSlices:
-    """The producer slices of all prunable units (numbered 0 .. units - 1 in run order) over named parameters."""
+    """The producer slices of all prunable units (numbered 0 .. units - 1 in run order) over parameters.
 
-    def __init__(self, qadg: Qadg, parameters: Mapping[str, Tensor]) -> None:
-        self.names = list(parameters)
+    `named` may name a parameter twice (tied weights): `parameters` holds each once, `names` its first name, and `place`
+    says where any name is.
+    """
+
+    def __init__(self, qadg: Qadg, named: Mapping[str, Tensor]) -> None:
+        unique = {id(parameter): parameter for parameter in named.values()}
+        self.parameters = list(unique.values())
+        places = {key: i for i, key in enumerate(unique)}
+        self.place = {name: places[id(parameter)] for name, parameter in named.items()}
+        self.names = [next(name for name, q in named.items() if q is p) for p in self.parameters]
         self.units = qadg.prunable_units
-        self.shapes = [parameter.shape for parameter in parameters.values()]
-        device = next(iter(parameters.values())).device if parameters else torch.device("cpu")
-        order = {name: i for i, name in enumerate(self.names)}
+        device = self.parameters[0].device if self.parameters else torch.device("cpu")
         owners: dict[tuple[int, int], np.ndarray] = {}
         first = 0
         groups = []
@@ -103,24 +109,37 @@ class UnitSlices:
             for member in group.members:
                 if member.role != "producer":
                     continue
-                key = (order[member.parameter], member.dim)
-                size = parameters[member.parameter].shape[member.dim]
+                key = (self.place[member.parameter], member.dim)
+                size = named[member.parameter].shape[member.dim]
                 owner = owners.setdefault(key, np.full(size, self.units))
                 owner[member.index] = (first + np.arange(group.size))[:, None]
             first += group.size
         self.slices = [Slices(p, dim, torch.from_numpy(owner).to(device)) for (p, dim), owner in sorted(owners.items())]
         self.group = torch.from_numpy(np.concatenate(groups) if groups else np.zeros(0, np.int64)).to(device)
         self.sizes = [group.size for group in qadg.prunable]
-        self.numbers = self.sum_over_units([torch.ones((), device=device).expand(shape) for shape in self.shapes])
+        self.numbers = self.sum_over_units([p.new_ones(()).expand(p.shape) for p in self.parameters])
 
-    def sum_over_units(self, tensors: Sequence[Tensor]) -> Tensor:
-        """Sum of each unit's producer entries of tensors shaped like the parameters. Shape [units], float32."""
+    def sum_over_units(self, tensors: Sequence[Tensor], times: Sequence[Tensor] | None = None) -> Tensor:
+        """Sum of each unit's producer entries of tensors shaped like the parameters, or of their products with `times`.
+
+        Shape [units], float32.
+        """
         total = torch.zeros(self.units + 1, device=self.group.device)
         for part in self.slices:
-            tensor = tensors[part.parameter].detach()
+            tensor = tensors[part.parameter].detach().float()
+            if times is not None:
+                tensor = tensor * times[part.parameter].detach().float()
             other = [d for d in range(tensor.ndim) if d != part.dim]
-            total.index_add_(0, part.unit, (tensor.sum(dim=other) if other else tensor).float())
+            total.index_add_(0, part.unit, tensor.sum(dim=other) if other else tensor)
         return total[:-1]
+
+    def norms(self) -> Tensor:
+        """L2 norm of each unit's producer entries, shape [units]."""
+        return self.sum_over_units(self.parameters, self.parameters).clamp_min(0).sqrt()
+
+    def zero(self) -> Tensor:
+        """Units whose producer entries are all exactly 0; bool, shape [units]."""
+        return self.sum_over_units([(p.detach() != 0) for p in self.parameters]) == 0
 
     def rows(self, chosen: Tensor) -> list[Rows]:
         """Where the chosen units (bool, shape [units]) have producer entries."""
@@ -137,7 +156,7 @@ class UnitSlices:
 
     def _union(self, several: Sequence[Rows]) -> Entries:
         parameter = several[0].parameter
-        mark = torch.zeros(self.shapes[parameter], dtype=torch.bool, device=self.group.device)
+        mark = torch.zeros(self.parameters[parameter].shape, dtype=torch.bool, device=self.group.device)
         for rows in several:
             mark.index_fill_(rows.dim, rows.index, True)
         return Entries(parameter, mark.flatten().nonzero().flatten())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +14,7 @@ from geta_engine.quant.fake_quant import fake_quantize
 from geta_engine.quant.insert import PreparedModel, calibration_sources
 
 QUANTILE = 0.9995
-"""q_m is this quantile of |a|: a few outliers are clipped so that the rest keeps its resolution."""
+"""q_m is this quantile of |a| where a is not 0: a few outliers are clipped so that the rest keeps its resolution."""
 _SAMPLES = 200_000
 
 
@@ -36,22 +37,30 @@ class _Watcher(Interpreter):
 
 
 def _high_quantile(values: Tensor) -> float:
+    """Over what is not zero, so that a sparse tensor keeps its few large values."""
     magnitude = values.detach().abs().flatten().float()
-    stride = max(1, magnitude.numel() // _SAMPLES)
+    magnitude = magnitude[magnitude > 0]
+    if not len(magnitude):
+        return 0.0
+    stride = max(1, len(magnitude) // _SAMPLES)
+    while math.gcd(stride, len(magnitude)) > 1:
+        stride += 1
     sample = magnitude[::stride]
-    rank = max(1, round(QUANTILE * sample.numel()))
-    return float(sample.kthvalue(rank).values)
+    return float(sample.kthvalue(max(1, round(QUANTILE * len(sample)))).values)
 
 
 @torch.no_grad()
 def calibrate(model: PreparedModel, batches: Iterable[tuple[Any, ...]]) -> None:
-    """Set q_m of every activation quantizer to the mean over batches of a high quantile of |a|; d follows (b = 16).
+    """Set q_m of every activation quantizer to the mean over batches of a high quantile of |a|, zeros left out.
 
+    d follows (b = 16).
     `batches` yields argument tuples of the model. The program runs in training mode, since BatchNorm's batch
     statistics are what training will see; its running statistics are put back. A tensor that is all zero gets a tiny
     positive clip.
     """
     watcher = _Watcher(model)
+    if not watcher.watched:
+        return
     training = model.training
     buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
     model.train()

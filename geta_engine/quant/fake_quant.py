@@ -14,31 +14,28 @@ from geta_engine.quant import kernels
 
 
 class _FakeQuantize(torch.autograd.Function):
-    """Scalars are (d, q_m), or (d, q_m, t)."""
+    """Scalars are (d, q_m), or (d, q_m, t). Exported, it is METHOD's formula and nothing else."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, *scalars: Tensor) -> Tensor:
         ctx.save_for_backward(x, *scalars)
+        if torch.compiler.is_exporting():
+            return (kernels.forward if len(scalars) == 2 else kernels.forward_t)(x, *scalars)
         run = kernels.active()
         formula = run.forward if len(scalars) == 2 else run.forward_t
-        return formula(_flat(x), *map(_plain, scalars)).view(x.shape)
+        return formula(_flat(x), *scalars).view(x.shape)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, ...]:
         x, *scalars = ctx.saved_tensors
         run = kernels.active()
         formula = run.backward if len(scalars) == 2 else run.backward_t
-        grad_x, *sums = formula(_flat(grads[0]), _flat(x), *map(_plain, scalars))
+        grad_x, *sums = formula(_flat(grads[0]), _flat(x), *scalars)
         return (grad_x.view(x.shape), *(total.to(s.dtype) for total, s in zip(sums, scalars)))
 
 
 def _flat(x: Tensor) -> Tensor:
-    return _plain(x.contiguous().view(-1))
-
-
-def _plain(x: Tensor) -> Tensor:
-    """The numbers alone: a compiled formula is made anew for a parameter, and for a view of another shape."""
-    return x.detach()
+    return x.contiguous().view(-1)
 
 
 def fake_quantize(x: Tensor, d: Tensor, q_m: Tensor, t: Tensor | None = None) -> Tensor:

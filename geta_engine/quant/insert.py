@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.fx import Graph, GraphModule, Node
 
 from geta_engine.config import Bounds
@@ -19,6 +19,15 @@ from geta_engine.quant.bank import QuantizerBank
 from geta_engine.quant.fake_quant import fake_quantize
 from geta_engine.trace import TracedModel
 from geta_engine.trace.modes import set_training
+
+BANK = "geta_quantizers"
+"""Name of the bank within a prepared program; a model's own `quantizers` keeps its name."""
+
+
+def own_parameters(program: nn.Module, aliases: bool = False) -> dict[str, nn.Parameter]:
+    """The parameters of a program that are no quantizer's."""
+    named = program.named_parameters(remove_duplicate=not aliases)
+    return {name: p for name, p in named if not name.startswith(f"{BANK}.")}
 
 
 class PreparedModel(nn.Module):
@@ -56,9 +65,9 @@ class PreparedModel(nn.Module):
         """Quantizer id -> bit width now."""
         return dict(zip((q.id for q in self.quantizers.quantizers), self.quantizers.bits().tolist()))
 
-    def model_parameters(self) -> dict[str, nn.Parameter]:
-        """The network's own parameters by traced name, quantizers left out."""
-        return {name: p for name, p in self.program.named_parameters() if not name.startswith("quantizers.")}
+    def model_parameters(self, aliases: bool = False) -> dict[str, nn.Parameter]:
+        """The network's own parameters by traced name, quantizers left out; with `aliases` tied ones by each name."""
+        return own_parameters(self.program, aliases)
 
 
 def prepare(
@@ -83,7 +92,7 @@ def prepare(
     bounds = Bounds.parse(bits) if isinstance(bits, str) else bits
     program = traced.graph_module()
     bank = QuantizerBank(qadg.quantizers, bounds, own, learn_t)
-    program.add_module("quantizers", bank)
+    program.add_module(BANK, bank)
     _insert(program, qadg, learn_t)
     model = PreparedModel(program, bank, traced)
     refresh_weight_clips(model)
@@ -92,12 +101,18 @@ def prepare(
 
 @torch.no_grad()
 def refresh_weight_clips(model: PreparedModel) -> None:
-    """q_m = max|W| for every weight quantizer, with one transfer for all of them."""
+    """q_m = max|W| for every weight quantizer."""
     weights = [q.id for q in model.quantizers.quantizers if q.kind == "weight"]
     if weights:
         parameters = dict(model.program.named_parameters(remove_duplicate=False))
-        peaks = torch.stack(torch._foreach_norm([parameters[name].detach() for name in weights], float("inf")))
-        model.quantizers.set_clips(dict(zip(weights, peaks.tolist())))
+        tensors = [parameters[name].detach() for name in weights]
+        peaks = torch.stack(torch._foreach_norm(tensors, float("inf"))).tolist()
+        model.quantizers.set_clips({n: peak or _first_clip(w) for n, w, peak in zip(weights, tensors, peaks)})
+
+
+def _first_clip(weight: Tensor) -> float:
+    """For a weight that starts at zero, the spread that is usual at the start: room to grow."""
+    return (weight.numel() / len(weight)) ** -0.5
 
 
 def _dense(program: GraphModule) -> GraphModule:
@@ -122,7 +137,7 @@ def _insert(program: GraphModule, qadg: Qadg, learn_t: bool) -> None:
     first = next(iter(graph.nodes))
     with graph.inserting_before(first):
         rows = {
-            name: graph.call_function(torch.unbind, (graph.get_attr(f"quantizers.{name}"),))
+            name: graph.call_function(torch.unbind, (graph.get_attr(f"{BANK}.{name}"),))
             for name in ("d", "q_m", *(("t",) if learn_t else ()))
         }
         scalars = [
@@ -161,8 +176,9 @@ def quantized_numbers(model: PreparedModel, rows: float) -> float:
 
 def calibration_sources(model: PreparedModel) -> dict[str, Node]:
     """Activation quantizer id -> the node whose output it quantizes."""
+    activations = {q.id for q in model.quantizers.quantizers if q.kind == "activation"}
     return {
         node.meta["quantizer"]: node.args[0]  # type: ignore[misc]
         for node in model.program.graph.nodes
-        if node.target is fake_quantize and str(node.meta["quantizer"]).startswith("act.")
+        if node.target is fake_quantize and node.meta["quantizer"] in activations
     }

@@ -25,7 +25,7 @@ _log = logging.getLogger(__name__)
 
 def forward(x: Tensor, d: Tensor, q_m: Tensor) -> Tensor:
     """t = 1: d * round(clamp(x, -q_m, q_m) / d), computed in float32 at least."""
-    return torch.clamp(_wide(x), -q_m, q_m).div_(d).round_().mul_(d).to(x.dtype)
+    return _like(torch.clamp(_wide(x), -q_m, q_m).div_(d).round_().mul_(d), x)
 
 
 def backward(g: Tensor, x: Tensor, d: Tensor, q_m: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -35,14 +35,14 @@ def backward(g: Tensor, x: Tensor, d: Tensor, q_m: Tensor) -> tuple[Tensor, Tens
     passed = upstream * (clipped == wide)
     ratio = clipped / d
     residual = ratio.round().sub_(ratio)
-    return passed.to(x.dtype), (upstream * residual).sum(), ((upstream - passed) * wide.sign()).sum()
+    return _like(passed, x), (upstream * residual).sum(), ((upstream - passed) * wide.sign()).sum()
 
 
 def forward_t(x: Tensor, d: Tensor, q_m: Tensor, t: Tensor) -> Tensor:
     """sgn(x) * d * round(min(|x|, q_m)^t / d)."""
     wide = _wide(x)
     c = torch.minimum(wide.abs(), q_m).pow_(t)
-    return c.div_(d).round_().mul_(d).mul_(wide.sign()).to(x.dtype)
+    return _like(c.div_(d).round_().mul_(d).mul_(wide.sign()), x)
 
 
 def backward_t(g: Tensor, x: Tensor, d: Tensor, q_m: Tensor, t: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -58,12 +58,17 @@ def backward_t(g: Tensor, x: Tensor, d: Tensor, q_m: Tensor, t: Tensor) -> tuple
     logarithm = torch.where(clipped > 0, clipped, 1.0).log_()
     outer = (signed * ~inside).sum() * t * q_m.pow(t - 1)
     inner = (signed * (ratio.round() - ratio)).sum()
-    return (upstream * inside).to(x.dtype), inner, outer, (signed * c * logarithm).sum()
+    return _like(upstream * inside, x), inner, outer, (signed * c * logarithm).sum()
 
 
 def _wide(x: Tensor) -> Tensor:
     """Half precision is computed in float32: a level of 16 bits has no place in it."""
     return x.float() if x.dtype in (torch.bfloat16, torch.float16) else x
+
+
+def _like(result: Tensor, x: Tensor) -> Tensor:
+    """In the dtype of x; no op where it has it, so that a traced quantizer is what METHOD writes."""
+    return result if result.dtype == x.dtype else result.to(x.dtype)
 
 
 class Kernels(NamedTuple):
@@ -162,10 +167,13 @@ def _compiled() -> Kernels:
 
 
 def _large(compiled: Callable[..., Any], eager: Callable[..., Any]) -> Callable[..., Any]:
-    """A small array costs more to hand to a compiled function than to compute."""
+    """A small array costs more to hand to a compiled function than to compute. Tensors go in detached: a formula would
+    be compiled anew for a parameter, and for a view of another shape."""
 
-    def run(first: Tensor, *others: Tensor) -> Any:
-        return (compiled if first.numel() >= SMALLEST_COMPILED else eager)(first, *others)
+    def run(*tensors: Tensor) -> Any:
+        if tensors[0].numel() < SMALLEST_COMPILED:
+            return eager(*tensors)
+        return compiled(*(tensor.detach() for tensor in tensors))
 
     return run
 

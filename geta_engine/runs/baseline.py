@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from geta_engine.config import RunConfig
+from geta_engine.errors import CheckFailed
 from geta_engine.qasso.base import Base
 from geta_engine.runs.team import Team
 from geta_engine.runs.training import Lessons, learning_rate_factor
@@ -29,11 +32,15 @@ def train_dense(traced: TracedModel, config: RunConfig, lessons: Lessons) -> flo
     """Train without quantizers or pruning on the batches of the run; the task's metric on the test split.
 
     In distillation the dense model is the teacher and is not trained: the metric is that of the teacher itself.
+    Raises CheckFailed when a loss or the metric is not finite.
     """
     model = traced.graph_module()
     if lessons.dataset.task != "distill":
         _train(model, config, lessons)
-    return lessons.evaluate(model)
+    metric = lessons.evaluate(model)
+    if not math.isfinite(metric):
+        raise CheckFailed(f"the {lessons.task.metric} of the dense baseline is {metric}")
+    return metric
 
 
 def _train(model: torch.fx.GraphModule, config: RunConfig, lessons: Lessons) -> None:
@@ -44,7 +51,9 @@ def _train(model: torch.fx.GraphModule, config: RunConfig, lessons: Lessons) -> 
     for step in range(total):
         for parameter in parameters:
             parameter.grad = None
-        lessons.gradients(model, parameters, step, Team())
+        loss = lessons.gradients(model, parameters, step, Team())
+        if not math.isfinite(loss):
+            raise CheckFailed(f"the loss of the dense baseline became {loss} at step {step + 1}")
         lr = config.lr * learning_rate_factor(step, total)
         grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
         with torch.no_grad():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Generator, Iterator
@@ -86,40 +87,54 @@ class Loop:
         }
 
     def _metrics(self, final: float | None, small: float | None) -> dict[str, Any]:
-        return {"name": self.lessons.task.metric, "dense": self._dense_metric, "final": final, "compact": small}
+        dense = None if self._dense_metric is None or math.isnan(self._dense_metric) else self._dense_metric
+        return {"name": self.lessons.task.metric, "dense": dense, "final": final, "compact": small}
 
     def events(self) -> Generator[Event, None, None]:
         """Train from where the loop stands to the end; the leader closes the sequence with one ResultEvent.
 
-        A leader that closes the generator before the end dismisses its team.
+        A leader that closes the generator before that dismisses its team.
         """
         try:
-            yield from self._events()
+            trained = yield from self._training()
         except GeneratorExit:
-            if self.team.leads and self.optimizer.steps < self.total:
+            if self.team.leads:
                 self.team.go_on(False)
             raise
+        if trained:
+            started = time.perf_counter()
+            self.team.agree(dict(self.model.named_buffers()))
+            if self.team.leads:
+                yield ResultEvent(self._result(started))
 
-    def _events(self) -> Iterator[Event]:
+    def _training(self) -> Generator[Event, None, bool]:
+        """All steps that are left; False when the leader ends them early. It may, at any event: the others wait for
+        its word from one event to the next."""
         started = time.perf_counter()
         yield from self._choose_kernels()
         if self.config.baseline and self._dense_metric is None and self.team.leads:
-            yield LogEvent(0, "info", self._baseline_note())
-            self._dense_metric = train_dense(self.traced, self.config, self.lessons)
+            yield from self._baseline()
         while self.optimizer.steps < self.total:
-            if not self.team.go_on():
-                return
-            self._prepare_ranges()
             yield from self._marks()
+            if not self.team.go_on():
+                return False
+            self._prepare_ranges()
             step = self._step()
             if due(self.optimizer):
                 yield from frames(self.optimizer)
             yield step
             self._seconds += time.perf_counter() - started
             started = time.perf_counter()
-        self.team.agree(dict(self.model.named_buffers()))
-        if self.team.leads:
-            yield ResultEvent(self._result(started))
+        return self.team.go_on()
+
+    def _baseline(self) -> Iterator[Event]:
+        """Train the dense baseline; one that fails is no reason to end the run."""
+        yield LogEvent(0, "info", self._baseline_note())
+        try:
+            self._dense_metric = train_dense(self.traced, self.config, self.lessons)
+        except CheckFailed as error:
+            self._dense_metric = math.nan
+            yield LogEvent(0, "warning", f"{error}: there is nothing to compare the compact model with")
 
     def _baseline_note(self) -> str:
         if self.lessons.dataset.task == "distill":
@@ -216,18 +231,19 @@ class Loop:
         }
 
     def state(self) -> dict[str, Any]:
-        """Everything that decides the next step, as tensors and plain data."""
+        """Everything that decides the next step, as tensors and plain data of its own: the run may go on."""
         return {
             "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
             "dense_metric": self._dense_metric,
             "seconds": self._seconds,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from `state()` of a loop with the same model and configuration."""
+        """Go on from `state()` of a loop with the same model and configuration; the state stays as it is."""
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
         self._dense_metric = state["dense_metric"]
         self._seconds = state["seconds"]
+        self._small, self._measured = None, (-1, math.nan)
         self._share = self.costs.kept_share(self._zero_mask())

@@ -15,7 +15,6 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from geta_engine.data.tasks import Batch
 from geta_engine.errors import InputError
 
 _PATIENCE = timedelta(days=30)
@@ -43,26 +42,28 @@ class Team:
         return self.rank == 0
 
     def require_shares(self, rows: int) -> None:
-        """Raises InputError unless a batch can be shared evenly, which makes the mean of the members' means exact."""
+        """Raises InputError unless a batch can be shared evenly.
+
+        Then the mean of the members' losses is that of the whole batch, where a loss is a mean over rows; language
+        models take the mean over the tokens that are asked for, of which one member may have more than another.
+        """
         if rows % self.size:
             raise InputError(
                 f"a batch of {rows} rows cannot be shared evenly by {self.size} processes: "
                 f"give a batch_size that is a multiple of {self.size} and no larger than the data"
             )
 
-    def share(self, batch: Batch) -> Batch:
+    @property
+    def own(self) -> slice:
         """This member's rows of a batch."""
-        if self.size == 1:
-            return batch
-        own = slice(self.rank, None, self.size)
-        return Batch(tuple(x[own] for x in batch.inputs), tuple(y[own] for y in batch.targets))
+        return slice(self.rank, None, self.size)
 
     def wrap(self, model: nn.Module) -> nn.Module:
         """The model, its gradients averaged over the team. Quantizers have none in the dense stage."""
         return model if self.size == 1 else DistributedDataParallel(model, find_unused_parameters=True)
 
     def gather(self, model: nn.Module, last: bool) -> AbstractContextManager[None]:
-        """Around a backward pass: gradients are exchanged in the last one of a step."""
+        """Around a forward pass and its backward pass: gradients are exchanged in the last ones of a step."""
         return nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
 
     def mean(self, value: float) -> float:

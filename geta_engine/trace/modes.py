@@ -1,4 +1,4 @@
-"""Two rewrites of an exported graph: train/eval switched, in-place ops made pure."""
+"""Rewrites of an exported graph: train/eval switched, checks dropped, in-place ops made pure."""
 
 from __future__ import annotations
 
@@ -43,6 +43,12 @@ def explicit_epsilon(graph: Graph) -> None:
             weight = node.args[2] if len(node.args) > 2 else node.kwargs.get("weight")
             node.args = (*node.args[:2], weight, torch.finfo(node.meta["val"].dtype).eps)
             node.kwargs = {}
+
+
+def drop_dtype_checks(graph: Graph) -> None:
+    """Every `x.to(dtype)` leaves a check of the dtype that x was traced in, which fails in another (autocast, say)."""
+    for node in graph.find_nodes(op="call_function", target=torch.ops.aten._assert_tensor_metadata.default):
+        graph.erase_node(node)
 
 
 def drop_whole_slices(graph: Graph) -> None:

@@ -25,7 +25,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 from geta_engine.errors import InputError
 from geta_engine.trace.inline import inline_regions
 from geta_engine.trace.kernels import register_shapes
-from geta_engine.trace.modes import drop_whole_slices, explicit_epsilon, functionalize, set_training
+from geta_engine.trace.modes import drop_dtype_checks, drop_whole_slices, explicit_epsilon, functionalize, set_training
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class TracedModel:
         module = self.program.module(check_guards=False)
         assert isinstance(module, GraphModule)
         inline_regions(module)
+        drop_dtype_checks(module.graph)
         drop_whole_slices(module.graph)
         functionalize(module.graph)
         explicit_epsilon(module.graph)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geta_engine.config import INITIAL_BITS
+from geta_studio.views.text import is_share
 
 Stage = tuple[str, int, int]
 """(name, first step, one past the last step)."""
@@ -96,11 +97,13 @@ def empty_figure(scheme: str) -> Figure:
 def loss_figure(axis: Axis, loss: Curve, metric: Curve, metric_name: str) -> Figure:
     """Loss on the left axis; the test metric, where it was measured, on the right."""
     colours = ink(axis.scheme)
+    share = is_share(metric_name)
+    form = "%{y:.1%}" if share else "%{y:.3f}"
+    right = _share_axis(colours) if share else _plain_axis(colours, metric[1])
     traces = [
         _line(*loss, "loss", colours.dark, "%{y:.3g}"),
-        _line(*metric, metric_name, colours.accent, "%{y:.1%}", yaxis="y2", width=2),
+        _line(*metric, metric_name, colours.accent, form, yaxis="y2", width=2),
     ]
-    right = _share_axis(colours)
     return _figure(axis, traces, {**_y_axis(colours), "rangemode": "tozero"}, right)
 
 
@@ -273,7 +276,18 @@ def _y_axis(colours: Ink, **extra: Any) -> Figure:
 def _share_axis(colours: Ink) -> Figure:
     """The right axis: a share from 0 to 100 %."""
     ticks = {"range": [0, 1.02], "tickvals": [0, 0.25, 0.5, 0.75, 1], "tickformat": ".0%"}
-    return {**_y_axis(colours), "overlaying": "y", "side": "right", "showgrid": False, **ticks}
+    return _right_axis(colours, **ticks)
+
+
+def _plain_axis(colours: Ink, values: np.ndarray) -> Figure:
+    """The right axis of a number of at most 1: from 0, or from below the lowest value."""
+    lowest = float(values[np.isfinite(values)].min(initial=0.0))
+    margin = 0.02 * (1 - lowest)
+    return _right_axis(colours, range=[lowest - margin if lowest < 0 else 0.0, 1 + margin])
+
+
+def _right_axis(colours: Ink, **extra: Any) -> Figure:
+    return {**_y_axis(colours), "overlaying": "y", "side": "right", "showgrid": False, **extra}
 
 
 def _rectangle(x0: float, x1: float, y0: float, y1: float, colour: str, xref: str, yref: str) -> Figure:

@@ -15,6 +15,7 @@ from geta_studio import ids
 from geta_studio.views.shell import icon
 from geta_studio.views.status import RESUMABLE, STATUS_WORDS
 from geta_studio.views.text import duration
+from geta_studio.views.text import metric as metric_text
 
 
 def runs_grid() -> Component:
@@ -60,7 +61,14 @@ def _columns() -> list[dict[str, Any]]:
         {"field": "data", "headerName": "data", "flex": 1, "minWidth": 100, "tooltipField": "data"},
         number("sparsity", "sparsity", ".2f", 84),
         {"field": "bits", "headerName": "bits", "width": 76},
-        number("metric", "metric", ".1%", 84),
+        {
+            "field": "metric",
+            "headerName": "metric",
+            "width": 84,
+            "type": "rightAligned",
+            "valueFormatter": {"function": "params.data.metric_text"},
+            "tooltipField": "metric_name",
+        },
         number("relative_bops", "relative BOPs", ".2%", 112),
         number("params", "parameters", ",", 104),
         {"field": "time", "headerName": "time", "width": 92, "type": "rightAligned", "sortable": False},
@@ -82,6 +90,7 @@ def run_rows(runs: Sequence[RunRecord], labels: Sequence[str]) -> list[dict[str,
 
 def _row(run: RunRecord, label: str) -> dict[str, Any]:
     bits, summary = run.config["bits"], run.summary
+    metric = summary.get("metric") or {}
     at = "" if run.status == "done" else f" {run.step}/{run.steps}"
     mixed = "*" if run.config.get("layer_bits") else ""
     return {
@@ -93,7 +102,9 @@ def _row(run: RunRecord, label: str) -> dict[str, Any]:
         "data": run.config["data"],
         "sparsity": run.config["sparsity"],
         "bits": f"{bits['lower']}–{bits['upper']}{mixed}",
-        "metric": (summary.get("metric") or {}).get("compact"),
+        "metric": metric.get("compact"),
+        "metric_name": metric.get("name"),
+        "metric_text": metric_text(metric.get("name"), metric.get("compact")),
         "relative_bops": summary.get("relative_bops"),
         "params": summary.get("params_compact"),
         "time": duration(summary.get("seconds")),

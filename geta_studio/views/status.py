@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 from geta_engine.config import STAGES
 from geta_studio.views.figures import Stage
 from geta_studio.views.text import count, duration, percent, short_count
+from geta_studio.views.text import metric as metric_text
 
 ACTIVE = ("queued", "running", "paused")
 RESUMABLE = ("paused", "stopped", "failed", "dead")
@@ -118,7 +119,7 @@ def result_card(summary: Mapping[str, Any] | None) -> Component:
     metric = summary.get("metric") or {}
     dense, compact = summary["params_dense"], summary["params_compact"]
     heads = (
-        (percent(metric.get("compact")), f"{metric.get('name', 'metric')}, compact model"),
+        (metric_text(metric.get("name"), metric.get("compact")), f"{metric.get('name', 'metric')}, compact model"),
         (percent(summary.get("relative_bops"), 2), "relative BOPs"),
         (percent(compact / dense if dense else None), "of the parameters"),
     )
@@ -135,12 +136,13 @@ def result_card(summary: Mapping[str, Any] | None) -> Component:
 
 def _facts(summary: Mapping[str, Any], metric: Mapping[str, Any]) -> list[tuple[str, str]]:
     name = metric.get("name", "metric")
+    dense, final, small = (metric_text(name, metric.get(key)) for key in ("dense", "final", "compact"))
     zero, total, asked = (count(summary.get(key)) for key in ("zero_units", "total_units", "k_target"))
     sizes = f"{count(summary['params_dense'])} → {count(summary['params_compact'])}"
     return [
-        (f"{name}, dense baseline", "not trained" if metric.get("dense") is None else percent(metric["dense"])),
-        (f"{name}, before cutting", percent(metric.get("final"))),
-        (f"{name}, compact", percent(metric.get("compact"))),
+        (f"{name}, dense baseline", "none" if metric.get("dense") is None else dense),
+        (f"{name}, before cutting", final),
+        (f"{name}, compact", small),
         ("parameters", sizes),
         ("zero units", f"{zero} of {total}, asked {asked}"),
         ("mean bits", _mean_bits(summary)),

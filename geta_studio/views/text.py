@@ -21,6 +21,18 @@ def percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{100 * value:.{digits}f} %"
 
 
+def metric(name: str | None, value: float | None) -> str:
+    """A share as percent, 0.974 -> "97.4 %"; any other metric, R2 say, as it is: -0.0314 -> "-0.031"."""
+    if value is None or is_share(name):
+        return percent(value)
+    return f"{value:.3f}"
+
+
+def is_share(name: str | None) -> bool:
+    """Whether the metric lies between 0 and 1: what part of something is right."""
+    return name in ("accuracy", "agreement", "token accuracy")
+
+
 def size(value: float) -> str:
     """Bytes: 1090000 -> "1.09 MB"."""
     for unit, scale in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):

@@ -20,7 +20,7 @@ from geta_studio.curves import (
     zeros_now,
 )
 from geta_studio.series import Frames
-from geta_studio.views.figures import Axis, bits_figure, cost_figure, norm_levels, norms_figure
+from geta_studio.views.figures import Axis, bits_figure, cost_figure, loss_figure, norm_levels, norms_figure
 
 SCHEDULE = Schedule(warmup=60, projection=100, projection_periods=5, joint=100, joint_periods=5, cooldown=140)
 AXIS = Axis(SCHEDULE.stages(), 400, "light", "run-1")
@@ -87,6 +87,23 @@ def test_stage_bands_lie_behind_every_figure() -> None:
     assert figure["layout"]["uirevision"] == "run-1"
 
 
+def test_the_axis_of_the_metric_goes_below_zero_with_the_data() -> None:
+    step = np.array([1, 2])
+
+    def right(name: str, *values: float) -> dict[str, Any]:
+        figure = loss_figure(AXIS, (step, step / 2), (step, np.array(values)), name)
+        return {**figure["layout"]["yaxis2"], "hover": figure["data"][1]["hovertemplate"]}
+
+    for name in ("accuracy", "agreement", "token accuracy"):
+        axis = right(name, 0.2, 0.9)
+        assert axis["range"] == [0, 1.02] and axis["tickformat"] == ".0%" and "%{y:.1%}" in axis["hover"]
+    axis = right("R2", 0.2, 0.9)
+    assert axis["range"] == [0, 1.02] and "tickformat" not in axis and "R2 %{y:.3f}" in axis["hover"]
+    low, high = right("R2", -4.0, 0.9, -np.inf)["range"]
+    assert low < -4 and low > -5 and 1 < high < 1.2
+    assert right("R2")["range"] == [0, 1.02]
+
+
 def test_selection_chooses_quantizer_and_group(analysis: dict[str, Any]) -> None:
     assert chosen_quantizer(analysis, {"kind": "quantizer", "id": "act.x"}) == 1
     assert chosen_quantizer(analysis, {"kind": "node", "id": "nb"}) == 2
@@ -106,5 +123,6 @@ def test_numbers_now() -> None:
         "relative_bops": np.array([0.2, 0.0612]),
         "sparsity": np.array([0, 0.34]),
     }
-    assert loss_now(columns) == "0.0812 · 97.4 %"
+    assert loss_now(columns, "accuracy") == "0.0812 · 97.4 %"
+    assert loss_now({**columns, "metric": np.array([-0.5, np.nan])}, "R2") == "0.0812 · -0.500"
     assert cost_now(columns) == "6.12 % · 34.0 %"

@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from geta_engine.config import make_config
+from geta_engine.store.records import RunRecord
+from geta_studio.views.runs import run_rows
 from geta_studio.views.status import (
     controls,
     cursor_style,
@@ -16,7 +19,7 @@ from geta_studio.views.status import (
     status_text,
     step_text,
 )
-from geta_studio.views.text import duration, short_count, size
+from geta_studio.views.text import duration, metric, short_count, size
 
 LIVE = {"run": 7, "status": "running", "stage": "joint", "step": 372, "steps": 600, "error": None, "rate": 9.1}
 
@@ -75,9 +78,46 @@ def test_the_result_card_says_before_and_after() -> None:
         "quantizers": [{"bits": 4}, {"bits": 8}],
     }
     text = str(result_card(summary).to_plotly_json())
-    for part in ("97.5 %", "2.13 %", "272,474 → 98,222", "6.00 over 2 quantizers", "3.0e-07", "not trained"):
+    for part in ("97.5 %", "2.13 %", "272,474 → 98,222", "6.00 over 2 quantizers", "3.0e-07", "none"):
         assert part in text
     assert "No result yet" in str(result_card(None).to_plotly_json())
+
+
+R2 = {
+    "metric": {"name": "R2", "dense": 0.4321, "final": -0.2504, "compact": -0.2496},
+    "params_dense": 400,
+    "params_compact": 200,
+}
+
+
+def test_a_metric_is_shown_as_what_it_is() -> None:
+    assert [metric(name, 0.974) for name in ("accuracy", "agreement", "token accuracy", "R2")] == [
+        *["97.4 %"] * 3,
+        "0.974",
+    ]
+    assert (metric("R2", -1.23456), metric("R2", None), metric(None, None)) == ("-1.235", "–", "–")
+    text = str(result_card(R2).to_plotly_json())
+    assert all(part in text for part in ("0.432", "-0.250", "R2, compact")) and "43.2 %" not in text
+
+
+def test_the_table_of_runs_shows_the_metric_and_sorts_by_its_value() -> None:
+    run = RunRecord(
+        id=1,
+        name="m",
+        created=0.0,
+        spec="m",
+        config=make_config(model="m").model_dump(mode="json"),
+        status="done",
+        stage="cooldown",
+        step=9,
+        steps=9,
+        error=None,
+        pid=None,
+        heartbeat=None,
+        summary=R2,
+    )
+    (row,) = run_rows([run], ["m"])
+    assert (row["metric"], row["metric_text"], row["metric_name"]) == (-0.2496, "-0.250", "R2")
 
 
 def test_a_lost_worker_names_a_full_disk() -> None:

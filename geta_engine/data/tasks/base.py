@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from torch import Tensor
 
-from geta_engine.data.dataset import Dataset, Split
+from geta_engine.data.dataset import WHOLE, Dataset, Split
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,9 @@ class Task(Protocol):
     def check(self, dataset: Dataset, output: Any) -> None:
         """Raises InputError unless a model that returns `output` for a few examples can learn `dataset`."""
 
-    def batch(self, examples: Split, *key: int) -> Batch:
-        """The batch made of some examples; what is random in it depends on `key` (numbers from 0 on) alone."""
+    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
+        """The rows `own` of the batch made of some examples; what is random in it depends on `key` (numbers from 0 on)
+        and on where a row stands among all of them, so that the parts of a batch are those of the whole."""
 
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Model output and targets of one batch -> scalar in float32, averaged over the batch."""

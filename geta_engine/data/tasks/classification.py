@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from geta_engine.data.dataset import Dataset, Split
+from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.tasks.base import Batch
 from geta_engine.data.tasks.measures import hits, share
 from geta_engine.data.tasks.outputs import main
@@ -28,10 +28,11 @@ class Classification:
                 f"{dataset.num_classes} classes: give a model with {dataset.num_classes} scores or other data"
             )
 
-    def batch(self, examples: Split, *key: int) -> Batch:
+    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
         """The examples as they are, and their classes [B]."""
-        assert examples.targets is not None
-        return Batch(examples.inputs, (examples.targets,))
+        part = examples.take(own)
+        assert part.targets is not None
+        return Batch(part.inputs, (part.targets,))
 
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Mean cross entropy of scores [B, classes]."""

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from geta_engine.data.dataset import Dataset, Split
+from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.inputs import ModelInputs
 from geta_engine.data.tasks.base import Batch
 from geta_engine.data.tasks.measures import hits, r2, share, squares
@@ -51,9 +51,10 @@ class ScoresOfTeacher:
                 f"distill_loss kl compares scores and the model's output has shape {shape}: set distill_loss mse"
             )
 
-    def batch(self, examples: Split, *key: int) -> Batch:
+    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
         """The examples as they are, and the teacher's logits."""
-        return Batch(examples.inputs, (main(self._teacher(examples.inputs)),))
+        part = examples.take(own)
+        return Batch(part.inputs, (main(self._teacher(part.inputs)),))
 
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Mean KL divergence."""
@@ -85,9 +86,10 @@ class NumbersOfTeacher:
         """Raises InputError unless there is a floating output."""
         main(output)
 
-    def batch(self, examples: Split, *key: int) -> Batch:
-        """The examples as they are, and the teacher's outputs."""
-        return Batch(examples.inputs, floats(self._teacher(examples.inputs)))
+    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
+        """The examples as they are, and the teacher's outputs for them, which need not have a row for each."""
+        part = examples.take(own)
+        return Batch(part.inputs, floats(self._teacher(part.inputs)))
 
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Mean over the outputs of mse / variance."""

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from geta_engine.data.batches import generator_of
-from geta_engine.data.dataset import Dataset, Split
+from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.inputs import Input
 from geta_engine.data.tasks.base import Batch
 from geta_engine.data.tasks.measures import hits, share
@@ -25,8 +25,9 @@ _IGNORED = -100
 class _Tokens:
     """Cross entropy (in nats) and hits over the positions that are asked for, with logits [B, T, V] and targets [B, T].
 
-    The tokens are the first input that enters an embedding; positions where an input named attention_mask is 0 are
-    never asked for.
+    The loss of a batch is the mean over its own asked positions: the mean of two losses is that of both batches only
+    where both ask for as many. The tokens are the first input that enters an embedding; positions where an input named
+    attention_mask is 0 are never asked for.
     """
 
     metric: ClassVar[str] = "token accuracy"
@@ -40,6 +41,8 @@ class _Tokens:
             )
         self._at = tokens[0]
         self._mask = next((i for i, x in enumerate(inputs) if x.name == "attention_mask"), None)
+        if self._mask is not None:
+            _require_mask(inputs[self._mask], inputs[self._at])
 
     def check(self, dataset: Dataset, output: Any) -> None:
         """Raises InputError unless the output is a score for each token of the vocabulary at every position."""
@@ -60,7 +63,7 @@ class _Tokens:
         """The tokens [B, T] and where they may be asked for."""
         tokens = examples.inputs[self._at]
         mask = torch.ones_like(tokens) if self._mask is None else examples.inputs[self._mask]
-        return tokens, (mask != 0).expand_as(tokens)
+        return tokens, mask != 0
 
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Mean cross entropy over the positions that are asked for, 0 where there are none."""
@@ -81,12 +84,13 @@ class _Tokens:
 class NextToken(_Tokens):
     """Causal language modelling: the logits at position t predict token t + 1."""
 
-    def batch(self, examples: Split, *key: int) -> Batch:
+    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
         """The examples as they are, and their tokens moved one to the left."""
-        tokens, asked = self._asked(examples)
+        part = examples.take(own)
+        tokens, asked = self._asked(part)
         targets = torch.full_like(tokens, _IGNORED, dtype=torch.int64)
         targets[:, :-1] = torch.where(asked[:, 1:], tokens[:, 1:].long(), _IGNORED)
-        return Batch(examples.inputs, (targets,))
+        return Batch(part.inputs, (targets,))
 
 
 class HiddenTokens(_Tokens):
@@ -109,7 +113,7 @@ class HiddenTokens(_Tokens):
                 "give the token of the model that hides others"
             )
 
-    def batch(self, examples: Split, *key: int) -> Batch:
+    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
         """Tokens of which 80 % of the chosen are hidden, 10 % random and 10 % kept, and the chosen ones."""
         tokens, allowed = self._asked(examples)
         generator = generator_of(*key, self._token)
@@ -119,4 +123,15 @@ class HiddenTokens(_Tokens):
         seen = torch.where(chosen & (fate < MASKED), self._token, tokens)
         seen = torch.where(chosen & (fate >= 1 - RANDOM), other, seen)
         inputs = (*examples.inputs[: self._at], seen, *examples.inputs[self._at + 1 :])
-        return Batch(inputs, (torch.where(chosen, tokens.long(), _IGNORED),))
+        targets = torch.where(chosen, tokens.long(), _IGNORED)
+        return Batch(tuple(x[own] for x in inputs), (targets[own],))
+
+
+def _require_mask(mask: Input, tokens: Input) -> None:
+    """Raises InputError unless the mask says of each token whether it is there."""
+    if mask.shape != tokens.shape or mask.dtype.is_floating_point:
+        raise InputError(
+            f"the model's attention_mask was traced with {mask.dtype} of shape {mask.shape} for each example, and a "
+            f"language model's says which of the tokens {tokens.shape} are there: trace the model with an integer or "
+            "bool mask of the tokens' shape"
+        )

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import torch.nn.functional as F
 from torch import Tensor
 
-from geta_engine.data.dataset import Dataset, Split
+from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.tasks.base import Batch
 from geta_engine.data.tasks.measures import r2, squares
 from geta_engine.data.tasks.outputs import main
@@ -29,10 +29,11 @@ class Regression:
                 f"predict: give a model with {wanted} outputs or other data"
             )
 
-    def batch(self, examples: Split, *key: int) -> Batch:
+    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
         """The examples as they are, and their numbers [B, k]."""
-        assert examples.targets is not None
-        return Batch(examples.inputs, (examples.targets,))
+        part = examples.take(own)
+        assert part.targets is not None
+        return Batch(part.inputs, (part.targets,))
 
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Mean squared error of [B, k], or of [B] where k is 1."""

@@ -110,6 +110,38 @@ def test_language_models_that_do_not_fit_are_refused(file, tmp_path):
         task_of(nn.Sequential(Words(), nn.Flatten()), tokens, data=file, task="causal-lm")
 
 
+@pytest.mark.parametrize("mask", [Input("attention_mask", (1, 40, 40), torch.int64), Input("attention_mask", (40,))])
+def test_a_mask_that_does_not_say_which_tokens_are_there_is_refused(mask):
+    with pytest.raises(
+        InputError, match=r"attention_mask was traced with .* trace the model with an integer"
+    ) as caught:
+        NextToken((TOKENS[0], mask))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_parts_of_a_batch_are_those_of_the_whole():
+    """The tokens that are hidden depend on where a row stands in the whole batch, not on whose part it is in."""
+    examples = sentences(10)
+    for task in (HiddenTokens(TOKENS, 29, 28), NextToken(TOKENS)):
+        whole = task.batch(examples, 3, 5)
+        for member in range(2):
+            own = slice(member, None, 2)
+            part = task.batch(examples, 3, 5, own=own)
+            assert torch.equal(part.inputs[0], whole.inputs[0][own])
+            assert torch.equal(part.targets[0], whole.targets[0][own])
+
+
+def test_a_teacher_may_return_what_has_no_row_for_each_example():
+    traced = ge.trace(Outputs(lambda y: (y, y.square().mean())), (torch.randn(2, 5),))
+    inputs = model_inputs(traced)
+    data = load("distill", inputs.inputs)
+    task = make_task(data, traced, inputs, make_config(model="m", data="distill"))
+    examples, own = data.train.take(slice(8)), slice(1, None, 2)
+    part = task.batch(examples, 0, own=own)
+    assert part.targets[0].shape == (4, 12) and part.targets[1].shape == ()
+    assert torch.equal(part.targets[1], task.batch(examples.take(own), 0).targets[1])
+
+
 class Outputs(nn.Module):
     """Returns what `shape` makes of 12 numbers."""
 

@@ -116,7 +116,7 @@ def units_of(qadg: ge.Qadg, parameters: Mapping[str, Tensor]) -> list[dict[str, 
 
 def zeros(model: PreparedModel, qadg: ge.Qadg) -> np.ndarray:
     """Which prunable units have nothing but zeros in their producer entries, number by number."""
-    parameters = model.model_parameters()
+    parameters = model.model_parameters(aliases=True)
     values = {name: p.detach().numpy() for name, p in parameters.items()}
     units = units_of(qadg, parameters)
     return np.array([all((values[n][m] == 0).all() for n, m in masks.items()) for masks in units], bool)

@@ -106,3 +106,16 @@ def test_the_rules_sums_are_those_of_the_base_direction(small, base):
         assert (product[both] <= -ETA * (1 - ZETA) * 0.05 * sums.gg[both] * (1 - 1e-3)).all()
         assert all(bool(torch.isfinite(part).all()) for part in (*sums, *rule))
     assert met > 10
+
+
+def test_a_step_at_learning_rate_zero_leaves_the_bits_alone(small):
+    """A scheduler may pass through 0: a rule that moves nothing must not send a layer to its fewest bits."""
+    _, model, opt = start(small, 0.5)
+    while opt.position.stage != "joint":
+        gradients(model, opt)
+        opt.step()
+    before = opt.bank.bits().clone()
+    opt.param_groups[0]["lr"] = opt.param_groups[1]["lr"] = 0.0
+    gradients(model, opt)
+    opt.step()
+    torch.testing.assert_close(opt.bank.bits(), before)

@@ -43,10 +43,10 @@ def test_shares_are_proportional_and_global_scores_are_not_bound_to_them(small):
     lost = {}
     for allocation in ("proportional", "global"):
         qadg, model, opt = start(small, 4 / 11, allocation=allocation)
-        for group in (opt.slices.names.index("a.weight"), opt.slices.names.index("a.bias")):
+        for group in (opt.slices.place["a.weight"], opt.slices.place["a.bias"]):
             opt.param_groups[0]["params"][group].data.mul_(1e-3)
         for name in ("bn.weight", "bn.bias", "c.weight", "c.bias"):
-            opt.param_groups[0]["params"][opt.slices.names.index(name)].data.mul_(1e-3)
+            opt.param_groups[0]["params"][opt.slices.place[name]].data.mul_(1e-3)
         train(model, opt, SCHEDULE.total)
         zero = zeros(model, qadg)
         lost[allocation] = (int(zero[:6].sum()), int(zero[6:].sum()))

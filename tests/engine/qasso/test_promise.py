@@ -195,3 +195,18 @@ def test_more_zero_units_than_k_are_refused_at_the_start(small, dead, said):
             model.model_parameters()[name][:dead] = 0
     with pytest.raises(InputError, match=said):
         ge.QASSO(model, qadg, ge.QASSOConfig(0.1, SCHEDULE))
+
+
+def test_with_the_bits_fixed_the_clip_moves_by_the_gradient_of_the_step(small):
+    """d = q_m / (2^(b-1) - 1) in the cool-down, so that a slope in d alone is one in q_m."""
+    _, model, opt = start(small, 0.3)
+    train(model, opt, SCHEDULE.total - 1)
+    assert opt.frozen_bits is not None
+    opt.zero_grad()
+    for state in (opt.state[p] for p in opt.param_groups[1]["params"]):
+        state.clear()
+    before = opt.bank.q_m.detach().clone()
+    opt.bank.d.grad, opt.bank.q_m.grad = torch.ones_like(before), torch.zeros_like(before)
+    opt.step()
+    assert (opt.bank.q_m < before).all()
+    torch.testing.assert_close(opt.bank.bits(), opt.frozen_bits)

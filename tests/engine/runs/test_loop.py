@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import io
+import math
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ from geta_engine.errors import InputError
 from geta_engine.runs.loop import Loop
 from geta_engine.runs.team import Team
 from geta_engine.runs.training import Lessons
-from geta_engine.store.records import FrameEvent, MarkEvent, ResultEvent, StepEvent
+from geta_engine.store.records import FrameEvent, LogEvent, MarkEvent, ResultEvent, StepEvent
 
 SCHEDULE = Schedule(warmup=4, projection=6, projection_periods=2, joint=6, joint_periods=3, cooldown=4)
 CONFIG = make_config(model="resnet8", schedule=SCHEDULE, sparsity=0.4, seed=7, activations=True)
@@ -104,6 +104,43 @@ def test_dropout_resumes_bit_for_bit_at_the_warm_up_border():
     assert resumed.summary["state_sha256"] == straight.summary["state_sha256"]
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_a_state_in_memory_stays_as_it_was_while_the_run_goes_on(optimizer):
+    traced = ge.load("mlp")
+    loop = Loop(traced, make_config(model="mlp", schedule=SCHEDULE, sparsity=0.4, optimizer=optimizer, lr=0.01))
+    for event in loop.events():
+        if isinstance(event, StepEvent) and event.step == 12:
+            state = loop.state()
+    hashes = [event.summary["state_sha256"]]
+    for _ in range(2):
+        loop.restore(state)
+        *_, end = loop.events()
+        hashes.append(end.summary["state_sha256"])
+    assert len(set(hashes)) == 1
+
+
+def test_a_model_without_anything_to_train_is_refused():
+    made = ge.trace(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Softmax(1)), (torch.randn(2, 1, 8, 8),))
+    with pytest.raises(InputError, match="no floating parameters, so there is nothing to train") as caught:
+        Loop(made, make_config(model="m", data="distill", sparsity=0.0))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_dense_baseline_that_diverges_has_no_metric_and_the_run_goes_on():
+    schedule = Schedule(warmup=1, projection=1, projection_periods=1, joint=0, joint_periods=0, cooldown=1)
+    loop = Loop(ge.load("mlp"), make_config(model="mlp", schedule=schedule, sparsity=0.0, baseline=True))
+    with torch.no_grad():
+        next(loop.traced.template.parameters()).fill_(math.inf)
+    events = list(loop.events())
+    (warning,) = [e.text for e in events if isinstance(e, LogEvent) and e.level == "warning"]
+    assert warning.startswith("the loss of the dense baseline became nan at step 1")
+    result = events[-1].summary
+    assert result["metric"]["dense"] is None and result["metric"]["final"] > 0
+    again = Loop(ge.load("mlp"), loop.config)
+    again.restore(loop.state())
+    assert not [e for e in again.events() if isinstance(e, LogEvent)], "it is not trained once more"
+
+
 def test_two_halves_are_one_whole_batch():
     """Without batch norm the averaged gradients are those of the full batch; the clip is on the average."""
     traced = ge.load("mlp")
@@ -151,7 +188,7 @@ def test_every_setting_of_the_training_reaches_the_run():
     state = None
     for event in loop.events():
         if isinstance(event, StepEvent) and event.step == 12:
-            state = copy.deepcopy(loop.state())
+            state = loop.state()
     result = event.summary
     assert result["zero_units"] == result["k_target"] == int(0.375 * result["total_units"])
     assert all(q["lower"] <= q["bits"] <= q["upper"] and isinstance(q["bits"], int) for q in result["quantizers"])

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
 
 import geta_engine as ge
 from geta_engine.config import RunConfig, Schedule, make_config
@@ -17,6 +19,7 @@ from geta_engine.errors import InputError
 from geta_engine.runs import control
 from geta_engine.runs.loop import Loop
 from geta_engine.runs.team import Team
+from geta_engine.runs.training import Lessons
 from geta_engine.runs.workspace import Workspace
 from geta_engine.store.runs import Store
 
@@ -39,11 +42,11 @@ def torchrun(*command: str, members: int = 2) -> subprocess.CompletedProcess[str
     )
 
 
-def together(folder: Path, config: RunConfig, members: int = 2, stop: int = -1) -> list[dict[str, Any]]:
-    """What each member ends with."""
+def together(folder: Path, config: RunConfig, members: int = 2, stops: tuple[int, ...] = ()) -> list[dict[str, Any]]:
+    """What each member ends with; the leader stops after each of the steps `stops`."""
     folder.mkdir()
     (folder / "config.json").write_text(config.model_dump_json())
-    done = torchrun(str(MEMBER), str(folder), str(folder / "config.json"), str(stop), members=members)
+    done = torchrun(str(MEMBER), str(folder), str(folder / "config.json"), *map(str, stops), members=members)
     assert done.returncode == 0, done.stderr[-3000:]
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(members)]
 
@@ -77,9 +80,38 @@ def test_batch_norm_and_accumulation_leave_both_members_equal(tmp_path):
 
 
 def test_a_leader_that_stops_takes_its_team_along(tmp_path):
-    first, second = together(tmp_path / "two", make_config(model="mlp", **BASE), stop=7)
-    assert first["steps"] == second["steps"] == 7 and first["summary"] is None
+    """At the very last step too, when the others are about to take over its buffers."""
+    stops = (7, SCHEDULE.total)
+    first, second = together(tmp_path / "two", make_config(model="mlp", **BASE), stops=stops)
+    assert first["steps"] == second["steps"] == list(stops) and first["summary"] is None
     assert largest_difference(first["state"], second["state"]) == 0
+
+
+@pytest.fixture
+def group():
+    """A process group of this process alone."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+def test_gradients_are_exchanged_once_a_step(group):
+    traced = ge.load("mlp")
+    lessons = Lessons(traced, make_config(model="mlp", batch_size=16, accumulate=3))
+    model = DistributedDataParallel(traced.graph_module(), find_unused_parameters=True)
+    exchanged: list[torch.Tensor] = []
+
+    def note(_, bucket):
+        exchanged.append(bucket.buffer())
+        done = torch.futures.Future()
+        done.set_result(bucket.buffer())
+        return done
+
+    model.register_comm_hook(None, note)
+    parameters = list(model.parameters())
+    for step in range(2):
+        lessons.gradients(model, parameters, step, Team())
+    assert sum(x.numel() for x in exchanged) == 2 * sum(p.numel() for p in parameters)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
