@@ -84,10 +84,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", default="", help="runs whose name holds this")
-    parser.add_argument("--fresh", action="store_true", help="do all runs again")
+    parser.add_argument("--fresh", action="store_true", help="do them again")
     given = parser.parse_args()
-    done = json.loads(RESULTS.read_text())["runs"] if RESULTS.exists() and not given.fresh else {}
-    done = collect([run for run in planned() if given.only in run.key], done, given.jobs)
+    chosen = [run for run in planned() if given.only in run.key]
+    done = json.loads(RESULTS.read_text())["runs"] if RESULTS.exists() else {}
+    if given.fresh:
+        done = {key: row for key, row in done.items() if key not in {run.key for run in chosen}}
+    done = collect(chosen, done, given.jobs)
     print("\n".join(table(list(done.values()))))
     points = [row for row in done.values() if row["study"] == "pareto"]
     if points:
