@@ -34,7 +34,7 @@ REPEATS = 21
 CASES: dict[str, Callable[[], Case]] = {
     "resnet20, batch 128, 32 x 32": lambda: image_case("resnet20", 128),
     "vgg7, batch 16, 32 x 32": lambda: image_case("vgg7", 16),
-    "BERT-mini, batch 8, 128 tokens": lambda: bert_mini(8),
+    "BERT-mini, batch 16, 128 tokens": lambda: bert_mini(16),
 }
 
 

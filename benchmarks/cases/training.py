@@ -21,8 +21,8 @@ from geta_engine.zoo import build
 SPARSITY, LR, MOMENTUM = 0.5, 1e-3, 0.9
 LONG = 1_000_000
 STAGES = {
-    "warm-up": Schedule(warmup=LONG, projection=0, projection_periods=0, joint=0, joint_periods=0, cooldown=0),
-    "projection": Schedule(warmup=0, projection=LONG, projection_periods=1, joint=0, joint_periods=0, cooldown=0),
+    "warm-up": Schedule(warmup=LONG, projection=0, projection_periods=0, joint=1, joint_periods=1, cooldown=0),
+    "projection": Schedule(warmup=0, projection=LONG, projection_periods=1, joint=1, joint_periods=1, cooldown=0),
     "joint": Schedule(warmup=0, projection=0, projection_periods=0, joint=5 * LONG, joint_periods=5, cooldown=0),
     "cool-down": Schedule(warmup=0, projection=0, projection_periods=0, joint=1, joint_periods=1, cooldown=LONG),
 }

@@ -121,7 +121,7 @@ def assist(store: Store, workspace: Workspace, run_id: int) -> None:
     """Train beside the leader of the team, from the same checkpoint to its end or stop; nothing is recorded."""
     from geta_engine.runs.checkpoint import Checkpoints
     from geta_engine.runs.loop import Loop
-    from geta_engine.runs.team import Team
+    from geta_engine.runs.team import Team, disband
 
     team = Team.from_environment()
     config = RunConfig.model_validate(store.get_run(run_id).config)
@@ -132,6 +132,7 @@ def assist(store: Store, workspace: Workspace, run_id: int) -> None:
     team.meet()
     for _ in loop.events():
         pass
+    disband()
 
 
 def leave_a_core() -> None:

@@ -16,7 +16,7 @@ import torch
 import geta_engine as ge
 from geta_engine.config import RunConfig
 from geta_engine.runs.loop import Loop
-from geta_engine.runs.team import Team
+from geta_engine.runs.team import Team, disband
 from geta_engine.store.records import ResultEvent, StepEvent
 
 
@@ -44,3 +44,4 @@ def main(folder: Path, config: RunConfig, stops: list[int]) -> None:
 if __name__ == "__main__":
     given = RunConfig.model_validate_json(Path(sys.argv[2]).read_text())
     main(Path(sys.argv[1]), given, [int(step) for step in sys.argv[3:]])
+    disband()
