@@ -14,17 +14,27 @@ from geta_engine.quant.formula import step_size
 
 
 class Redundant:
-    """The entries of newly redundant units, one element a parameter, for the steps of one period.
+    """The entries of newly redundant units, one element a parameter of `parameters`, for the steps of one period.
 
     `quantizer_of` maps a parameter's position to that of its quantizer. Those with a quantizer come first. A step is a
-    few operations a parameter, whatever its units are.
+    few operations a parameter, whatever its units are, in arrays that are made once: fresh memory costs more than the
+    arithmetic.
     """
 
-    def __init__(self, entries: Sequence[Rows | Entries], quantizer_of: Mapping[int, int], bank: QuantizerBank) -> None:
+    def __init__(
+        self,
+        entries: Sequence[Rows | Entries],
+        quantizer_of: Mapping[int, int],
+        bank: QuantizerBank,
+        parameters: Sequence[Tensor],
+    ) -> None:
         self._bank = bank
         self._quantized = [e for e in entries if e.parameter in quantizer_of]
         self._plain = [e for e in entries if e.parameter not in quantizer_of]
-        self.parameters = [e.parameter for e in (*self._quantized, *self._plain)]
+        both = [*self._quantized, *self._plain]
+        self.parameters = [e.parameter for e in both]
+        self._values, self._slopes = ([e.room(parameters) for e in both] for _ in range(2))
+        self._residuals = [e.room(parameters) for e in self._quantized]
         rows = [quantizer_of[e.parameter] for e in self._quantized]
         self._quantizer = torch.tensor(rows, dtype=torch.long, device=bank.d.device)
 
@@ -36,13 +46,12 @@ class Redundant:
         `remaining` is T - k. x_Q is written c~ + d R~ with the residual R~ of the current d, as in the descent
         inequality; without a quantizer it is x.
         """
-        values = [e.read(x) for e in self._quantized]
-        c, r = self._parts(values)
-        sums = self._sums(c, r, [e.read(direction) for e in self._quantized], x, direction)
+        c, r = self._parts(x)
+        sums = self._sums(c, r, x, direction)
         rule = joint_rule(sums, lr, remaining, *self._step_bounds())
         gamma, d = rule.gamma.unbind(), rule.d.unbind()
         for entries, ci, ri, gi, di in zip(self._quantized, c, r, gamma, d):
-            entries.subtract(x, ri.mul_(di).add_(ci).mul_(gi))
+            entries.subtract(x, ci.addcmul_(ri, di).mul_(gi))
         for rows, gi in zip(self._plain, gamma[len(self._quantized) :]):
             rows.shrink(x, gi)
         return sums, rule
@@ -56,24 +65,23 @@ class Redundant:
         """c~ and R~ of the entries with a quantizer."""
         bank = self._bank
         d, q_m, t = (v.detach()[self._quantizer].unbind() for v in (bank.d, bank.q_m, bank.t))
-        c = [torch.clamp(xi, -qi, qi) for xi, qi in zip(x, q_m)]
+        for entries, value, qi in zip(self._quantized, self._values, q_m):
+            torch.clamp(entries.read(x, value), -qi, qi, out=value)
+        c = self._values[: len(self._quantized)]
         if bank.learn_t:
-            c = [ci.abs().pow(ti) * ci.sign() for ci, ti in zip(c, t)]
-        ratio = [ci / di for ci, di in zip(c, d)]
-        return c, [ri.round().sub_(ri) for ri in ratio]
+            for ci, ti in zip(c, t):
+                ci.copy_(ci.abs().pow_(ti).mul_(ci.sign()))
+        for ci, di, ratio, residual in zip(c, d, self._slopes, self._residuals):
+            torch.div(ci, di, out=ratio)
+            torch.round(ratio, out=residual).sub_(ratio)
+        return c, self._residuals
 
-    def _sums(
-        self,
-        c: list[Tensor],
-        r: list[Tensor],
-        g: list[Tensor],
-        x: Sequence[Tensor],
-        direction: Sequence[Tensor],
-    ) -> JointSums:
-        rows = [_products(*triple) for triple in zip(c, r, g)]
-        none = self._bank.d.new_zeros(())
-        for entries in self._plain:
-            value, slope = entries.read(x), entries.read(direction)
+    def _sums(self, c: list[Tensor], r: list[Tensor], x: Sequence[Tensor], direction: Sequence[Tensor]) -> JointSums:
+        slopes = [e.read(direction, room) for e, room in zip((*self._quantized, *self._plain), self._slopes)]
+        rows = [_products(*triple) for triple in zip(c, r, slopes)]
+        none, first = self._bank.d.new_zeros(()), len(c)
+        for entries, room, slope in zip(self._plain, self._values[first:], slopes[first:]):
+            value = entries.read(x, room)
             rows.append((_dot(slope, value), none, _dot(slope, slope), _dot(value, value), none))
         return JointSums(*(torch.stack(column) for column in zip(*rows)))
 
@@ -91,4 +99,4 @@ def _products(c: Tensor, r: Tensor, g: Tensor) -> tuple[Tensor, ...]:
 
 
 def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return torch.dot(a, b).float()
+    return torch.dot(a.view(-1), b.view(-1)).float()

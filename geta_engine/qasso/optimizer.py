@@ -83,6 +83,7 @@ class QASSO(torch.optim.Optimizer):
         self._quantizer_of = {self.slices.place[name]: i for name, i in weights}
         self._redundant: Redundant | None = None
         self._zero_rows: list[Rows] = []
+        self._versions: list[int] | None = None
         self._start()
 
     @torch.no_grad()
@@ -111,6 +112,7 @@ class QASSO(torch.optim.Optimizer):
         x: list[Tensor] = group["params"]
         moving = [i for i, p in enumerate(x) if p.grad is not None]
         grads = [p.grad if p.grad is not None else p.new_zeros(()).expand(p.shape) for p in x]
+        self._clear_zero_units(x, self._written(x))
         self._clear_zero_units(grads, moving)
         if at.stage == "joint" and at.starts_period:
             self._mark_redundant(at, x, grads)
@@ -123,7 +125,7 @@ class QASSO(torch.optim.Optimizer):
             torch._foreach_add_([x[i] for i in moving], [direction[i] for i in moving], alpha=-lr)
         if at.stage == "joint" and at.ends_period:
             self._set_zero(x)
-        self._clear_zero_units(x, range(len(x)))
+        self._versions = [p._version for p in x]
         self.steps += 1
         if self.frozen_bits is None and self.position.stage == "cooldown":
             self._freeze_bits()
@@ -176,7 +178,7 @@ class QASSO(torch.optim.Optimizer):
 
     def _redundant_units(self) -> Redundant | None:
         entries = self.slices.entries(self.unit_state == REDUNDANT)
-        return Redundant(entries, self._quantizer_of, self.bank) if entries else None
+        return Redundant(entries, self._quantizer_of, self.bank, self.slices.parameters) if entries else None
 
     def _step_quantizers(self, at: Position, ruled: Tensor | None) -> None:
         """Base update of d, q_m, t; then d as the stage has it (`ruled`: the joint rule's, NaN where it has none)."""
@@ -205,13 +207,21 @@ class QASSO(torch.optim.Optimizer):
             logs[2] += bank.t * bank.q_m.log() * logs[0]
 
     def _set_zero(self, x: list[Tensor]) -> None:
-        """The period's units become zero, the base method's memory of them too."""
+        """The period's units become zero, the base method's memory of them too.
+
+        Where both are 0 and the gradient is, as `step` sees to, every base method's direction is 0: they stay so.
+        """
         self.unit_state[self.unit_state == REDUNDANT] = ZERO
         self._redundant = None
         self._zero_rows = self.slices.rows(self.unit_state == ZERO)
         for rows in self._zero_rows:
             for memory in filter(torch.is_tensor, self.state[x[rows.parameter]].values()):
                 memory.index_fill_(rows.dim, rows.index, 0.0)
+        self._clear_zero_units(x, range(len(x)))
+
+    def _written(self, x: list[Tensor]) -> list[int]:
+        """Parameters that someone else wrote to after the last step: an average, a hook."""
+        return [i for i, p in enumerate(x) if self._versions is None or p._version != self._versions[i]]
 
     def _clear_zero_units(self, tensors: list[Tensor], where: Sequence[int]) -> None:
         chosen = set(where)
@@ -275,4 +285,5 @@ class QASSO(torch.optim.Optimizer):
             names, sums, rule = own["rule"]
             self.rule = (names, JointSums(**sums), JointRule(**rule))
         self._redundant = self._redundant_units()
+        self._versions = None
         self._zero_rows = self.slices.rows(self.unit_state == ZERO)

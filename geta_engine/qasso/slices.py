@@ -32,14 +32,18 @@ class Rows:
     dim: int
     index: Tensor
 
-    def read(self, tensors: Sequence[Tensor]) -> Tensor:
-        """The entries as one flat array."""
-        return tensors[self.parameter].index_select(self.dim, self.index).flatten()
+    def room(self, tensors: Sequence[Tensor]) -> Tensor:
+        """An array for `read`, of the shape the entries have."""
+        tensor = tensors[self.parameter]
+        return tensor.new_empty([len(self.index) if d == self.dim else n for d, n in enumerate(tensor.shape)])
+
+    def read(self, tensors: Sequence[Tensor], room: Tensor) -> Tensor:
+        """The entries, written to `room`."""
+        return torch.index_select(tensors[self.parameter].detach(), self.dim, self.index, out=room)
 
     def subtract(self, tensors: Sequence[Tensor], values: Tensor) -> None:
         tensor = tensors[self.parameter]
-        shape = [len(self.index) if d == self.dim else n for d, n in enumerate(tensor.shape)]
-        tensor.index_add_(self.dim, self.index, values.view(shape).to(tensor.dtype), alpha=-1)
+        tensor.index_add_(self.dim, self.index, values.to(tensor.dtype), alpha=-1)
 
     def shrink(self, tensors: Sequence[Tensor], share: Tensor) -> None:
         """The entries times (1 - share). Columns are scattered in memory: there a pass over all of it is cheaper."""
@@ -73,9 +77,13 @@ class Entries:
     parameter: int
     index: Tensor
 
-    def read(self, tensors: Sequence[Tensor]) -> Tensor:
-        """The entries as one flat array."""
-        return torch.take(tensors[self.parameter], self.index)
+    def room(self, tensors: Sequence[Tensor]) -> Tensor:
+        """An array for `read`."""
+        return tensors[self.parameter].new_empty(len(self.index))
+
+    def read(self, tensors: Sequence[Tensor], room: Tensor) -> Tensor:
+        """The entries, written to `room`."""
+        return torch.take(tensors[self.parameter].detach(), self.index, out=room)
 
     def subtract(self, tensors: Sequence[Tensor], values: Tensor) -> None:
         tensor = tensors[self.parameter]
@@ -83,7 +91,7 @@ class Entries:
 
     def shrink(self, tensors: Sequence[Tensor], share: Tensor) -> None:
         """The entries times (1 - share)."""
-        self.subtract(tensors, self.read(tensors) * share)
+        self.subtract(tensors, self.read(tensors, self.room(tensors)) * share)
 
 
 class UnitSlices:

@@ -29,13 +29,13 @@ def forward(x: Tensor, d: Tensor, q_m: Tensor) -> Tensor:
 
 
 def backward(g: Tensor, x: Tensor, d: Tensor, q_m: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Gradients of x, d and q_m for upstream g; the last two summed."""
+    """Gradients of x, d and q_m for upstream g; the last two summed. Outside the clip sgn(x) is c / q_m."""
     wide, upstream = _wide(x), _wide(g)
     clipped = torch.clamp(wide, -q_m, q_m)
-    passed = upstream * (clipped == wide)
+    passed = torch.where(clipped == wide, upstream, 0.0)
     ratio = clipped / d
     residual = ratio.round().sub_(ratio)
-    return _like(passed, x), (upstream * residual).sum(), ((upstream - passed) * wide.sign()).sum()
+    return _like(passed, x), (upstream * residual).sum(), ((upstream - passed) * clipped).sum() / q_m
 
 
 def forward_t(x: Tensor, d: Tensor, q_m: Tensor, t: Tensor) -> Tensor:
