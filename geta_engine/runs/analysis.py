@@ -19,6 +19,8 @@ from typing import Any
 
 from geta_engine.errors import GetaError
 
+HUGGING_FACE = "hf:"
+"""Starts the spec of a directory; nothing of its weights is read: the graph needs their shapes alone."""
 MEMORY_GB = 8.0
 """Address space; torch and a traced ResNet20 take 0.7."""
 SECONDS = 300
@@ -84,7 +86,7 @@ def _analyse(spec: str, channel: _Channel) -> dict[str, Any]:
 
     channel.say(progress="Tracing the model")
     started = time.perf_counter()
-    traced = load(spec, allow_code=False)
+    traced = load(spec, meta=spec.startswith(HUGGING_FACE), allow_code=False)
     seconds = time.perf_counter() - started
     channel.say(progress="Finding groups and quantizers")
     return analysis_report(traced, seconds_trace=seconds, spec=_shown(spec))

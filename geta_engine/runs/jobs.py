@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from geta_engine.errors import InputError
-from geta_engine.runs.analysis import MEMORY_GB, SECONDS
+from geta_engine.runs.analysis import HUGGING_FACE, MEMORY_GB, SECONDS
 from geta_engine.runs.workspace import Workspace
 from geta_engine.zoo.names import ZOO
 
@@ -106,7 +106,7 @@ class Job:
 
 
 class AnalysisJobs:
-    """The analyses of one workspace, by SPEC: a zoo name or the path of a `.pt2` (never code).
+    """The analyses of one workspace, by SPEC: a zoo name, the path of a `.pt2` or `hf:DIR` (never code).
 
     A result is kept in `cache/analysis/<key>.json` under a key of the model (name, or sha256 of the file), the engine's
     sources and torch's version. Asking twice for the same model gives the same job.
@@ -141,16 +141,17 @@ class AnalysisJobs:
 def _identity(spec: str) -> str:
     if spec in ZOO:
         return f"zoo {spec}"
-    path = Path(spec)
-    if path.suffix != ".pt2":
+    directory = spec.startswith(HUGGING_FACE)
+    path = Path(spec.removeprefix(HUGGING_FACE)).expanduser() / "config.json" if directory else Path(spec)
+    if not directory and path.suffix != ".pt2":
         raise InputError(f"{spec!r} is no model here: give one of {', '.join(ZOO)} or upload a .pt2 file")
     try:
         stat = path.stat()
-        return f"file {path.stem} {_file_hash(str(path), stat.st_size, stat.st_mtime_ns)}"
+        name = path.parent.name if directory else path.stem
+        return f"file {name} {_file_hash(str(path), stat.st_size, stat.st_mtime_ns)}"
     except OSError:
-        raise InputError(
-            f"there is no file {path.name!r}: give a .pt2 written by `geta trace` or upload it again"
-        ) from None
+        remedy = "hf: and a directory that has it" if directory else "a .pt2 written by `geta trace` or upload it again"
+        raise InputError(f"there is no file {path.name!r}: give {remedy}") from None
 
 
 @cache
