@@ -122,11 +122,10 @@ class Services:
 
     # Layout
 
-    def layout(self, key: str, open_scopes: frozenset[str], stage: str, show_shape: bool) -> dict[str, Any]:
-        """Positions for the graph of a model, from the cache or computed in a process of its own."""
-        analysis = self.analysis(key)
-        if analysis is None:
-            raise InputError("the model is not analysed yet: wait for it, or choose another")
+    def layout(
+        self, analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, show_shape: bool
+    ) -> dict[str, Any]:
+        """Positions for the graph of an analysis, from the cache or computed in a process of its own."""
         return self.layouts.of(analysis, open_scopes, stage, show_shape)
 
     # Runs

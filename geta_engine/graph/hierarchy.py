@@ -1,8 +1,9 @@
 """A traced graph as nested modules: rows of nodes, the scopes around them, and the links between nodes.
 
 A *row* is one node or a small chain drawn as one: a layer with its batch norm and the activation after it. A *scope* is
-a module that holds at least two things; closed, it is drawn as one node. Works on the "graph" of an analysis
-(nodes with "id", "op", "kind", "scope", ...; edges with "source", "target", "quantizer"), returns plain dicts.
+a module that holds at least two things, or a run of repeated modules (`repeats`); closed, it is drawn as one node.
+Works on the "graph" of an analysis (nodes with "id", "op", "kind", "scope", ...; edges with "source", "target",
+"quantizer"), returns plain dicts.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from geta_engine.graph import repeats
 
 Graph = Mapping[str, Any]
 
@@ -81,10 +84,11 @@ class Hierarchy:
 
 
 def build(graph: Graph, show_shape: bool = False) -> Hierarchy:
-    """Hide shape-only nodes (unless asked for), join chains into rows, and drop scopes that hold a single thing."""
+    """Hide shape-only and helper nodes (unless asked for), join chains into rows, drop scopes that hold a single thing,
+    and fold repeated ones."""
     nodes = {node["id"]: node for node in graph["nodes"]}
-    hidden = set() if show_shape else {key for key, node in nodes.items() if node["kind"] == "shape"}
-    links = _pass_through(graph["edges"], hidden)
+    hidden, helpers = (set(), set()) if show_shape else _hidden(nodes, graph["edges"])
+    links = _pass_through(graph["edges"], hidden, helpers)
     scopes = _scopes_of(nodes, hidden)
     lead_of = _join(nodes, links, scopes, hidden)
     members: dict[str, list[str]] = defaultdict(list)
@@ -92,32 +96,63 @@ def build(graph: Graph, show_shape: bool = False) -> Hierarchy:
         if key not in hidden:
             members[lead_of[key]].append(key)
     paths = _paths({lead: scopes[lead] for lead in members})
+    around = repeats.folds(paths, {lead: tuple(_made(nodes[key]) for key in keys) for lead, keys in members.items()})
     rows = {
-        lead: Row(tuple(keys), paths[lead], _row_label(nodes, keys, scopes[lead], paths[lead]))
+        lead: Row(tuple(keys), _with_folds(paths[lead], around), _row_label(nodes, keys, scopes[lead], paths[lead]))
         for lead, keys in members.items()
     }
     row_of = _row_of(nodes, graph["edges"], hidden, lead_of)
     return Hierarchy(rows, links, row_of, _children(rows))
 
 
-def _pass_through(edges: Iterable[Mapping[str, Any]], hidden: set[str]) -> tuple[Link, ...]:
-    """The links between nodes that stay, through any number of hidden ones, in order and without repeats."""
+def _made(node: Mapping[str, Any]) -> str:
+    return f"{node['op']} {node['detail']}"
+
+
+def _with_folds(path: tuple[str, ...], around: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(step for scope in path for step in ((around[scope], scope) if scope in around else (scope,)))
+
+
+def _hidden(nodes: Mapping[str, Mapping[str, Any]], edges: Iterable[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
+    """Nodes that are not drawn, and those of them that are helpers; an input that helpers alone read is one."""
+    helpers = {key for key, node in nodes.items() if node["kind"] == "helper"}
+    readers: dict[str, set[str]] = defaultdict(set)
+    for edge in edges:
+        readers[edge["source"]].add(edge["target"])
+    inputs = (key for key, node in nodes.items() if node["kind"] == "input")
+    helpers |= {key for key in inputs if readers[key] and readers[key] <= helpers}
+    return helpers | {key for key, node in nodes.items() if node["kind"] == "shape"}, helpers
+
+
+def _pass_through(edges: Iterable[Mapping[str, Any]], hidden: set[str], helpers: set[str]) -> tuple[Link, ...]:
+    """The links between nodes that stay, through any number of hidden ones, in order and without repeats.
+
+    What a helper makes (a mask, an angle) is a detail of the op that reads it: links through helpers are left out where
+    the op has others.
+    """
     into: dict[str, list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
     found: dict[Link, None] = {}
     for edge in edges:
         into[edge["target"]].append((edge["source"], (edge["quantizer"],) if edge.get("quantizer") else ()))
-    for target, sources in into.items():
-        if target in hidden:
-            continue
-        stack, seen = list(reversed(sources)), set()
-        while stack:
-            source, marks = stack.pop()
-            if source not in hidden:
-                found[Link(source, target, marks)] = None
-            elif (source, marks) not in seen:
-                seen.add((source, marks))
-                stack.extend((before, more + marks) for before, more in reversed(into.get(source, ())))
+    for target in (key for key in into if key not in hidden):
+        found.update(dict.fromkeys(_links_to(target, into, hidden, helpers) or _links_to(target, into, hidden, set())))
     return tuple(found)
+
+
+def _links_to(
+    target: str, into: Mapping[str, list[tuple[str, tuple[str, ...]]]], hidden: set[str], closed: set[str]
+) -> list[Link]:
+    """The links to a node, through none that is `closed`."""
+    found = []
+    stack, seen = list(reversed(into[target])), set()
+    while stack:
+        source, marks = stack.pop()
+        if source not in hidden:
+            found.append(Link(source, target, marks))
+        elif source not in closed and (source, marks) not in seen:
+            seen.add((source, marks))
+            stack.extend((before, more + marks) for before, more in reversed(into.get(source, ())))
+    return found
 
 
 def _scopes_of(nodes: Mapping[str, Mapping[str, Any]], hidden: set[str]) -> dict[str, str]:
@@ -218,7 +253,7 @@ def relative(scope: str, outer: str) -> str:
     """A module path as written inside `outer`: relative("layer1.0.shortcut", "layer1.0") is "shortcut"; a bare number
     keeps the name before it: relative("layer1.0", "layer1") is "layer1.0"."""
     inner = scope[len(outer) + 1 :] if outer and scope.startswith(outer + ".") else scope
-    return ".".join(scope.split(".")[-2:]) if inner.isdigit() else inner
+    return ".".join(scope.split(".")[-2:]) if inner.replace(repeats.DASH, "").isdigit() else inner
 
 
 def short_count(number: float) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from geta_engine.graph.hierarchy import NORMS, SCOPE_PREFIX, Graph, Hierarchy, build, relative, short_count
+from geta_engine.graph.repeats import is_fold
 
 DEFAULT_BUDGET = 60
 """The first view shows at most this many rows and closed scopes."""
@@ -33,17 +34,28 @@ def visible(graph: Graph, hierarchy: Hierarchy, open_scopes: frozenset[str]) -> 
 
 
 def default_open(graph: Graph, budget: int = DEFAULT_BUDGET) -> frozenset[str]:
-    """The scopes that are open at first: whole levels while at most `budget` things are on screen, and, of the level
-    that would be too much, the first scope of each make as an example, where there is room."""
+    """The scopes that are open at first, folds of repeated modules never.
+
+    Whole levels while at most `budget` things are on screen, and, of the level that would be too much, the first scope
+    of each make as an example, where there is room.
+    """
     hierarchy = build(graph)
     opened: frozenset[str] = frozenset()
     while True:
-        level = [scope for scope in hierarchy.scopes if scope not in opened and _within(hierarchy, scope, opened)]
+        closed = (scope for scope in hierarchy.scopes if scope not in opened and not is_fold(scope))
+        level = [scope for scope in closed if _within(hierarchy, scope, opened)]
         if not level:
             return opened
         if _count(hierarchy, opened.union(level)) > budget:
             return _open_examples(graph, hierarchy, opened, level, budget)
         opened = opened.union(level)
+
+
+def scopes_around(graph: Graph, node: str) -> frozenset[str]:
+    """The scopes to open so that a node is on screen; none where there is no such node."""
+    hierarchy = build(graph)
+    row = hierarchy.row_of.get(node)
+    return frozenset(hierarchy.rows[row].path) if row else frozenset()
 
 
 def count_shown(graph: Graph, open_scopes: frozenset[str], show_shape: bool = False) -> int:
@@ -85,17 +97,31 @@ def _scope_entry(target: str, rows: list[str], hierarchy: Hierarchy, facts: Mapp
 
 def repeats(hierarchy: Hierarchy, facts: Mapping[str, Any], scope: str) -> str:
     """`×12` when all modules inside are of the same make, `3 blocks` when they are not, "" below two."""
-    makes = [make for make in (_make(hierarchy, facts, child) for child in hierarchy.children[scope]) if make]
+    makes = [make for make in (_make(hierarchy, facts, child) for child in _blocks(hierarchy, scope)) if make]
     if len(makes) < 2:
         return ""
     return f"×{len(makes)}" if len(set(makes)) == 1 else f"{len(makes)} blocks"
 
 
+def _blocks(hierarchy: Hierarchy, scope: str) -> Iterator[str]:
+    """What is directly inside, with the modules of a fold one by one."""
+    for child in hierarchy.children[scope]:
+        if is_fold(child):
+            yield from hierarchy.children[child.removeprefix(SCOPE_PREFIX)]
+        else:
+            yield child
+
+
 def _make(hierarchy: Hierarchy, facts: Mapping[str, Any], child: str) -> tuple[str, ...]:
-    """What a scope is made of: the ops inside, in order ("" for a row)."""
-    if not child.startswith(SCOPE_PREFIX):
+    """What a module is made of: the ops inside, in order (nothing for a row or a quantizer branch)."""
+    if not child.startswith(SCOPE_PREFIX) or _is_branch(hierarchy, facts, child.removeprefix(SCOPE_PREFIX)):
         return ()
     return tuple(_ops_inside(hierarchy, facts, child))
+
+
+def _is_branch(hierarchy: Hierarchy, facts: Mapping[str, Any], scope: str) -> bool:
+    first = hierarchy.children[scope][0]
+    return first in facts and facts[first].get("branch") is not None
 
 
 def _ops_inside(hierarchy: Hierarchy, facts: Mapping[str, Any], child: str) -> Iterator[str]:

@@ -1,44 +1,153 @@
 """The paper's construction, step by step, on an analysis: the traced program, its quantizer branches, the QADG, groups.
 
 An analysis holds the folded graph and, where the program came with its quantizers expanded, the traced one and its
-branches as well; every stage is derived from these.
+branches as well. Where it came without, the quantizers that `prepare` puts in are written out here.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from geta_engine.errors import InputError
 
 Stage = Literal["trace", "branches", "qadg", "groups"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 _NO_GROUP = {"group": None, "in_group": None, "reason": None}
+_STEPS = (("clamp", "to ± q_m"), ("div", "by d"), ("round", "half to even"), ("mul", "by d"))
+"""The ops of a quantizer with t = 1 (METHOD, section 2), and what is written on each."""
+
+
+class Whole(NamedTuple):
+    """A program with its quantizers expanded, and the branches they are: `{"kind", "nodes", "layer", "quantizer"}`."""
+
+    nodes: list[dict[str, Any]]
+    edges: list[dict[str, Any]]
+    branches: list[dict[str, Any]]
 
 
 def graph_at(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
     """Nodes and edges of an analysis at a stage; raises InputError for a stage that is not there.
 
-    trace: every traced op, quantizers expanded where the program has them so. branches: the same, each op of a branch
-    with `branch`, its number in `analysis["branches"]`. qadg: branches folded - an attached one into the layer that
-    reads it, an inserted one into the edges from its producer, which carry its quantizer. groups: the same, with the
-    groups of nodes.
+    trace: every traced op, quantizers expanded. branches: the same, each op of a branch with `branch`, its number in
+    `branches_of(analysis)`, and in a scope of its branch's own. qadg: branches folded - an attached one into the layer
+    that reads it, an inserted one into the edges from its producer, which carry its quantizer. groups: the same, with
+    the groups of nodes.
     """
     if stage not in STAGES:
         raise InputError(f"graph stage {stage!r} is not known: give {', '.join(STAGES)}")
     if stage in ("trace", "branches"):
-        whole = analysis.get("trace", analysis["graph"])
-        return _expanded(whole, analysis.get("branches", []), marked=stage == "branches")
+        return _expanded(_whole(analysis), marked=stage == "branches")
     if stage == "qadg":
         nodes = [{**node, **_NO_GROUP} for node in analysis["graph"]["nodes"]]
         return {"nodes": nodes, "edges": analysis["graph"]["edges"]}
     return dict(analysis["graph"])
 
 
-def _expanded(graph: Mapping[str, Any], branches: Sequence[Mapping[str, Any]], marked: bool) -> dict[str, Any]:
-    owner = {name: i for i, branch in enumerate(branches) for name in branch["nodes"]} if marked else {}
-    nodes = [{**node, **_NO_GROUP, "branch": owner.get(node["id"])} for node in graph["nodes"]]
-    return {"nodes": nodes, "edges": [{**edge, "quantizer": None} for edge in graph["edges"]]}
+def branches_of(analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The quantizer branches that the stages "trace" and "branches" show; "quantizer" is an id, or None."""
+    return _whole(analysis).branches
+
+
+def branch_scopes(graph: Mapping[str, Any]) -> dict[str, int]:
+    """Scope -> number of the branch that it holds, of a graph at "branches"."""
+    return {node["scope"]: node["branch"] for node in graph["nodes"] if node.get("branch") is not None}
+
+
+def _whole(analysis: Mapping[str, Any]) -> Whole:
+    if "trace" in analysis:
+        known = [{**branch, "quantizer": _quantizer_of(branch, analysis)} for branch in analysis["branches"]]
+        return Whole(analysis["trace"]["nodes"], analysis["trace"]["edges"], known)
+    return _written_out(analysis["graph"], analysis["quantizers"])
+
+
+def _quantizer_of(branch: Mapping[str, Any], analysis: Mapping[str, Any]) -> str | None:
+    if branch["kind"] == "inserted":
+        known = f"act.{branch['source']}"
+        return known if any(q["id"] == known for q in analysis["quantizers"]) else None
+    own = (q["id"] for q in analysis["quantizers"] if q["kind"] == "weight" and q["layer"] == branch["layer"])
+    return next(own, None)
+
+
+def _written_out(graph: Mapping[str, Any], quantizers: Sequence[Mapping[str, Any]]) -> Whole:
+    """A graph with each of its quantizers as the ops that it is."""
+    facts = {node["id"]: node for node in graph["nodes"]}
+    marked: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for edge in graph["edges"]:
+        if edge["quantizer"]:
+            marked[edge["quantizer"]].append(edge)
+    nodes = [dict(node) for node in graph["nodes"]]
+    edges = [dict(edge) for edge in graph["edges"] if not edge["quantizer"]]
+    branches = []
+    for quantizer in quantizers:
+        name, reading = quantizer["id"], marked[quantizer["id"]]
+        if quantizer["kind"] == "weight":
+            targets, source = [key for key in quantizer["readers"] if key in facts], f"{name}|weight"
+            label, size = ".".join(name.split(".")[-2:]), f"{quantizer['parameters']:,} numbers"
+            nodes.append(_step(source, label, size, facts[targets[0]], "parameter"))
+        elif reading:
+            targets, source = list(dict.fromkeys(edge["target"] for edge in reading)), reading[0]["source"]
+        else:
+            continue
+        chain = [f"{name}|{op}" for op, _ in _STEPS]
+        nodes += [_step(key, op, detail, facts[targets[0]]) for key, (op, detail) in zip(chain, _STEPS)]
+        pairs = [*zip([source, *chain], chain), *((chain[-1], target) for target in targets)]
+        edges += [{"source": a, "target": b, "quantizer": None} for a, b in pairs]
+        kind = "attached" if quantizer["kind"] == "weight" else "inserted"
+        branch = {"kind": kind, "source": source, "result": chain[-1], "nodes": chain, "layer": quantizer["layer"]}
+        branches.append({**branch, "quantizer": name})
+    return Whole(_in_order(nodes, edges), edges, branches)
+
+
+def _step(key: str, op: str, detail: str, reader: Mapping[str, Any], kind: str = "op") -> dict[str, Any]:
+    blank = {"shape": [], "parameters": [], "n_params": 0, "macs": 0, "quantizer": None}
+    own = {"id": key, "name": op, "label": op, "op": op, "kind": kind, "scope": reader["scope"], "detail": detail}
+    return {**own, **blank, **_NO_GROUP}
+
+
+def _in_order(nodes: list[dict[str, Any]], edges: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Nodes so that sources come first, each as late as its first reader allows."""
+    sources: dict[str, list[str]] = defaultdict(list)
+    for edge in edges:
+        sources[edge["target"]].append(edge["source"])
+    facts = {node["id"]: node for node in nodes}
+    placed: dict[str, None] = {}
+    for key in facts:
+        waiting = [key]
+        while waiting:
+            missing = [s for s in sources[waiting[-1]] if s not in placed and s in facts and s not in waiting]
+            if missing:
+                waiting += missing[:1]
+            else:
+                placed[waiting.pop()] = None
+    return [facts[key] for key in placed]
+
+
+def _expanded(whole: Whole, marked: bool) -> dict[str, Any]:
+    owner = {name: i for i, branch in enumerate(whole.branches) for name in branch["nodes"]}
+    title = {i: _title(branch) for i, branch in enumerate(whole.branches)}
+    nodes = []
+    for node in whole.nodes:
+        branch = owner.get(node["id"])
+        part = {"branch": branch if marked else None, "part_of": None if branch is None else title[branch].quantizer}
+        scope = f"{title[branch].scope}.{title[branch].name}" if marked and branch is not None else node["scope"]
+        nodes.append({**node, **_NO_GROUP, **part, "scope": scope.lstrip("."), "quantizer": None})
+    return {"nodes": nodes, "edges": [{**edge, "quantizer": None} for edge in whole.edges]}
+
+
+class _Title(NamedTuple):
+    scope: str
+    name: str
+    quantizer: str | None
+
+
+def _title(branch: Mapping[str, Any]) -> _Title:
+    """Where a branch is drawn and what it is called there: with the layer that reads it."""
+    layer = branch["layer"]
+    outer, _, label = layer.rpartition(".")
+    label = f"{outer.rpartition('.')[2]} {label}" if label.isdigit() else label
+    return _Title(outer, f"{branch['kind']} · {label}", branch["quantizer"])
 
 
 def fold(graph: Mapping[str, Any], branches: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -73,9 +73,10 @@ def analysis_report(
     document = qadg.to_dict()
     document["model"] = _model(traced, module, costs, spec or traced.name)
     by_name = {node.name: node for node in module.graph.nodes}
+    helpers = _helpers(module, trained)
     before = {by_name[branch.result]: by_name[branch.source] for branch in qadg.branches}
     whole = {
-        "nodes": [_node(node, qadg, owners, costs, weight_of, trained, before) for node in shown],
+        "nodes": [_node(node, qadg, owners, costs, weight_of, trained, before, helpers) for node in shown],
         "edges": _edges(shown, qadg),
     }
     document["graph"] = fold(whole, document["branches"])
@@ -153,12 +154,13 @@ def _node(
     weight_of: dict[str, str],
     trained: frozenset[str],
     before: Mapping[Node, Node],
+    helpers: frozenset[Node],
 ) -> dict[str, Any]:
     sources = [before.get(a, a) for a in node.all_input_nodes]
     parameters = [str(a.target) for a in sources if a.op == "get_attr"]
     owned = [n for n in parameters if not n.endswith("num_batches_tracked")]
     path = layer_of(node)
-    kind = _kind(node, owned)
+    kind = "helper" if node in helpers else _kind(node, owned)
     leaf = bool(path) and (kind == "layer" or is_leaf_module(node))
     name = path if leaf else (op_name(node) if node.op == "call_function" else node.name)
     group = _group_on(qadg, owners, node.name)
@@ -181,6 +183,22 @@ def _node(
         "reason": reason,
         "quantizer": weight_of.get(node.name),
     }
+
+
+def _helpers(module: GraphModule, trained: frozenset[str]) -> frozenset[Node]:
+    """Ops that come from neither a parameter nor a floating-point input: positions, masks, rotary angles."""
+    carrying: set[Node] = set()
+    for node in module.graph.nodes:
+        value = node.meta.get("val")
+        if node.op == "get_attr":
+            carries = str(node.target) in trained
+        elif node.op == "placeholder":
+            carries = isinstance(value, torch.Tensor) and value.is_floating_point()
+        else:
+            carries = any(source in carrying for source in node.all_input_nodes)
+        if carries:
+            carrying.add(node)
+    return frozenset(n for n in module.graph.nodes if n.op == "call_function" and n not in carrying)
 
 
 def _kind(node: Node, owned: list[str]) -> str:

@@ -332,8 +332,10 @@
     if (node.hasClass("toggle")) return;
     if (node.hasClass("diamond") || node.hasClass("pill")) return choose({ kind: "quantizer", id: node.data("quantizers")[0] });
     if (node.hasClass("tag")) return choose({ kind: "group", id: node.data("group") });
+    if (node.hasClass("box") && node.hasClass("branch")) return;
     if (node.hasClass("box") || node.hasClass("scope")) return choose({ kind: "scope", id: scopeOf(node) });
-    if (node.hasClass("row")) choose({ kind: "node", id: node.data("nodes")[0] });
+    if (node.data("quantizer")) return choose({ kind: "quantizer", id: node.data("quantizer") });
+    if (node.hasClass("row") && !node.hasClass("parameter")) choose({ kind: "node", id: node.data("nodes")[0] });
   }
 
   function choose(selection) {

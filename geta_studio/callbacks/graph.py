@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from geta_engine.graph.hierarchy import SCOPE_PREFIX
-from geta_engine.graph.shown import default_open
+from geta_engine.graph.shown import default_open, scopes_around
+from geta_engine.graph.stages import Stage, branch_scopes, branches_of, graph_at
 from geta_studio import ids
 from geta_studio.services import Services
 from geta_studio.views.elements import elements, scene
@@ -35,13 +36,14 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.MODEL_KEY, "data"),
         Input(ids.GRAPH_COMMAND, "data"),
         Input(ids.GRAPH_SHAPE, "checked"),
+        Input(ids.GRAPH_STAGE, "value"),
         State(ids.GRAPH_OPEN, "data"),
     )
     def draw(
-        key: str | None, command: dict[str, Any] | None, shape: bool, known: dict[str, Any] | None
+        key: str | None, command: dict[str, Any] | None, shape: bool, stage: str, known: dict[str, Any] | None
     ) -> tuple[Any, ...]:
         asked = command if ctx.triggered_id == ids.GRAPH_COMMAND else None
-        return drawing(services, key, asked, bool(shape), known)
+        return drawing(services, key, asked, View(stage, bool(shape)), known)
 
     @app.callback(
         Output(ids.GRAPH, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"), Input(ids.GRAPH_STAGE, "value")
@@ -102,23 +104,41 @@ class Opened(NamedTuple):
     focus: str | None
 
 
+class View(NamedTuple):
+    """What decides the drawing beside the open modules: the stage, and whether shape and helper ops are shown."""
+
+    stage: str
+    shape: bool
+
+    @property
+    def graph(self) -> Stage:
+        """The stage whose nodes and edges are drawn; the later ones differ in colours alone."""
+        return "trace" if self.stage == "trace" else "branches" if self.stage == "branches" else "groups"
+
+
 def drawing(
-    services: Services, key: str | None, command: Mapping[str, Any] | None, shape: bool, known: Mapping[str, Any] | None
+    services: Services, key: str | None, command: Mapping[str, Any] | None, view: View, known: Mapping[str, Any] | None
 ) -> tuple[Any, ...]:
     """(elements, scene, open scopes, legend, tree) for a model, or nothing new where it is not analysed."""
     analysis = services.analysis(key)
     if key is None or analysis is None:
         return (no_update,) * 5
     same = known is not None and known["model"] == key
-    scopes = frozenset(known["scopes"]) if same and known else default_open(analysis["graph"])
-    opened = apply(analysis["graph"], scopes, command) if same and command else Opened(scopes, None, None)
-    layout = services.layout(key, opened.scopes, "groups", shape)
+    drawn = {"model": key, "graph": view.graph, "shape": view.shape}
+    if same and not command and known is not None and all(known.get(name) == value for name, value in drawn.items()):
+        return (no_update,) * 5
+    staged = {**analysis, "graph": graph_at(analysis, view.graph), "branches": branches_of(analysis)}
+    scopes = frozenset(known["scopes"]) if same and known else default_open(staged["graph"])
+    if view.graph == "branches" and not (same and known and known.get("graph") == "branches"):
+        scopes |= branch_scopes(staged["graph"]).keys()
+    opened = apply(staged["graph"], scopes, command) if same and command else Opened(scopes, None, None)
+    layout = services.layout(staged, opened.scopes, view.graph, view.shape)
     return (
-        elements(analysis, layout),
-        scene(key, analysis, layout, opened.anchor, opened.focus),
-        {"model": key, "scopes": sorted(opened.scopes)},
+        elements(staged, layout),
+        scene(key, staged, layout, opened.anchor, opened.focus),
+        {**drawn, "scopes": sorted(opened.scopes)},
         no_update if same else legend(analysis),
-        tree(layout, analysis),
+        tree(layout, staged),
     )
 
 
@@ -131,10 +151,7 @@ def apply(graph: Mapping[str, Any], scopes: frozenset[str], command: Mapping[str
         after = scopes - inner - {scope} if scope in scopes else scopes | {scope}
         return Opened(after, SCOPE_PREFIX + scope, None)
     if action == "reveal":
-        node = next((n for n in graph["nodes"] if n["id"] == command["node"]), None)
-        path = node["scope"].split(".") if node and node["scope"] else []
-        around = {".".join(path[: end + 1]) for end in range(len(path))}
-        return Opened(scopes | around, None, command["node"])
+        return Opened(scopes | scopes_around(graph, command["node"]), None, command["node"])
     if action == "all":
         return Opened(default_open(graph, ALL_BUDGET), None, None)
     if action == "fold":

@@ -13,6 +13,7 @@ from math import hypot
 from typing import Any
 
 from geta_engine.graph.hierarchy import SCOPE_PREFIX
+from geta_engine.graph.stages import branch_scopes
 from geta_studio.views.palette import group_slots
 
 Element = dict[str, Any]
@@ -28,6 +29,8 @@ class Painter:
         self.facts = {node["id"]: node for node in analysis["graph"]["nodes"]}
         self.groups = {group["id"]: group for group in analysis["groups"]}
         self.slots = group_slots(analysis)
+        self.branches = analysis.get("branches", [])
+        self.branch_of = branch_scopes(analysis["graph"])
 
     def row(self, entry: Mapping[str, Any]) -> list[Element]:
         """A row or a closed scope with its parts."""
@@ -51,9 +54,11 @@ class Painter:
             "params": sum(n["n_params"] or 0 for n in members),
             "macs": sum(n["macs"] or 0 for n in members),
             "weights": [n["quantizer"] for n in members if n["quantizer"]],
+            "quantizer": next((n["part_of"] for n in members if n.get("part_of")), None),
             "tip": self.tip(entry, members, group),
         }
-        parts = [_node(row, entry["x"], entry["y"], f"row {kind} {look}"), *self._parts(entry, row, look)]
+        kinds = f"{kind}{self._branch(row['id'])}"
+        parts = [_node(row, entry["x"], entry["y"], f"row {kinds} {look}"), *self._parts(entry, row, look)]
         return [_stack(entry, look), *parts] if kind == "scope" else parts
 
     def _parts(self, entry: Mapping[str, Any], row: Mapping[str, Any], look: str) -> list[Element]:
@@ -92,10 +97,16 @@ class Painter:
         left, top = entry["x"] - entry["w"] / 2, entry["y"] - entry["h"] / 2
         title = f"{entry['label']}  {entry['badge']}" if entry["badge"] else entry["label"]
         toggle = {"id": f"{entry['id']}|toggle", "host": entry["id"], "scope": scope, "label": title}
+        kind = self._branch(entry["id"])
         return [
-            _node(frame, entry["x"], entry["y"], f"box depth{min(entry['depth'], 3)}"),
-            _node(toggle, left + 15, top + 14, "part toggle close"),
+            _node(frame, entry["x"], entry["y"], f"box depth{min(entry['depth'], 3)}{kind}"),
+            _node(toggle, left + 15, top + 14, f"part toggle close{kind}"),
         ]
+
+    def _branch(self, key: str) -> str:
+        """The classes of a scope that is a quantizer branch."""
+        branch = self.branch_of.get(key.removeprefix(SCOPE_PREFIX))
+        return "" if branch is None else f" branch {self.branches[branch]['kind']}"
 
     def pill(self, edge: Mapping[str, Any]) -> Element:
         """The activation quantizers of an edge, just above what reads them."""

@@ -99,7 +99,7 @@ def _toolbar() -> Component:
                 [
                     _button("all", "Open all", "Open every module"),
                     _button("fold", "Fold", "Close every module"),
-                    dmc.Switch(id=ids.GRAPH_SHAPE, label="shape ops", size="xs", checked=False),
+                    dmc.Switch(id=ids.GRAPH_SHAPE, label="helper ops", size="xs", checked=False),
                 ],
                 className="graph-buttons",
             ),

@@ -12,7 +12,13 @@ from geta_studio import ids
 from geta_studio.views.links import selects
 from geta_studio.views.palette import THEMES, group_slots, ramp_css, shades
 
-STAGES = {"qadg": "QADG", "groups": "Groups", "compact": "Compact"}
+STAGES = {"trace": "Trace", "branches": "Branches", "qadg": "QADG", "groups": "Groups", "compact": "Compact"}
+STAGE_NOTES = {
+    "trace": "Every op of the traced program, quantizers written out: they look like layers of their own.",
+    "branches": "Each quantizer is a branch of ops: attached to the weight of a layer, or inserted before its input.",
+    "qadg": "Branches folded: an attached one is a mark on its layer, an inserted one a mark on the edge.",
+}
+"""What the stages before the groups show, in one sentence."""
 OVERLAYS = {"group": "Group", "bits": "Bits", "norm": "Norm", "macs": "MACs", "params": "Params"}
 
 
@@ -24,7 +30,9 @@ def palette_variables() -> str:
             f"--slot{slot}-line:{shade.line};--slot{slot}-text:{shade.text};--slot{slot}-tint:{shade.tint};"
             for slot, shade in enumerate(shades(scheme))
         ]
-        rules.append(f"--bar-redundant:{theme.redundant};--bar-zero:{theme.zero};--graph-page:{theme.page};")
+        rules.append(
+            f"--bar-redundant:{theme.redundant};--bar-zero:{theme.zero};--graph-page:{theme.page};--branch-attached:{theme.attached};"
+        )
         blocks.append(f'[data-mantine-color-scheme="{scheme}"]{{{"".join(rules)}}}')
     return "\n".join(blocks)
 
@@ -35,7 +43,8 @@ def legend(analysis: Mapping[str, Any]) -> list[Component]:
     prunable = [group for group in analysis["groups"] if group["prunable"]]
     fixed = [group for group in analysis["groups"] if not group["prunable"]]
     rows = [*(group_row(g, slots[g["id"]]) for g in prunable), *(group_row(g, None) for g in fixed)]
-    return [html.Div(rows, className="legend-groups"), marks(analysis["quantizers"])]
+    notes = [html.P(text, className=f"stage-note note-{stage}") for stage, text in STAGE_NOTES.items()]
+    return [*notes, html.Div(rows, className="legend-groups"), marks(analysis["quantizers"])]
 
 
 def group_row(group: Mapping[str, Any], slot: int | None) -> Component:
@@ -68,6 +77,7 @@ def marks(quantizers: Sequence[Mapping[str, Any]]) -> Component:
         entries.append(_mark("diamond", "weight bits"))
     if "activation" in kinds:
         entries.append(_mark("pill", "activation bits"))
+    entries += [_mark("attached", "attached branch"), _mark("inserted", "inserted branch")]
     entries += [_mark("dashed", "cannot be pruned"), _mark("bar3", "kept · redundant · zero")]
     return html.Div(entries, className="legend-marks")
 

@@ -25,6 +25,7 @@ class Theme:
     grey_line: str
     edge: str
     accent: str
+    attached: str
     redundant: str
     zero: str
     slots: tuple[str, ...]
@@ -47,6 +48,7 @@ THEMES: dict[Scheme, Theme] = {
         grey_line="#a3afc0",
         edge="#8696ad",
         accent="#0b7285",
+        attached="#8a5a00",
         redundant="#f2a516",
         zero="#26303d",
         slots=("#2e6fb7", "#de6b1f", "#4b9e5f", "#b03a84", "#332288", "#8c4a2f", "#cc79a7", "#7a1f3d"),
@@ -65,6 +67,7 @@ THEMES: dict[Scheme, Theme] = {
         grey_line="#66717f",
         edge="#75859b",
         accent="#4cc3d6",
+        attached="#e0b050",
         redundant="#f5b342",
         zero="#05070a",
         slots=("#5b9be6", "#f08a3e", "#7fcf8f", "#dc62ad", "#7a5ff0", "#b87a55", "#f0b6d6", "#b5476c"),

@@ -16,9 +16,9 @@ STRIPE = 3.2
 
 
 def stylesheet(scheme: Scheme, stage: str = "groups") -> list[Rule]:
-    """Rules for "qadg" (no group colours), "groups" (coloured) or "compact" (what is cut away is left empty)."""
+    """Rules for "groups" (coloured), "compact" (what is cut away is left empty) or an earlier stage (no group colours)."""
     theme = THEMES[scheme]
-    coloured = _slots(scheme, theme, stage) if stage != "qadg" else _uncoloured(theme)
+    coloured = _slots(scheme, theme, stage) if stage in ("groups", "compact") else _uncoloured(theme)
     plain = [*_rows(theme), *_text(theme), *_marks(theme), *_boxes(theme), *_edges(theme)]
     return [*plain, *coloured, *_states(theme)]
 
@@ -205,7 +205,18 @@ def _boxes(theme: Theme) -> list[Rule]:
         border_color=theme.box_line,
         z_index=0,
     )
-    return [frame, *(_rule(f".box.depth{depth}", z_index=depth) for depth in range(4))]
+    depths = (_rule(f".box.depth{depth}", z_index=depth) for depth in range(4))
+    outlined = {"background_opacity": 0.1, "border_width": 2.2, "z_index": 5}
+    branches = [
+        rule
+        for kind, colour, line in (("attached", theme.attached, "solid"), ("inserted", theme.accent, "dashed"))
+        for rule in (
+            _rule(f".box.{kind}", background_color=colour, border_color=colour, border_style=line, **outlined),
+            _rule(f".toggle.close.{kind}", color=colour),
+            _rule(f".row.{kind}", border_color=colour, border_style=line, border_width=2.2, color=colour),
+        )
+    ]
+    return [frame, *depths, *branches, _rule(".row.parameter", shape="cut-rectangle")]
 
 
 def _edges(theme: Theme) -> list[Rule]:

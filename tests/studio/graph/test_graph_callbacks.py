@@ -11,9 +11,12 @@ from geta_engine.graph.layout import layout_graph
 from geta_engine.graph.shown import default_open
 from geta_engine.store.records import FrameEvent
 from geta_studio import ids
-from geta_studio.callbacks.graph import apply, drawing, state_now
+from geta_studio.callbacks.graph import View, apply, drawing, state_now
 from geta_studio.views.graph_panel import graph_panel, stage_options, tree
 from geta_studio.views.legend import legend
+
+
+PLAIN = View("groups", False)
 
 
 class Studio:
@@ -25,8 +28,8 @@ class Studio:
     def analysis(self, key: str | None) -> dict[str, Any] | None:
         return self.known.get(key or "")
 
-    def layout(self, key: str, scopes: frozenset[str], stage: str, show_shape: bool) -> dict[str, Any]:
-        return layout_graph(self.known[key]["graph"], scopes, show_shape)
+    def layout(self, analysis: dict[str, Any], scopes: frozenset[str], stage: str, show_shape: bool) -> dict[str, Any]:
+        return layout_graph(analysis["graph"], scopes, show_shape)
 
     def has_run(self, run_id: int | None) -> bool:
         return run_id == 7
@@ -62,30 +65,49 @@ def rows(elements: list[dict[str, Any]]) -> set[str]:
 
 
 def test_a_model_that_is_not_analysed_leaves_the_screen_alone(studio: Any) -> None:
-    assert drawing(studio, "other", None, False, None) == (no_update,) * 5
-    assert drawing(studio, None, None, False, None) == (no_update,) * 5
+    assert drawing(studio, "other", None, PLAIN, None) == (no_update,) * 5
+    assert drawing(studio, None, None, PLAIN, None) == (no_update,) * 5
 
 
 def test_first_drawing_then_fold_then_open_one(studio: Any) -> None:
-    made, shown, opened, legend_rows, _ = drawing(studio, "resnet20", None, False, None)
+    made, shown, opened, legend_rows, _ = drawing(studio, "resnet20", None, PLAIN, None)
     assert len(rows(made)) == 34 and shown["model"] == "resnet20" and legend_rows is not no_update
-    made, _, opened, legend_rows, _ = drawing(studio, "resnet20", {"action": "fold"}, False, opened)
+    made, _, opened, legend_rows, _ = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, opened)
     assert len(rows(made)) == 8 and opened["scopes"] == [] and legend_rows is no_update
-    made, shown, opened, _, _ = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer2"}, False, opened)
+    made, shown, opened, _, _ = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer2"}, PLAIN, opened)
     assert {"scope:layer2.0", "scope:layer1"} <= rows(made) and shown["anchor"] == "scope:layer2"
 
 
 def test_another_model_starts_with_its_own_first_view(studio: Any, report: Any) -> None:
     studio.known["mlp"] = report("mlp")
     _, _, opened, legend_rows, _ = drawing(
-        studio, "mlp", {"action": "fold"}, False, {"model": "resnet20", "scopes": []}
+        studio, "mlp", {"action": "fold"}, PLAIN, {"model": "resnet20", "scopes": []}
     )
     assert opened["model"] == "mlp" and legend_rows is not no_update
 
 
 def test_shape_ops_are_shown_on_request(studio: Any) -> None:
-    hidden, shown = (rows(drawing(studio, "resnet20", None, shape, None)[0]) for shape in (False, True))
+    hidden, shown = (rows(drawing(studio, "resnet20", None, View("groups", shape), None)[0]) for shape in (False, True))
     assert shown - hidden == {"flatten"}
+
+
+def test_a_stage_that_differs_in_colours_alone_is_not_drawn_anew(studio: Any) -> None:
+    opened = drawing(studio, "resnet20", None, PLAIN, None)[2]
+    assert drawing(studio, "resnet20", None, View("compact", False), opened) == (no_update,) * 5
+    made, _, traced, *_ = drawing(studio, "resnet20", None, View("trace", False), opened)
+    assert made is not no_update and traced["graph"] == "trace"
+
+
+def test_branches_are_outlined_by_kind_and_lead_to_their_quantizers(studio: Any) -> None:
+    opened = drawing(studio, "resnet20", {"action": "all"}, PLAIN, None)[2]
+    made, *_ = drawing(studio, "resnet20", {"action": "all"}, View("branches", False), {**opened, "graph": "groups"})
+    boxes = [e for e in made if "box" in e["classes"] and "branch" in e["classes"]]
+    kinds = [next(k for k in ("attached", "inserted") if k in e["classes"].split()) for e in boxes]
+    quantizers = studio.analysis("resnet20")["quantizers"]
+    counted = [sum(q["kind"] == kind for q in quantizers) for kind in ("weight", "activation")]
+    assert [kinds.count("attached"), kinds.count("inserted")] == counted
+    inside = {e["data"]["quantizer"] for e in made if e["data"].get("quantizer")}
+    assert inside == {q["id"] for q in quantizers}
 
 
 def test_closing_a_module_closes_what_is_in_it(report: Any) -> None:
@@ -149,8 +171,8 @@ def test_the_legend_has_every_group_with_its_size_and_reason(report: Any) -> Non
 
 
 def test_compact_is_offered_when_there_is_a_compact_model() -> None:
-    assert [option["value"] for option in stage_options(False)] == ["qadg", "groups"]
-    assert [option["value"] for option in stage_options(True)] == ["qadg", "groups", "compact"]
+    assert [option["value"] for option in stage_options(False)] == ["trace", "branches", "qadg", "groups"]
+    assert [option["value"] for option in stage_options(True)] == ["trace", "branches", "qadg", "groups", "compact"]
 
 
 def test_the_panel_has_the_ids_that_do_not_move() -> None:
