@@ -6,14 +6,15 @@ import asyncio
 import hashlib
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter, FastAPI, HTTPException, Request
-from fastapi.responses import FileResponse
+from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
+from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic import BaseModel
 
 from geta_engine.errors import InputError
 from geta_engine.store import RunRecord
+from geta_studio.models import shortened
 from geta_studio.services import DISK_FULL, Services, is_disk_full, without_paths
 from geta_studio.views.text import size
 
@@ -67,6 +68,16 @@ def _router(services: Services) -> APIRouter:
         """Upload a traced model: the body is the .pt2 file itself. A worker inspects it afterwards."""
         return await receive_model(request, services, Path(name.replace("\\", "/")).name or "model.pt2")
 
+    @router.get("/models/{key}/graph.json", responses={404: {}})
+    def graph_json(key: str) -> dict[str, Any]:
+        """The analysis of a model that is on screen: nodes, edges, groups and quantizers, as `geta analyze --json`."""
+        return _analysis(services, key)
+
+    @router.get("/models/{key}/graph.dot", responses={404: {}}, response_class=PlainTextResponse)
+    def graph_dot(key: str, open: Annotated[list[str] | None, Query()] = None) -> str:
+        """The graph in Graphviz's language, with these modules open."""
+        return services.dot(_analysis(services, key), frozenset(open or ()))
+
     @router.get("/runs")
     def runs() -> Runs:
         """All runs, newest first."""
@@ -88,6 +99,13 @@ def _router(services: Services) -> APIRouter:
         return FileResponse(file, media_type="application/octet-stream", filename=f"{stem}-run{run_id}-compact.pt2")
 
     return router
+
+
+def _analysis(services: Services, key: str) -> dict[str, Any]:
+    analysis = services.analysis(key)
+    if analysis is None:
+        raise HTTPException(404, f"model {shortened(key)!r} is not analysed here: open it in the studio first")
+    return analysis
 
 
 def _known(services: Services, run_id: int) -> RunRecord:

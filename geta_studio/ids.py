@@ -138,6 +138,7 @@ GRAPH_MATCH_COUNT = "graph-match-count"
 GRAPH_SHAPE = "graph-shape"
 GRAPH_TREE = "graph-tree"
 GRAPH_TIP = "graph-tip"
+GRAPH_MENU = "graph-menu"
 GRAPH_MAP = "graph-map"
 GRAPH_SCALE = "graph-scale"
 GRAPH_SINKS = tuple(f"graph-sink-{name}" for name in ("scene", "paint", "select", "match", "step"))

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-from geta_studio.views.legend import OVERLAYS
+from geta_studio.views.legend import OVERLAYS, STAGES
 
-KINDS = ("node", "group", "quantizer")
+KINDS = ("node", "group", "quantizer", "scope")
 
 
 class Place(NamedTuple):
@@ -18,6 +18,7 @@ class Place(NamedTuple):
     run: int | None
     select: dict[str, str] | None
     overlay: str | None
+    stage: str | None
 
 
 class Shown(NamedTuple):
@@ -32,8 +33,14 @@ def parse(search: str | None) -> Place:
     query = {key: values[0] for key, values in parse_qs((search or "").lstrip("?")).items()}
     kind, _, identity = query.get("select", "").partition(":")
     select = {"kind": kind, "id": identity} if kind in KINDS and identity else None
-    overlay = query.get("overlay")
-    return Place(query.get("model"), run_number(query.get("run")), select, overlay if overlay in OVERLAYS else None)
+    overlay, stage = query.get("overlay"), query.get("stage")
+    return Place(
+        query.get("model"),
+        run_number(query.get("run")),
+        select,
+        overlay if overlay in OVERLAYS else None,
+        stage if stage in STAGES else None,
+    )
 
 
 def run_number(text: Any) -> int | None:

@@ -128,6 +128,12 @@ class Services:
         """Positions for the graph of an analysis, from the cache or computed in a process of its own."""
         return self.layouts.of(analysis, open_scopes, stage, show_shape)
 
+    def dot(self, analysis: Mapping[str, Any], open_scopes: frozenset[str]) -> str:
+        """The graph of an analysis in Graphviz's language."""
+        from geta_engine.graph.dot import to_dot
+
+        return to_dot(analysis, open_scopes)
+
     # Runs
 
     def launch(self, fields: Mapping[str, Any]) -> int:

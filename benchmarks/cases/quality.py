@@ -73,7 +73,9 @@ STUDIES = {
     "fashion vgg7": Study(
         "vgg7", 16, "fashion-mnist", 360, {"optimizer": "adam", "lr": 1e-3, "batch_size": 32, **TAYLOR}
     ),
-    "pareto": Study("resnet20", 16, "fashion-mnist", 450, {"optimizer": "adam", "lr": 3e-3, "batch_size": 64, **TAYLOR}),
+    "pareto": Study(
+        "resnet20", 16, "fashion-mnist", 450, {"optimizer": "adam", "lr": 3e-3, "batch_size": 64, **TAYLOR}
+    ),
 }
 PARETO_SPARSITIES = (0.35, 0.5, 0.7, 0.85)
 PARETO_BITS = ("8:8", "4:4", "3:3", "2:2")

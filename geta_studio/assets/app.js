@@ -51,11 +51,12 @@ window.geta = (() => {
     set("yaml-loaded", { data: { text: await file.text(), name: file.name, at: Date.now() } });
   }
 
-  function writeAddress(model, run, selection, overlay) {
+  function writeAddress(model, run, selection, overlay, stage) {
     if (location.pathname !== "/" || !model) return keep();
     const query = new URLSearchParams({ model });
     if (run) query.set("run", run);
     if (selection) query.set("select", `${selection.kind}:${selection.id}`);
+    if (stage && stage !== "groups") query.set("stage", stage);
     if (overlay && overlay !== "group") query.set("overlay", overlay);
     const search = `?${query}`.replaceAll("%3A", ":");
     if (search !== location.search) history.replaceState(history.state, "", `/${search}`);

@@ -32,6 +32,8 @@
     cy.on("tap", (event) => (event.target === cy ? choose(null) : tapped(event.target)));
     cy.on("mouseover", "node", (event) => over(event.target, event.renderedPosition));
     cy.on("mouseout", "node", out);
+    cy.on("cxttap", "node", (event) => openMenu(event.target, event.renderedPosition));
+    cy.on("tap viewport", closeMenu);
     cy.on("viewport resize", () => { hideTip(); drawMap(); });
     new ResizeObserver(() => { cy.resize(); drawMap(); }).observe(byId("graph"));
     attachMap(cy);
@@ -204,6 +206,8 @@
   const OVERLAYS = {
     bits: { name: "Bits of the weights", read: (row) => mean(row.data("weights").map(bitsOf)), text: written },
     norm: { name: "Mean norm of the group's units", read: (row) => norm(row.data("outputs")), text: (v) => v.toPrecision(2) },
+    sparsity: { name: "Share of the group's units that are zero", read: (row) => zeroShare(row.data("outputs")), text: percent, span: [0, 1] },
+    saliency: { name: "Mean saliency of the group's units", read: (row) => saliency(row.data("outputs")), text: (v) => v.toPrecision(2) },
     macs: { name: "Multiply-adds (log scale)", read: (row) => row.data("macs") || null, text: short, log: true },
     params: { name: "Parameters (log scale)", read: (row) => row.data("params") || null, text: short, log: true },
   };
@@ -215,6 +219,19 @@
 
   function norm(groups) {
     return state.now ? mean(groups.map((group) => (state.now.groups[group] || [])[3])) : null;
+  }
+
+  function saliency(groups) {
+    return state.now ? mean(groups.map((group) => (state.now.groups[group] || [])[4])) : null;
+  }
+
+  function zeroShare(groups) {
+    const sum = groups.length ? shares(groups) : null;
+    return sum ? sum[2] / (sum[0] + sum[1] + sum[2]) : null;
+  }
+
+  function percent(value) {
+    return `${Math.round(100 * value)} %`;
   }
 
   function short(value) {
@@ -241,7 +258,7 @@
         if (value !== null && value !== undefined) values.set(row.id(), value);
       });
     }
-    const low = Math.min(...values.values()), high = Math.max(...values.values());
+    const [low, high] = kind && kind.span ? kind.span : [Math.min(...values.values()), Math.max(...values.values())];
     const place = (v) => (kind && kind.log ? Math.log(v) : v), span = place(high) - place(low);
     cy.nodes(".row").forEach((row) => {
       const value = values.get(row.id());
@@ -302,7 +319,7 @@
     const owner = host.isEdge && host.isEdge() ? node : host;
     byId("graph").style.cursor = owner.hasClass("box") ? "" : "pointer";
     clearTimeout(state.hover);
-    if (!owner.hasClass("row")) return;
+    if (!owner.hasClass("row") || !byId("graph-menu").hidden) return;
     const groups = owner.data("group") === null ? [] : [owner.data("group")];
     state.hover = setTimeout(() => { showTip(owner, at); light(groups); }, 170);
   }
@@ -440,8 +457,86 @@
     if (action === "fit") fit(cy);
     else if (action === "in") cy.zoom({ level: cy.zoom() * 1.25, renderedPosition: middle });
     else if (action === "out") cy.zoom({ level: cy.zoom() / 1.25, renderedPosition: middle });
+    else if (action.startsWith("save-")) save(cy, action.slice(5));
+    else if (action === "present") present();
     else if (action === "legend") byId("graph-legend").parentElement.classList.toggle("folded");
     else command(action, {});
+  }
+
+  // Saving: pictures of all that is drawn, and the texts the server writes
+
+  function save(cy, kind) {
+    if (!state.scene) return;
+    const bg = getComputedStyle(byId("graph-panel")).backgroundColor, name = `${state.scene.model}-graph.${kind}`;
+    if (kind === "png") {
+      const most = 8000 / Math.max(state.scene.width, state.scene.height, 1);
+      return download(cy.png({ full: true, output: "blob", scale: Math.min(2, most), bg }), name);
+    }
+    if (kind === "svg") return download(new Blob([cy.svg({ full: true, scale: 1, bg })], { type: "image/svg+xml" }), name);
+    const query = new URLSearchParams((state.scene.scopes || []).map((scope) => ["open", scope]));
+    download(`/api/models/${encodeURIComponent(state.scene.model)}/graph.${kind}${kind === "dot" ? `?${query}` : ""}`, name);
+  }
+
+  function download(what, name) {
+    const link = document.createElement("a"), own = typeof what !== "string";
+    link.href = own ? URL.createObjectURL(what) : what;
+    link.download = name;
+    link.click();
+    if (own) setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  }
+
+  // Presenting: the graph alone, in large type
+
+  function present() {
+    const on = document.body.classList.toggle("presenting");
+    if (on && document.documentElement.requestFullscreen) document.documentElement.requestFullscreen().catch(() => {});
+    else if (document.fullscreenElement) document.exitFullscreen();
+    setTimeout(() => { const cy = graph(); if (cy) { cy.resize(); fit(cy); } }, 250);
+  }
+
+  // The menu of a node
+
+  function openMenu(node, at) {
+    const owner = node.data("host") ? state.cy.getElementById(node.data("host")) : node;
+    const menu = byId("graph-menu"), scope = owner.id().startsWith("scope:") ? scopeOf(owner) : null;
+    const name = scope || (owner.data("tip") || [])[0] || "";
+    const quantizer = owner.data("quantizer") || (owner.data("weights") || [])[0];
+    const group = owner.data("group");
+    const entries = [
+      ["Inspect", () => tapped(owner)],
+      scope !== null && [owner.hasClass("box") ? "Close" : "Open", () => toggle(scope)],
+      group !== null && group !== undefined && [`Show group g${group}`, () => choose({ kind: "group", id: group })],
+      quantizer && ["Set bits", () => setBits(quantizer)],
+      name && ["Copy name", () => copy(name)],
+      ["Copy link to this", () => { tapped(owner); setTimeout(() => copy(location.href), 300); }],
+    ].filter(Boolean);
+    menu.replaceChildren(...entries.map(([text, act]) => {
+      const item = Object.assign(document.createElement("button"), { className: "menu-item", textContent: text });
+      item.setAttribute("role", "menuitem");
+      item.onclick = () => { closeMenu(); act(); };
+      return item;
+    }));
+    menu.hidden = false;
+    const panel = byId("graph-panel").getBoundingClientRect();
+    menu.style.left = `${Math.min(at.x, panel.width - menu.offsetWidth - 6)}px`;
+    menu.style.top = `${Math.min(at.y, panel.height - menu.offsetHeight - 6)}px`;
+    clearTimeout(state.hover);
+    hideTip();
+    menu.firstChild.focus();
+  }
+
+  function closeMenu() {
+    const menu = byId("graph-menu");
+    if (menu) menu.hidden = true;
+  }
+
+  function copy(text) {
+    navigator.clipboard.writeText(text).catch(() => {});
+  }
+
+  function setBits(quantizer) {
+    setProps("side-tabs", { value: "configure" });
+    setProps("bits-grid", { filterModel: { layer: { filterType: "text", type: "contains", filter: state.scene.layers[quantizer] } } });
   }
 
   function link(element) {
@@ -466,12 +561,28 @@
     if (event.target.closest(".legend-group")) light(chosenGroups());
   });
   document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      closeMenu();
+      if (document.body.classList.contains("presenting")) present();
+    }
+    moveInMenu(event);
     const item = event.target.closest && event.target.closest(".tree-item[data-kind=scope]");
     if (!item || !["+", "-", "ArrowRight", "ArrowLeft"].includes(event.key)) return;
     const open = item.getAttribute("aria-expanded") === "true", opens = event.key === "+" || event.key === "ArrowRight";
     if (open === opens) return;
     event.preventDefault();
     toggle(item.dataset.id);
+  });
+
+  function moveInMenu(event) {
+    const items = [...byId("graph-menu")?.children || []], at = items.indexOf(document.activeElement);
+    const by = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    if (at < 0 || !by) return;
+    event.preventDefault();
+    items[(at + by + items.length) % items.length].focus();
+  }
+  document.addEventListener("fullscreenchange", () => {
+    if (!document.fullscreenElement && document.body.classList.contains("presenting")) present();
   });
 
   window.dash_clientside = window.dash_clientside || {};

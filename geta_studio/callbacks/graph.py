@@ -11,6 +11,7 @@ from geta_engine.graph.hierarchy import SCOPE_PREFIX
 from geta_engine.graph.shown import default_open, scopes_around
 from geta_engine.graph.stages import Stage, branch_scopes, branches_of, graph_at
 from geta_studio import ids
+from geta_studio.drafts import bounds_of
 from geta_studio.services import Services
 from geta_studio.views.elements import elements, scene
 from geta_studio.views.graph_panel import stage_options, tree
@@ -67,10 +68,17 @@ def register(app: Dash, services: Services) -> None:
         done = (phase or {}).get("status") == "done"
         return stage_options(done), "groups" if stage == "compact" and not done else no_update
 
-    @app.callback(Output(ids.GRAPH_MATCHES, "data"), Input(ids.GRAPH_SEARCH, "value"), State(ids.MODEL_KEY, "data"))
-    def find(query: str | None, key: str | None) -> dict[str, Any]:
+    @app.callback(
+        Output(ids.GRAPH_MATCHES, "data"),
+        Input(ids.GRAPH_SEARCH, "value"),
+        State(ids.MODEL_KEY, "data"),
+        State(ids.GRAPH_NOW, "data"),
+        State(ids.BITS, "data"),
+    )
+    def find(query: str | None, key: str | None, now: dict[str, Any] | None, bits: Any) -> dict[str, Any]:
         analysis = services.analysis(key)
-        return {"query": query or "", "nodes": search(analysis, query or "") if analysis else []}
+        widths = (now or {}).get("bits") or upper_bounds(analysis, bits)
+        return {"query": query or "", "nodes": search(analysis, query or "", widths) if analysis else []}
 
     _clientside(app)
 
@@ -164,5 +172,13 @@ def state_now(services: Services, run_id: int | None, key: str | None) -> dict[s
     analysis = services.analysis(key)
     if run_id is None or analysis is None or not services.has_run(run_id):
         return None
-    units, quantizers = services.frame(run_id, "units"), services.frame(run_id, "quantizers")
-    return now(analysis, values_of(units), values_of(quantizers))
+    units, quantizers, saliency = (values_of(services.frame(run_id, k)) for k in ("units", "quantizers", "saliency"))
+    return now(analysis, units, quantizers, saliency)
+
+
+def upper_bounds(analysis: Mapping[str, Any] | None, bits: Mapping[str, Any] | None) -> dict[str, float]:
+    """The upper bounds being edited, by quantizer: the bits to search by while there is no run."""
+    if analysis is None or bits is None:
+        return {}
+    bounds = bounds_of(bits, analysis)
+    return {quantizer: float(upper) for quantizer, (_, upper) in bounds.items() if isinstance(upper, (int, float))}

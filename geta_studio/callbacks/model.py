@@ -46,10 +46,11 @@ def register(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.SELECTION, "data", allow_duplicate=True),
         Output(ids.GRAPH_OVERLAY, "value", allow_duplicate=True),
+        Output(ids.GRAPH_STAGE, "value", allow_duplicate=True),
         Input(ids.URL, "search"),
         prevent_initial_call="initial_duplicate",
     )
-    def show_named(search: str) -> tuple[Any, Any]:
+    def show_named(search: str) -> tuple[Any, Any, Any]:
         return named_outputs(services, parse(search))
 
     @app.callback(
@@ -81,15 +82,16 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.RUN_ID, "data"),
         Input(ids.SELECTION, "data"),
         Input(ids.GRAPH_OVERLAY, "value"),
+        Input(ids.GRAPH_STAGE, "value"),
         Input(ids.URL, "pathname"),
     )
 
 
-def named_outputs(services: Services, place: Place) -> tuple[Any, Any]:
-    """(selection, overlay) that an address names. Raises InputError where it names a run that is not there."""
+def named_outputs(services: Services, place: Place) -> tuple[Any, Any, Any]:
+    """(selection, overlay, stage) that an address names. Raises InputError where it names a run that is not there."""
     if place.run is not None and not services.has_run(place.run):
         raise InputError(f"run {place.run} is not in this store: see Runs for those that are, or launch one")
-    return selection_of(place) or no_update, place.overlay or no_update
+    return selection_of(place) or no_update, place.overlay or no_update, place.stage or no_update
 
 
 class Follow(NamedTuple):

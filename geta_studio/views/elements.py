@@ -214,6 +214,8 @@ def scene(
         "anchor": anchor,
         "focus": focus,
         "hosts": layout["hosts"],
+        "scopes": [box["id"].removeprefix(SCOPE_PREFIX) for box in layout["boxes"]],
         "groups": {str(g["id"]): g["size"] for g in analysis["groups"]},
+        "layers": {q["id"]: q["layer"] for q in analysis["quantizers"]},
         "readers": {q["id"]: q["node"] for q in analysis["quantizers"]},
     }

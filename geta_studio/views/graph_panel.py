@@ -16,6 +16,7 @@ from geta_studio.views.legend import OVERLAYS, STAGES, scale
 from geta_studio.views.links import acts, named, selects
 from geta_studio.views.stylesheet import stylesheet
 
+cyto.load_extra_layouts()  # brings the SVG export
 _HIDDEN: dict[str, Any] = {"aria-hidden": "true"}
 TREE_LIMIT = 400
 """The readable twin lists at most this many things; the search finds the rest."""
@@ -38,6 +39,7 @@ def graph_panel() -> Component:
             html.Canvas(id=ids.GRAPH_MAP, className="graph-map", **_HIDDEN),
             _zoom(),
             html.Div(id=ids.GRAPH_TIP, className="graph-tip", role="tooltip"),
+            html.Div(id=ids.GRAPH_MENU, className="graph-menu", role="menu", hidden=True),
             html.Nav(id=ids.GRAPH_TREE, className="graph-tree", **named("The graph as a list")),
         ],
     )
@@ -76,16 +78,20 @@ def _toolbar() -> Component:
                 size="xs",
                 **named("Stage of the graph"),
             ),
-            dmc.SegmentedControl(
+            dmc.Select(
                 id=ids.GRAPH_OVERLAY,
                 data=[{"value": key, "label": text} for key, text in OVERLAYS.items()],
                 value="group",
                 size="xs",
-                **named("What colours the nodes"),
+                w=118,
+                allowDeselect=False,
+                leftSection=html.Span(className="overlay-dot", **_HIDDEN),
+                leftSectionWidth=24,
+                attributes={"input": {"aria-label": "What colours the nodes"}},
             ),
             dmc.TextInput(
                 id=ids.GRAPH_SEARCH,
-                placeholder="Find conv1, group:3",
+                placeholder="Find conv1, group:3, bits<6",
                 size="xs",
                 debounce=180,
                 value="",
@@ -95,15 +101,40 @@ def _toolbar() -> Component:
                 rightSectionWidth=54,
                 **named("Find in the graph; Enter goes to the next match"),
             ),
-            html.Div(
-                [
-                    _button("all", "Open all", "Open every module"),
-                    _button("fold", "Fold", "Close every module"),
-                    dmc.Switch(id=ids.GRAPH_SHAPE, label="helper ops", size="xs", checked=False),
-                ],
-                className="graph-buttons",
-            ),
+            html.Div([_views(), _exports()], className="graph-buttons"),
         ],
+    )
+
+
+VIEWS = {
+    "all": ("Open all modules", "Open every module"),
+    "fold": ("Fold all modules", "Close every module"),
+    "present": ("Present", "The graph alone, in large type; Esc ends it"),
+}
+EXPORTS = {"png": "PNG picture", "svg": "SVG drawing", "dot": "Graphviz DOT", "json": "JSON analysis"}
+
+
+def _views() -> Component:
+    """A menu of what is shown of the graph."""
+    items = [_item(action, text, title) for action, (text, title) in VIEWS.items()]
+    helpers = dmc.Switch(id=ids.GRAPH_SHAPE, label="Shape and mask ops", size="xs", checked=False)
+    return _menu("View ▾", "What is shown of the graph", [*items, html.Div(helpers, className="menu-switch")])
+
+
+def _exports() -> Component:
+    """A menu of what can be saved; the browser makes the pictures, the server writes the texts."""
+    items = [_item(f"save-{kind}", text, f"Save as {text}") for kind, text in EXPORTS.items()]
+    return _menu("Save ▾", "Save what is on screen", items)
+
+
+def _item(action: str, text: str, title: str) -> Component:
+    return html.Button(text, className="menu-item", title=title, role="menuitem", **acts(action, title))
+
+
+def _menu(text: str, title: str, items: list[Component]) -> Component:
+    opener = html.Button(text, className="graph-button", title=title)
+    return dmc.Menu(
+        [dmc.MenuTarget(opener), dmc.MenuDropdown(items)], position="bottom-end", shadow="sm", keepMounted=True
     )
 
 

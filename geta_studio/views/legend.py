@@ -19,7 +19,16 @@ STAGE_NOTES = {
     "qadg": "Branches folded: an attached one is a mark on its layer, an inserted one a mark on the edge.",
 }
 """What the stages before the groups show, in one sentence."""
-OVERLAYS = {"group": "Group", "bits": "Bits", "norm": "Norm", "macs": "MACs", "params": "Params"}
+OVERLAYS = {
+    "group": "Groups",
+    "bits": "Bits",
+    "norm": "Norms",
+    "sparsity": "Sparsity",
+    "saliency": "Saliency",
+    "macs": "MACs",
+    "params": "Parameters",
+}
+"""What nodes can be coloured by."""
 
 
 def palette_variables() -> str:

@@ -11,7 +11,7 @@ def selects(kind: str, identity: Any) -> dict[str, Any]:
 
 
 def acts(action: str, label: str) -> dict[str, Any]:
-    """The element does something to the graph: "all", "fold", "in", "out", "fit"."""
+    """The element does something to the graph: "all", "fold", "in", "out", "fit", "present", "save-png" ..."""
     return {"data-graph": action, "aria-label": label}
 
 

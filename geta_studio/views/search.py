@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import operator
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -9,20 +11,29 @@ Node = Mapping[str, Any]
 Groups = Mapping[int, Mapping[str, Any]]
 
 
-def search(analysis: Mapping[str, Any], query: str) -> list[str]:
+COMPARED = re.compile(r"(bits|params|macs)(<=|>=|<|>|=)(\d+(?:\.\d+)?)")
+_SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}
+
+
+def search(analysis: Mapping[str, Any], query: str, bits: Mapping[str, float] | None = None) -> list[str]:
     """Ids of the nodes that fit every word, in program order.
 
     A word is part of a name, module path, op or parameter; `op:conv` looks at the op alone, `group:3` at the groups a
-    node writes or reads, `param:bias` at its parameters; `unprunable` finds nodes whose output cannot be pruned.
+    node writes or reads, `param:bias` at its parameters; `unprunable` finds nodes whose output cannot be pruned;
+    `bits<6`, `params>=1000` and `macs>0` compare. `bits` maps weight quantizers to bit widths.
     """
     words = query.lower().split()
     if not words:
         return []
     groups = {group["id"]: group for group in analysis["groups"]}
-    return [node["id"] for node in analysis["graph"]["nodes"] if all(_fits(word, node, groups) for word in words)]
+    nodes = analysis["graph"]["nodes"]
+    return [node["id"] for node in nodes if all(_fits(word, node, groups, bits or {}) for word in words)]
 
 
-def _fits(word: str, node: Node, groups: Groups) -> bool:
+def _fits(word: str, node: Node, groups: Groups, bits: Mapping[str, float]) -> bool:
+    compared = COMPARED.fullmatch(word)
+    if compared:
+        return _compares(compared, node, bits)
     key, colon, value = word.partition(":")
     if word == "unprunable":
         return _unprunable(node, groups)
@@ -30,6 +41,12 @@ def _fits(word: str, node: Node, groups: Groups) -> bool:
         return bool(value) and _KEYS[key](value, node)
     texts = (node["name"], node["label"], node["op"], node["id"], *node["parameters"])
     return any(word in text.lower() for text in texts)
+
+
+def _compares(asked: re.Match[str], node: Node, bits: Mapping[str, float]) -> bool:
+    name, sign, number = asked.groups()
+    have = {"bits": bits.get(node["quantizer"] or ""), "params": node["n_params"], "macs": node["macs"]}[name]
+    return have is not None and bool(_SIGNS[sign](have, float(number)))
 
 
 def _unprunable(node: Node, groups: Groups) -> bool:

@@ -16,7 +16,7 @@ STRIPE = 3.2
 
 
 def stylesheet(scheme: Scheme, stage: str = "groups") -> list[Rule]:
-    """Rules for "groups" (coloured), "compact" (what is cut away is left empty) or an earlier stage (no group colours)."""
+    """Rules for "groups" (coloured), "compact" (what is cut away is left empty), or an earlier stage (not coloured)."""
     theme = THEMES[scheme]
     coloured = _slots(scheme, theme, stage) if stage in ("groups", "compact") else _uncoloured(theme)
     plain = [*_rows(theme), *_text(theme), *_marks(theme), *_boxes(theme), *_edges(theme)]

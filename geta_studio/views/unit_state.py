@@ -40,6 +40,13 @@ def units_by_group(analysis: Mapping[str, Any], values: np.ndarray | None) -> di
     return {group: GroupUnits(values[rows, 0], values[rows, 1]) for group, rows in _spans(analysis)}
 
 
+def _means(analysis: Mapping[str, Any], saliency: np.ndarray | None) -> dict[int, float]:
+    """Mean of a "saliency" frame [1, n_units] over each group."""
+    if saliency is None or saliency.shape[-1] != analysis["prunable_units"]:
+        return {}
+    return {group: float(np.mean(saliency.ravel()[rows])) for group, rows in _spans(analysis)}
+
+
 def _spans(analysis: Mapping[str, Any]) -> Iterator[tuple[int, slice]]:
     start = 0
     for group in sorted((g for g in analysis["groups"] if g["prunable"]), key=lambda g: g["id"]):
@@ -54,9 +61,16 @@ def bits_by_quantizer(analysis: Mapping[str, Any], values: np.ndarray | None) ->
     return {q["id"]: round(float(row[0]), 2) for q, row in zip(analysis["quantizers"], values, strict=True)}
 
 
-def now(analysis: Mapping[str, Any], units: np.ndarray | None, quantizers: np.ndarray | None) -> dict[str, Any] | None:
-    """`{"bits": {quantizer: b}, "groups": {group: [kept, redundant, zero, mean norm]}}`, or None before any frame."""
+def now(
+    analysis: Mapping[str, Any],
+    units: np.ndarray | None,
+    quantizers: np.ndarray | None,
+    saliency: np.ndarray | None = None,
+) -> dict[str, Any] | None:
+    """`{"bits": {quantizer: b}, "groups": {group: [kept, redundant, zero, mean norm, mean saliency]}}`, or None before
+    any frame; there is no saliency (None) before the joint stage."""
     split = units_by_group(analysis, units)
-    groups = {str(group): [*rows.counts, float(np.mean(rows.norms))] for group, rows in split.items()}
+    scores = _means(analysis, saliency)
+    groups = {str(g): [*rows.counts, float(np.mean(rows.norms)), scores.get(g)] for g, rows in split.items()}
     bits = bits_by_quantizer(analysis, quantizers)
     return {"bits": bits, "groups": groups} if groups or bits else None

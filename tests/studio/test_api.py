@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -106,6 +107,8 @@ def test_the_routes_are_in_openapi(client: TestClient) -> None:
     assert set(paths) == {
         "/api/health",
         "/api/models",
+        "/api/models/{key}/graph.dot",
+        "/api/models/{key}/graph.json",
         "/api/runs",
         "/api/runs/{run_id}",
         "/api/runs/{run_id}/compact.pt2",
@@ -116,3 +119,14 @@ def test_keys_never_become_paths(services: Services) -> None:
     for key in ("../../etc/passwd", "upload-../../x", "run-../1", "given", "/etc/passwd", "pkg.module:factory"):
         with pytest.raises(Exception, match="there is no model"):
             services.library.spec(key)
+
+
+def test_the_graph_of_an_analysed_model_is_there_as_json_and_dot(client: TestClient, services: Services) -> None:
+    assert client.get("/api/models/mlp/graph.json").status_code == 404
+    services.prepare("mlp")
+    while services.prepare("mlp").state == "working":
+        time.sleep(0.1)
+    assert client.get("/api/models/mlp/graph.json").json()["prunable_units"] == 192
+    answer = client.get("/api/models/mlp/graph.dot")
+    assert answer.text.startswith('digraph "mlp"') and "fc1" in answer.text
+    assert client.get("/api/models/..%2F..%2Fetc/graph.dot").status_code == 404

@@ -6,7 +6,7 @@ import pytest
 
 import geta_engine as ge
 from geta_engine.errors import InputError
-from geta_engine.graph.stages import STAGES, graph_at
+from geta_engine.graph.stages import STAGES, branch_scopes, branches_of, graph_at
 from geta_engine.qadg.report import analysis_report
 
 
@@ -63,3 +63,27 @@ def test_inserted_quantizers_lie_on_edges(analyses):
 def test_an_unknown_stage_is_refused(analyses):
     with pytest.raises(InputError, match="give trace, branches, qadg, groups"):
         graph_at(analyses[0], "middle")
+
+
+def test_quantizers_are_written_out_where_the_program_has_none(analyses):
+    """The same branches for the same weights as in the program that was exported with them."""
+    plain, quantized = analyses
+    found, known = branches_of(plain), branches_of(quantized)
+    shown = [sorted((b["kind"], b["quantizer"]) for b in branches if b["quantizer"]) for branches in (found, known)]
+    weights = [{name for kind, name in side if kind == "attached"} for side in shown]
+    assert weights[0] == weights[1] == {q["id"] for q in plain["quantizers"] if q["kind"] == "weight"}
+    graph = graph_at(plain, "branches")
+    known_ids = [node["id"] for node in graph["nodes"]]
+    assert len(set(known_ids)) == len(known_ids)
+    places = {name: i for i, name in enumerate(known_ids)}
+    assert all(places[edge["source"]] < places[edge["target"]] for edge in graph["edges"])
+    ops = {node["id"]: node["op"] for node in graph["nodes"]}
+    assert all([ops[name] for name in branch["nodes"]] == ["clamp", "div", "round", "mul"] for branch in found)
+    readers = {b["result"]: {e["target"] for e in graph["edges"] if e["source"] == b["result"]} for b in found}
+    assert all(readers.values())
+
+
+def test_every_branch_has_a_scope_of_its_own(analyses):
+    for analysis in analyses:
+        scopes = branch_scopes(graph_at(analysis, "branches"))
+        assert sorted(scopes.values()) == list(range(len(branches_of(analysis))))

@@ -71,3 +71,15 @@ def test_an_analysis_that_takes_too_long_is_ended(workspace: Workspace) -> None:
 def test_an_analysis_that_takes_too_much_memory_fails_in_a_sentence(workspace: Workspace) -> None:
     job = AnalysisJobs(workspace, memory_gb=0.3).start("mlp")
     assert job.wait(60) == "failed" and job.error is not None and "0.3 GB" in job.error, job.error
+
+
+def test_a_directory_is_analysed_by_its_config_alone(workspace: Workspace, tmp_path: Path) -> None:
+    transformers = pytest.importorskip("transformers")
+    sizes = {"num_hidden_layers": 2, "hidden_size": 64, "num_attention_heads": 4, "intermediate_size": 128}
+    transformers.BertConfig(**sizes, architectures=["BertForSequenceClassification"]).save_pretrained(tmp_path / "mini")
+    job = AnalysisJobs(workspace).start(f"hf:{tmp_path / 'mini'}")
+    assert job.wait(240) == "done" and job.error is None
+    assert job.result is not None and job.result["model"]["name"] == "mini"
+    kinds = {node["id"]: node["kind"] for node in job.result["graph"]["nodes"]}
+    assert "helper" in kinds.values() and kinds["linear"] == "layer"
+    assert str(tmp_path) not in str(job.result["model"])

@@ -15,7 +15,6 @@ from geta_studio.callbacks.graph import View, apply, drawing, state_now
 from geta_studio.views.graph_panel import graph_panel, stage_options, tree
 from geta_studio.views.legend import legend
 
-
 PLAIN = View("groups", False)
 
 

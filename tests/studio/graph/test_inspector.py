@@ -137,7 +137,10 @@ def test_units_are_split_by_prunable_group_in_order(report: Any) -> None:
     assert np.concatenate([rows.norms for rows in split.values()]).tolist() == units[:, 0].tolist()
     state = now(analysis, units, quantizers)
     assert state is not None
-    assert state["groups"]["1"] == [13, 2, 1, 7.5]
+    assert state["groups"]["1"] == [13, 2, 1, 7.5, None]
+    scores = np.arange(len(units), dtype=np.float32)[None]
+    scored = now(analysis, units, quantizers, scores)
+    assert scored is not None and scored["groups"]["1"] == [13, 2, 1, 7.5, 7.5]
     assert state["bits"]["fc.weight"] == 5
     assert now(analysis, None, None) is None
 

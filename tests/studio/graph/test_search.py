@@ -52,3 +52,13 @@ def test_unprunable(report: Any) -> None:
 )
 def test_nothing_found(report: Any, query: str) -> None:
     assert search(report("resnet20"), query) == []
+
+
+def test_by_bits_and_size(report: Any) -> None:
+    analysis = report("resnet20")
+    widths = {q["id"]: 8.0 for q in analysis["quantizers"]} | {"conv1.weight": 4.0}
+    assert [n for n in names(analysis, "op:conv") if n in "conv1"] == ["conv1"]
+    found = search(analysis, "bits<6", widths)
+    assert [n["name"] for n in analysis["graph"]["nodes"] if n["id"] in found] == ["conv1"]
+    assert len(search(analysis, "bits>=4", widths)) == 22 and search(analysis, "bits>=4") == []
+    assert names(analysis, "macs>0 params=640") == ["fc"] or names(analysis, "macs>0 params>=640 op:linear") == ["fc"]
