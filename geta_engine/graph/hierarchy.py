@@ -156,14 +156,18 @@ def _links_to(
 
 
 def _scopes_of(nodes: Mapping[str, Mapping[str, Any]], hidden: set[str]) -> dict[str, str]:
-    """Each node's scope, climbing out of modules that hold this node alone (an activation module, say)."""
+    """Each node's scope, climbing out of modules that hold this node alone (an activation module, say).
+
+    A layer is in the scope of its name where the ops around it are: the scale of a norm that is written out, with it.
+    """
+    own = {node["scope"] for key, node in nodes.items() if key not in hidden}
+    inner = {key: n["name"] if n["kind"] == "layer" and n["name"] in own else n["scope"] for key, n in nodes.items()}
     population: Counter[str] = Counter()
-    for key, node in nodes.items():
+    for key in nodes:
         if key not in hidden:
-            population.update(_ancestors(node["scope"]))
+            population.update(_ancestors(inner[key]))
     scopes = {}
-    for key, node in nodes.items():
-        scope = node["scope"]
+    for key, scope in inner.items():
         while scope and population[scope] <= 1:
             scope = _outer(scope)
         scopes[key] = scope
@@ -215,7 +219,7 @@ def _row_label(nodes: Mapping[str, Mapping[str, Any]], keys: list[str], scope: s
     drawn = path[-1] if path else ""
     if scope != drawn:
         return relative(scope, drawn)
-    return " + ".join(_short_label(nodes[key]) for key in keys)
+    return " + ".join(nodes[key]["op"] if nodes[key]["name"] == drawn else _short_label(nodes[key]) for key in keys)
 
 
 def _short_label(node: Mapping[str, Any]) -> str:

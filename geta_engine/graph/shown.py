@@ -34,21 +34,33 @@ def visible(graph: Graph, hierarchy: Hierarchy, open_scopes: frozenset[str]) -> 
 
 
 def default_open(graph: Graph, budget: int = DEFAULT_BUDGET) -> frozenset[str]:
-    """The scopes that are open at first, folds of repeated modules never.
+    """The scopes that are open at first, never folds of repeated modules or what holds fewer than two layers.
 
     Whole levels while at most `budget` things are on screen, and, of the level that would be too much, the first scope
     of each make as an example, where there is room.
     """
     hierarchy = build(graph)
+    worthy = _worth_opening(graph, hierarchy)
     opened: frozenset[str] = frozenset()
     while True:
-        closed = (scope for scope in hierarchy.scopes if scope not in opened and not is_fold(scope))
+        closed = (scope for scope in worthy if scope not in opened)
         level = [scope for scope in closed if _within(hierarchy, scope, opened)]
         if not level:
             return opened
         if _count(hierarchy, opened.union(level)) > budget:
             return _open_examples(graph, hierarchy, opened, level, budget)
         opened = opened.union(level)
+
+
+def _worth_opening(graph: Graph, hierarchy: Hierarchy) -> list[str]:
+    """Scopes in order whose inside says more than they do."""
+    facts = {node["id"]: node for node in graph["nodes"]}
+    layers: dict[str, int] = defaultdict(int)
+    for row in hierarchy.rows.values():
+        for scope in row.path:
+            layers[scope] += sum(facts[key]["kind"] == "layer" for key in row.nodes)
+    branch = {scope for scope in hierarchy.scopes if _is_branch(hierarchy, facts, scope)}
+    return [s for s in hierarchy.scopes if s in branch or (layers[s] >= 2 and not is_fold(s))]
 
 
 def scopes_around(graph: Graph, node: str) -> frozenset[str]:

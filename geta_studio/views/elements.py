@@ -8,6 +8,7 @@ nodes on edges.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from math import hypot
 from typing import Any
@@ -19,13 +20,19 @@ from geta_studio.views.palette import group_slots
 Element = dict[str, Any]
 INSET = 11.0
 TOGGLE = 21.0
+PILL_REACH = 48.0
+"""Half a pill and half a diamond with room between, in px."""
 GREY = "grey"
 
 
 class Painter:
     """Makes elements for one analysis; `facts` are its nodes by id, `groups` its groups by id."""
 
-    def __init__(self, analysis: Mapping[str, Any]) -> None:
+    def __init__(self, analysis: Mapping[str, Any], edges: Sequence[Mapping[str, Any]] = ()) -> None:
+        self.pills: dict[str, list[float]] = defaultdict(list)
+        for edge in edges:
+            if edge["pill"]:
+                self.pills[edge["target"]].append(edge["pill"][0])
         self.facts = {node["id"]: node for node in analysis["graph"]["nodes"]}
         self.groups = {group["id"]: group for group in analysis["groups"]}
         self.slots = group_slots(analysis)
@@ -87,8 +94,14 @@ class Painter:
         if row["weights"]:
             diamond = {**host, "id": f"{entry['id']}|weights", "quantizers": row["weights"], "label": "W", "mark": "W"}
             diamond |= {"across": 40}
-            parts.append(_node(diamond, x + w / 2 - 6, y - h / 2 - 5, "part diamond"))
+            side = self.free_corner(entry) * (w / 2 - 6)
+            parts.append(_node(diamond, x + side, y - h / 2 - 5, "part diamond"))
         return parts
+
+    def free_corner(self, entry: Mapping[str, Any]) -> int:
+        """1 for the upper right corner; -1 for the left one where a pill would lie on a diamond at the right."""
+        right = entry["x"] + entry["w"] / 2 - 6
+        return -1 if any(abs(pill - right) < PILL_REACH for pill in self.pills.get(entry["id"], ())) else 1
 
     def box(self, entry: Mapping[str, Any]) -> list[Element]:
         """An open scope: a frame, and a toggle that carries its title."""
@@ -143,7 +156,7 @@ class Painter:
 
 def elements(analysis: Mapping[str, Any], layout: Mapping[str, Any]) -> list[Element]:
     """All elements, back to front: frames, edges, rows with their parts, pills."""
-    painter = Painter(analysis)
+    painter = Painter(analysis, layout["edges"])
     placed = {entry["id"]: entry for entry in layout["nodes"]}
     parts: list[Element] = []
     for entry in layout["boxes"]:

@@ -104,3 +104,15 @@ def test_stages_differ_in_colour_only(report: Any) -> None:
     grouped, plain = stylesheet("light", "groups"), stylesheet("light", "qadg")
     assert any(rule["selector"] == ".row.slot0" for rule in grouped)
     assert not any(rule["selector"] == ".row.slot0" for rule in plain)
+
+
+@pytest.mark.parametrize("model", ["resnet20", "vit_tiny", "mobile_tiny", "dense_tiny", "vgg7"])
+def test_no_mark_lies_on_another(report: Any, model: str) -> None:
+    """Diamonds of 40 x 27 and pills of 34 x 18 keep apart, whatever is open."""
+    analysis = report(model)
+    for budget in (20, 60, 1200):
+        found = drawn(analysis, default_open(analysis["graph"], budget))
+        diamonds = [e["position"] for e in with_class(found, "diamond")]
+        pills = [e["position"] for e in with_class(found, "pill")]
+        crossing = [(d, p) for d in diamonds for p in pills if abs(d["x"] - p["x"]) < 36 and abs(d["y"] - p["y"]) < 20]
+        assert diamonds and crossing == []
