@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from math import hypot
 from typing import Any
 
-from geta_engine.graph.hierarchy import SCOPE_PREFIX
+from geta_engine.graph.hierarchy import SCOPE_PREFIX, short_count
 from geta_engine.graph.stages import branch_scopes
 from geta_studio.views.palette import group_slots
 
@@ -36,6 +36,7 @@ class Painter:
         self.facts = {node["id"]: node for node in analysis["graph"]["nodes"]}
         self.groups = {group["id"]: group for group in analysis["groups"]}
         self.slots = group_slots(analysis)
+        self.macs = analysis["model"]["macs"]
         self.branches = analysis.get("branches", [])
         self.branch_of = branch_scopes(analysis["graph"])
 
@@ -151,7 +152,18 @@ class Painter:
             return [*lines, f"not prunable: {reason}" if reason else "no prunable channels here"]
         if not self._prunable(group):
             return [*lines, f"g{group} cannot be pruned: {self.groups[group]['reason']}"]
-        return [*lines, f"g{group} · {self.groups[group]['size']} units · {self.groups[group]['name']}"]
+        return [
+            *lines,
+            f"g{group} · {self.groups[group]['size']} units · {self.groups[group]['name']}",
+            self.saves(group),
+        ]
+
+    def saves(self, group: int) -> str:
+        """What goes with one unit of a group, and what that saves of the model."""
+        own = self.groups[group]
+        tensors = len({member["parameter"] for member in own["members"]})
+        size, macs = short_count(own["unit_params"]), 100 * own["unit_macs"] / max(1, self.macs)
+        return f"a unit is a slice of {tensors} tensors: {size} parameters, {macs:.2g} % of the MACs"
 
 
 def elements(analysis: Mapping[str, Any], layout: Mapping[str, Any]) -> list[Element]:
