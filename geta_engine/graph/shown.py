@@ -33,14 +33,15 @@ def visible(graph: Graph, hierarchy: Hierarchy, open_scopes: frozenset[str]) -> 
     return {"nodes": nodes, "edges": _visible_edges(hierarchy, shown)}
 
 
-def default_open(graph: Graph, budget: int = DEFAULT_BUDGET) -> frozenset[str]:
-    """The scopes that are open at first, never folds of repeated modules or what holds fewer than two layers.
+def default_open(graph: Graph, budget: int = DEFAULT_BUDGET, every: bool = False) -> frozenset[str]:
+    """The scopes that are open at first; folds of repeated modules and what holds fewer than two layers only with
+    `every`.
 
     Whole levels while at most `budget` things are on screen, and, of the level that would be too much, the first scope
     of each make as an example, where there is room.
     """
     hierarchy = build(graph)
-    worthy = _worth_opening(graph, hierarchy)
+    worthy = list(hierarchy.scopes) if every else _worth_opening(graph, hierarchy)
     opened: frozenset[str] = frozenset()
     while True:
         closed = (scope for scope in worthy if scope not in opened)

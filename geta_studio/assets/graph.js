@@ -6,7 +6,8 @@
   const READABLE = 11 / TEXT_PX; // zoom below which it is under 11 px on screen
   const TOP = 58; // px at the top that the toolbar covers
   const MARGIN = 22;
-  const MANY = 1500; // elements above which a moving view is drawn as a picture, without edges
+  const HOVER_AFTER = 20, TIP_AFTER = 160; // ms: the group lights up at once, words come when the pointer stays
+  const SOME = 300, MANY = 4000; // elements above which a moving view is drawn as a picture, and above which without edges
   const RAMP = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"];
 
   const state = {
@@ -61,9 +62,9 @@
 
   function drawn(cy, scene) {
     cy.nodes().panify();
-    const many = cy.elements().length > MANY, renderer = cy.renderer();
-    renderer.hideEdgesOnViewport = many;
-    renderer.textureOnViewport = many;
+    const count = cy.elements().length, renderer = cy.renderer();
+    renderer.hideEdgesOnViewport = count > MANY;
+    renderer.textureOnViewport = count > SOME;
     if (state.shown !== scene.model) startView(cy, scene);
     else if (scene.focus) focus(cy, scene.hosts[scene.focus], true);
     else if (scene.anchor && state.held) holdStill(cy, scene);
@@ -75,6 +76,9 @@
     showMatches();
     drawMap();
     byId("graph-panel").dataset.drawn = scene.model;
+    byId("graph-panel").dataset.draws = String(Number(byId("graph-panel").dataset.draws || 0) + 1);
+    clearTimeout(state.telling);
+    state.telling = setTimeout(() => setProps("graph-told", { data: Number(byId("graph-panel").dataset.draws) }), 700);
     if (!state.painted) {
       state.painted = true;
       // the picture first: what mounts now loads Plotly, which holds the page for a second
@@ -166,14 +170,20 @@
     return Number.isInteger(value) ? String(value) : value.toFixed(1).replace(/\.0$/, "");
   }
 
+  // Styles are computed anew for every element whose data is written: write what differs alone.
+  function write(element, values) {
+    const known = element.data();
+    if (Object.keys(values).some((key) => known[key] !== values[key])) element.data(values);
+  }
+
   function mark(node) {
     const bits = node.data("quantizers").map(bitsOf).filter((value) => value !== null);
     const letter = node.data("mark");
-    if (!bits.length) return node.data({ label: letter, wide: 0, across: 40 });
+    if (!bits.length) return write(node, { label: letter, wide: 0, across: 40 });
     const low = Math.min(...bits), high = Math.max(...bits);
     const same = high - low < 0.05;
     const label = same ? letter + written(high) : `${letter}${Math.round(low)}–${Math.round(high)}`;
-    node.data({ label, wide: label.length > 4 ? 1 : 0, across: Math.max(40, 20 + 7.5 * label.length) });
+    write(node, { label, wide: label.length > 4 ? 1 : 0, across: Math.max(40, 20 + 7.5 * label.length) });
   }
 
   function shares(groups) {
@@ -188,17 +198,17 @@
 
   function bar(node) {
     const sum = shares(node.data("outputs"));
-    if (!sum) return node.data({ on: 0, label: node.data("detail") });
+    if (!sum) return write(node, { on: 0, label: node.data("detail") });
     const total = sum[0] + sum[1] + sum[2], a = (100 * sum[0]) / total, b = (100 * (sum[0] + sum[1])) / total;
     const stops = `0 ${a.toFixed(2)} ${a.toFixed(2)} ${b.toFixed(2)} ${b.toFixed(2)} 100`;
     const cut = state.stage === "compact" && sum[2] > 0;
     const label = cut ? `${total} → ${total - sum[2]} units` : node.data("detail");
-    node.data({ on: 1, stops, label });
+    write(node, { on: 1, stops, label });
     const row = state.cy.getElementById(node.data("host"));
     if (cut) {
       const kept = (100 * (total - sum[2])) / total;
-      row.data("cut", `0 3.2 3.2 ${kept.toFixed(2)} ${kept.toFixed(2)} 100`);
-    } else row.removeData("cut");
+      write(row, { cut: `0 3.2 3.2 ${kept.toFixed(2)} ${kept.toFixed(2)} 100` });
+    } else if (row.data("cut") !== undefined) row.removeData("cut");
   }
 
   // Overlays: a number for each row, coloured on one scale
@@ -274,11 +284,12 @@
   }
 
   function paint(cy, row, share) {
-    const parts = ["bar", "tag", "badge", "stack"].map((name) => cy.getElementById(`${row.id()}|${name}`)).filter((part) => part.nonempty());
     row.toggleClass("blank", share === null && state.overlay in OVERLAYS);
+    if (share === null && !row.hasClass("painted")) return;
+    const parts = ["bar", "tag", "badge", "stack"].map((name) => cy.getElementById(`${row.id()}|${name}`)).filter((part) => part.nonempty());
     if (share === null) return [row, ...parts].forEach((element) => element.removeClass("painted"));
     const colours = ramp(share);
-    [row, ...parts].forEach((element) => element.data(colours).addClass("painted"));
+    [row, ...parts].forEach((element) => { write(element, colours); element.addClass("painted"); });
   }
 
   function paintAll() {
@@ -298,19 +309,26 @@
   // Hover, selection, search
 
   function light(groups) {
-    const cy = graph();
-    if (!cy) return;
+    const cy = graph(), wanted = (groups || []).join();
+    if (!cy || (cy.lit === wanted && cy.litScene === state.scene)) return;
+    Object.assign(cy, { lit: wanted, litScene: state.scene });
+    const chosen = new Set(groups || []), lit = new Set();
+    const look = (element, own, on) => {
+      element.toggleClass("faded", chosen.size > 0 && !on);
+      if (own) element.toggleClass(own, on);
+    };
     cy.batch(() => {
-      cy.elements(".faded, .lit, .member").removeClass("faded lit member");
-      if (!groups || !groups.length) return;
-      const hit = (element) => (element.data("groups") || []).some((group) => groups.includes(group));
-      const rows = cy.nodes(".row").filter(hit);
-      const lit = new Set(rows.map((row) => row.id()));
-      rows.addClass("member");
-      cy.nodes(".row").filter((row) => !lit.has(row.id())).addClass("faded");
-      cy.nodes(".part").forEach((part) => { if (!part.hasClass("close") && !lit.has(part.data("host"))) part.addClass("faded"); });
-      cy.edges().forEach((edge) => edge.addClass(hit(edge) && lit.has(edge.target().id()) ? "lit" : "faded"));
-      cy.nodes(".pill").forEach((pill) => pill.toggleClass("faded", !cy.getElementById(pill.data("host")).hasClass("lit")));
+      cy.nodes(".row").forEach((row) => {
+        const on = (row.data("groups") || []).some((group) => chosen.has(group));
+        if (on) lit.add(row.id());
+        look(row, "member", on);
+      });
+      cy.edges().forEach((edge) => {
+        const on = lit.has(edge.target().id()) && edge.data("groups").some((group) => chosen.has(group));
+        if (on) lit.add(edge.id());
+        look(edge, "lit", on);
+      });
+      cy.nodes(".part").forEach((part) => { if (!part.hasClass("close")) look(part, null, lit.has(part.data("host"))); });
     });
   }
 
@@ -321,7 +339,7 @@
     clearTimeout(state.hover);
     if (!owner.hasClass("row") || !byId("graph-menu").hidden) return;
     const groups = owner.data("group") === null ? [] : [owner.data("group")];
-    state.hover = setTimeout(() => { showTip(owner, at); light(groups); }, 170);
+    state.hover = setTimeout(() => { light(groups); state.hover = setTimeout(() => showTip(owner, at), TIP_AFTER); }, HOVER_AFTER);
   }
 
   function out() {

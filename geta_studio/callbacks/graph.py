@@ -33,7 +33,6 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.GRAPH_SCENE, "data"),
         Output(ids.GRAPH_OPEN, "data"),
         Output(ids.GRAPH_LEGEND, "children"),
-        Output(ids.GRAPH_TREE, "children"),
         Input(ids.MODEL_KEY, "data"),
         Input(ids.GRAPH_COMMAND, "data"),
         Input(ids.GRAPH_SHAPE, "checked"),
@@ -45,6 +44,15 @@ def register(app: Dash, services: Services) -> None:
     ) -> tuple[Any, ...]:
         asked = command if ctx.triggered_id == ids.GRAPH_COMMAND else None
         return drawing(services, key, asked, View(stage, bool(shape)), known)
+
+    @app.callback(
+        Output(ids.GRAPH_TREE, "children"),
+        Input(ids.GRAPH_TOLD, "data"),
+        State(ids.GRAPH_OPEN, "data"),
+        prevent_initial_call=True,
+    )
+    def tell(_: int, known: dict[str, Any] | None) -> Any:
+        return told(services, known)
 
     @app.callback(
         Output(ids.GRAPH, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"), Input(ids.GRAPH_STAGE, "value")
@@ -127,15 +135,15 @@ class View(NamedTuple):
 def drawing(
     services: Services, key: str | None, command: Mapping[str, Any] | None, view: View, known: Mapping[str, Any] | None
 ) -> tuple[Any, ...]:
-    """(elements, scene, open scopes, legend, tree) for a model, or nothing new where it is not analysed."""
+    """(elements, scene, open scopes, legend) for a model, or nothing new where it is not analysed."""
     analysis = services.analysis(key)
     if key is None or analysis is None:
-        return (no_update,) * 5
+        return (no_update,) * 4
     same = known is not None and known["model"] == key
     drawn = {"model": key, "graph": view.graph, "shape": view.shape}
     if same and not command and known is not None and all(known.get(name) == value for name, value in drawn.items()):
-        return (no_update,) * 5
-    staged = {**analysis, "graph": graph_at(analysis, view.graph), "branches": branches_of(analysis)}
+        return (no_update,) * 4
+    staged = at_stage(analysis, view.graph)
     scopes = frozenset(known["scopes"]) if same and known else default_open(staged["graph"])
     if view.graph == "branches" and not (same and known and known.get("graph") == "branches"):
         scopes |= branch_scopes(staged["graph"]).keys()
@@ -146,8 +154,21 @@ def drawing(
         scene(key, staged, layout, opened.anchor, opened.focus),
         {**drawn, "scopes": sorted(opened.scopes)},
         no_update if same else legend(analysis),
-        tree(layout, staged),
     )
+
+
+def at_stage(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
+    """The analysis with the nodes, edges and branches of a stage."""
+    return {**analysis, "graph": graph_at(analysis, stage), "branches": branches_of(analysis)}
+
+
+def told(services: Services, known: Mapping[str, Any] | None) -> Any:
+    """The readable twin of what is on screen."""
+    analysis = services.analysis(known["model"]) if known else None
+    if known is None or analysis is None:
+        return no_update
+    staged = at_stage(analysis, known["graph"])
+    return tree(services.layout(staged, frozenset(known["scopes"]), known["graph"], known["shape"]), staged)
 
 
 def apply(graph: Mapping[str, Any], scopes: frozenset[str], command: Mapping[str, Any]) -> Opened:
@@ -161,7 +182,7 @@ def apply(graph: Mapping[str, Any], scopes: frozenset[str], command: Mapping[str
     if action == "reveal":
         return Opened(scopes | scopes_around(graph, command["node"]), None, command["node"])
     if action == "all":
-        return Opened(default_open(graph, ALL_BUDGET), None, None)
+        return Opened(default_open(graph, ALL_BUDGET, every=True), None, None)
     if action == "fold":
         return Opened(frozenset(), None, None)
     return Opened(scopes, None, None)

@@ -29,7 +29,7 @@ def graph_panel() -> Component:
         className="graph-panel",
         children=[
             *(dcc.Store(id=name) for name in (ids.GRAPH_OPEN, ids.GRAPH_SCENE, ids.GRAPH_COMMAND, ids.GRAPH_NOW)),
-            *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, *ids.GRAPH_SINKS)),
+            *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_TOLD, *ids.GRAPH_SINKS)),
             _canvas(),
             _toolbar(),
             html.Div(

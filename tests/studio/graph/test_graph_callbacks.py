@@ -64,24 +64,22 @@ def rows(elements: list[dict[str, Any]]) -> set[str]:
 
 
 def test_a_model_that_is_not_analysed_leaves_the_screen_alone(studio: Any) -> None:
-    assert drawing(studio, "other", None, PLAIN, None) == (no_update,) * 5
-    assert drawing(studio, None, None, PLAIN, None) == (no_update,) * 5
+    assert drawing(studio, "other", None, PLAIN, None) == (no_update,) * 4
+    assert drawing(studio, None, None, PLAIN, None) == (no_update,) * 4
 
 
 def test_first_drawing_then_fold_then_open_one(studio: Any) -> None:
-    made, shown, opened, legend_rows, _ = drawing(studio, "resnet20", None, PLAIN, None)
+    made, shown, opened, legend_rows = drawing(studio, "resnet20", None, PLAIN, None)
     assert len(rows(made)) == 34 and shown["model"] == "resnet20" and legend_rows is not no_update
-    made, _, opened, legend_rows, _ = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, opened)
+    made, _, opened, legend_rows = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, opened)
     assert len(rows(made)) == 8 and opened["scopes"] == [] and legend_rows is no_update
-    made, shown, opened, _, _ = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer2"}, PLAIN, opened)
+    made, shown, opened, _ = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer2"}, PLAIN, opened)
     assert {"scope:layer2.0", "scope:layer1"} <= rows(made) and shown["anchor"] == "scope:layer2"
 
 
 def test_another_model_starts_with_its_own_first_view(studio: Any, report: Any) -> None:
     studio.known["mlp"] = report("mlp")
-    _, _, opened, legend_rows, _ = drawing(
-        studio, "mlp", {"action": "fold"}, PLAIN, {"model": "resnet20", "scopes": []}
-    )
+    _, _, opened, legend_rows = drawing(studio, "mlp", {"action": "fold"}, PLAIN, {"model": "resnet20", "scopes": []})
     assert opened["model"] == "mlp" and legend_rows is not no_update
 
 
@@ -92,7 +90,7 @@ def test_shape_ops_are_shown_on_request(studio: Any) -> None:
 
 def test_a_stage_that_differs_in_colours_alone_is_not_drawn_anew(studio: Any) -> None:
     opened = drawing(studio, "resnet20", None, PLAIN, None)[2]
-    assert drawing(studio, "resnet20", None, View("compact", False), opened) == (no_update,) * 5
+    assert drawing(studio, "resnet20", None, View("compact", False), opened) == (no_update,) * 4
     made, _, traced, *_ = drawing(studio, "resnet20", None, View("trace", False), opened)
     assert made is not no_update and traced["graph"] == "trace"
 

@@ -1,0 +1,214 @@
+"""How fast the graph is in a browser: first picture, opening a module, overlays, hovering, panning and zooming."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import httpx
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+from tools.find_chromium import find
+
+ROOT = Path(__file__).parent.parent
+RESULTS = Path(__file__).parent / "results" / "graph_ui.json"
+CY = "document.getElementById('graph')._cyreg.cy"
+QWEN3_8B = {
+    "hidden_size": 4096,
+    "num_hidden_layers": 36,
+    "num_attention_heads": 32,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "intermediate_size": 12288,
+    "vocab_size": 151936,
+    "architectures": ["Qwen3ForCausalLM"],
+}
+FRAMES = """async ([move, seconds]) => {
+  const cy = document.getElementById('graph')._cyreg.cy, act = new Function('cy', 'i', move);
+  const started = performance.now();
+  let frames = 0;
+  await new Promise(done => (function next(now) {
+    if (now - started > 1000 * seconds) return done();
+    act(cy, frames); frames += 1; requestAnimationFrame(next);
+  })(started));
+  return frames / seconds;
+}"""
+PAN = "cy.panBy({ x: i % 40 < 20 ? 6 : -6, y: i % 20 < 10 ? 3 : -3 })"
+ZOOM = "cy.zoom({ level: cy.zoom() * (i % 40 < 20 ? 1.02 : 1 / 1.02), renderedPosition: { x: 300, y: 300 } })"
+UNTIL = """async ([act, ready]) => {
+  const run = new Function(act), test = new Function('return ' + ready);
+  const started = performance.now();
+  run();
+  while (!test()) await new Promise(requestAnimationFrame);
+  await new Promise(requestAnimationFrame);
+  return performance.now() - started;
+}"""
+
+
+@contextmanager
+def studio(model: str, folder: Path) -> Iterator[tuple[str, int]]:
+    """A server with `model` analysed: its address and its process id."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "app.py",
+        "--port",
+        str(port),
+        "--store",
+        f"sqlite:///{folder}/geta.db",
+        "--model",
+        model,
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        while True:
+            try:
+                httpx.get(f"{url}/api/health")
+                break
+            except httpx.TransportError:
+                time.sleep(0.1)
+        yield url, process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def memory_mb(pid: int) -> float:
+    """Peak resident memory of a process."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM"))
+
+
+def first_paint(page: Any, url: str, repeats: int) -> float:
+    """Seconds from asking for the page to the graph on screen, the analysis and the layout being there."""
+    times = []
+    for _ in range(repeats + 1):
+        started = time.perf_counter()
+        page.goto(url)
+        page.wait_for_selector("#graph-panel[data-drawn]")
+        times.append(time.perf_counter() - started)
+    return median(times[1:])
+
+
+def until(page: Any, act: str, ready: str) -> float:
+    """Milliseconds from an action in the page to the frame after `ready` holds."""
+    return float(page.evaluate(UNTIL, [act, ready]))
+
+
+def opening(page: Any, repeats: int) -> float:
+    """Median ms to open a closed module that was open before, and to close it."""
+    scope = page.evaluate(f"() => {CY}.nodes('.row.scope')[0].id()")
+    draws = "document.getElementById('graph-panel').dataset.draws"
+    times = []
+    for _ in range(2 * repeats + 2):
+        before = page.evaluate(f"() => {draws}")
+        times.append(until(page, f"{CY}.getElementById('{scope}|toggle').emit('tap')", f"{draws} !== '{before}'"))
+        page.wait_for_timeout(200)
+    return median(times[2:])
+
+
+def overlay(page: Any, repeats: int) -> float:
+    painted = f"{CY}.nodes('.painted').length > 0"
+    times = []
+    for _ in range(repeats):
+        times.append(until(page, "window.dash_clientside.set_props('graph-overlay', {value: 'macs'})", painted))
+        until(page, "window.dash_clientside.set_props('graph-overlay', {value: 'group'})", f"!({painted})")
+    return median(times)
+
+
+def hover(page: Any, repeats: int) -> float:
+    times = []
+    for i in range(repeats):
+        node = f"{CY}.nodes('.row').filter(n => n.data('group') !== null)[{i}]"
+        times.append(until(page, f"{node}.emit('mouseover')", f"{CY}.nodes('.member').length > 0"))
+        until(page, f"{node}.emit('mouseout')", f"{CY}.nodes('.member').length === 0")
+    return median(times)
+
+
+def frames(page: Any) -> tuple[float, float]:
+    """Frames a second while panning, and while zooming."""
+    pan, zoom = (float(page.evaluate(FRAMES, [move, 3])) for move in (PAN, ZOOM))
+    return pan, zoom
+
+
+def open_all(page: Any) -> int:
+    """Open every module; how many nodes are on screen then."""
+    draws = "document.getElementById('graph-panel').dataset.draws"
+    before = page.evaluate(f"() => {draws}")
+    page.evaluate("() => document.querySelector('[data-graph=all]').click()")
+    page.wait_for_function(f"() => {draws} !== '{before}'")
+    page.wait_for_timeout(1500)
+    return int(page.evaluate(f"() => {CY}.nodes('.row').length"))
+
+
+def measure(model: str, folder: Path, budget: float, repeats: int) -> list[dict[str, Any]]:
+    from playwright.sync_api import sync_playwright
+
+    name = Path(model).name
+    rows: list[dict[str, Any]] = []
+
+    def add(what: str, value: float, limit: float, unit: str, better: Callable[[float, float], bool]) -> None:
+        verdict = "yes" if better(value, limit) else "NO"
+        rows.append({"model": name, "what": what, "value": value, "budget": limit, "unit": unit})
+        print(f"| {name} | {what} | {value:.4g} {unit} | {limit:g} {unit} | {verdict} |", flush=True)
+
+    def under(value: float, limit: float) -> bool:
+        return value <= limit
+
+    def over(value: float, limit: float) -> bool:
+        return value >= limit
+
+    with studio(model, folder) as (url, pid), sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=find(), args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1280, "height": 720})
+        page.set_default_timeout(180_000)
+        page.goto(url)
+        page.wait_for_selector("#graph-panel[data-drawn]")
+        add("first picture", first_paint(page, url, repeats), budget, "s", under)
+        page.wait_for_timeout(2500)
+        add("open or close a module", opening(page, repeats), 300, "ms", under)
+        add("hover", hover(page, repeats), 50, "ms", under)
+        shown = open_all(page)
+        add(f"overlay, {shown} nodes", overlay(page, repeats), 150, "ms", under)
+        pan, zoom = frames(page)
+        least = 50 if shown <= 400 else 30
+        add(f"pan, {shown} nodes", pan, least, "frames/s", over)
+        add(f"zoom, {shown} nodes", zoom, least, "frames/s", over)
+        add("memory of the web process", memory_mb(pid), 400, "MB", under)
+        browser.close()
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=7)
+    given = parser.parse_args()
+    print("| model | what | measured | budget | |\n|---|---|---|---|---|")
+    rows = []
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        shaped = folder / "qwen3-8b"
+        shaped.mkdir()
+        (shaped / "config.json").write_text(json.dumps({"model_type": "qwen3", **QWEN3_8B}))
+        for model, budget in (("resnet50", 1.5), (f"hf:{shaped}", 2.5)):
+            rows += measure(model, folder, budget, given.repeats)
+    machine = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
+    RESULTS.write_text(json.dumps({"machine": machine, "repeats": given.repeats, "rows": rows}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
