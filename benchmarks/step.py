@@ -35,6 +35,7 @@ CASES: dict[str, Callable[[], Case]] = {
     "resnet20, batch 128, 32 x 32": lambda: image_case("resnet20", 128),
     "vgg7, batch 16, 32 x 32": lambda: image_case("vgg7", 16),
     "BERT-mini, batch 16, 128 tokens": lambda: bert_mini(16),
+    "BERT-mini, batch 32, 128 tokens": lambda: bert_mini(32),
 }
 
 
