@@ -71,6 +71,13 @@ def scopes_around(graph: Graph, node: str) -> frozenset[str]:
     return frozenset(hierarchy.rows[row].path) if row else frozenset()
 
 
+def nodes_inside(graph: Graph, scope: str) -> frozenset[str]:
+    """The nodes that a drawn scope holds, hidden ones included; none where there is no such scope."""
+    hierarchy = build(graph)
+    rows = {key for key, row in hierarchy.rows.items() if scope in row.path}
+    return frozenset(node for node, row in hierarchy.row_of.items() if row in rows)
+
+
 def count_shown(graph: Graph, open_scopes: frozenset[str], show_shape: bool = False) -> int:
     """How many rows and closed scopes are on screen."""
     return _count(build(graph, show_shape), open_scopes)

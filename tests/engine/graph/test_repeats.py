@@ -9,7 +9,7 @@ import pytest
 
 from geta_engine.graph.hierarchy import build
 from geta_engine.graph.repeats import LEAST, folds, is_fold
-from geta_engine.graph.shown import default_open, scopes_around, visible
+from geta_engine.graph.shown import default_open, nodes_inside, scopes_around, visible
 
 
 def chain(blocks: int, op: str = "linear", odd: int | None = None) -> dict[str, Any]:
@@ -47,3 +47,10 @@ def test_names_do_not_matter_and_nesting_does() -> None:
     assert folds(alike, dict.fromkeys(alike, ("conv",))) == dict.fromkeys(("net.b", "net.c", "net.d"), "net.b–d")
     nested = {**alike, "r2": ("net", "net.c", "net.c.inner")}
     assert folds(nested, dict.fromkeys(nested, ("conv",))) == {}
+
+
+def test_a_fold_holds_the_nodes_of_its_modules() -> None:
+    graph = chain(6)
+    expected = {node["id"] for node in graph["nodes"] if node["scope"] != "blocks.0"}
+    assert nodes_inside(graph, "blocks.1–5") == expected
+    assert nodes_inside(graph, "blocks.9") == frozenset()
