@@ -11,29 +11,32 @@ from tools.find_chromium import find
 
 COLOURS = {"joint": "#3056d3", "prune": "#c2571a", "quantize": "#2a8a57", "prune, then quantize": "#8a4fbf"}
 SIZE = (960, 540)
+REACH = 10.0
+"""The picture ends this many points below the dense model; what is lower is drawn at its edge, with its number."""
 
 
 def figure(rows: list[dict[str, Any]]) -> go.Figure:
     """One line a way of compressing, a dot a run, and the dense model as a dashed line."""
     made = go.Figure()
+    dense = [100 * row["dense"] for row in rows if row["dense"] is not None]
+    floor = (dense[0] if dense else 100.0) - REACH
     for way, colour in COLOURS.items():
         own = sorted((row for row in rows if row["way"] == way), key=lambda row: row["relative_bops"])
         if own:
-            text = [row["bits"] if way == "quantize" else f"{100 * row['sparsity']:.0f} %" for row in own]
             made.add_scatter(
                 x=[100 * row["relative_bops"] for row in own],
-                y=[100 * row["accuracy"] for row in own],
+                y=[max(100 * row["accuracy"], floor) for row in own],
                 mode="lines+markers+text",
-                text=text,
-                textposition="bottom center",
+                text=[_label(row, floor) for row in own],
+                textposition="top center" if way == "joint" else "bottom center",
                 name=way,
                 line={"color": colour},
             )
-    dense = [100 * row["dense"] for row in rows if row["dense"] is not None]
     if dense:
         made.add_hline(dense[0], line_dash="dash", line_color="#888", annotation_text="dense")
-    made.update_xaxes(title="relative BOPs, % of the dense model at 32 x 32 bits", type="log")
-    made.update_yaxes(title="test accuracy, %")
+    ticks = [0.2, 0.5, 1, 2, 5, 10, 20, 50]
+    made.update_xaxes(title="relative BOPs, % of the dense model at 32 x 32 bits", type="log", tickvals=ticks)
+    made.update_yaxes(title="test accuracy, %", range=[floor - 1, floor + REACH + 1])
     made.update_layout(
         template="plotly_white",
         title="ResNet20 on Fashion-MNIST at 16 x 16, as many steps each",
@@ -42,6 +45,12 @@ def figure(rows: list[dict[str, Any]]) -> go.Figure:
         legend={"x": 0.98, "y": 0.02, "xanchor": "right", "yanchor": "bottom"},
     )
     return made
+
+
+def _label(row: dict[str, Any], floor: float) -> str:
+    """Bit bounds or sparsity, and the accuracy of what lies below the picture."""
+    label = row["bits"] if row["way"] == "quantize" else f"{100 * row['sparsity']:.0f} %"
+    return label if 100 * row["accuracy"] >= floor else f"{label}, {100 * row['accuracy']:.0f} %"
 
 
 def draw(rows: list[dict[str, Any]], target: Path) -> None:
