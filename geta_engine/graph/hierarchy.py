@@ -115,13 +115,41 @@ def _with_folds(path: tuple[str, ...], around: Mapping[str, str]) -> tuple[str, 
 
 def _hidden(nodes: Mapping[str, Mapping[str, Any]], edges: Iterable[Mapping[str, Any]]) -> tuple[set[str], set[str]]:
     """Nodes that are not drawn, and those of them that are helpers; an input that helpers alone read is one."""
-    helpers = {key for key, node in nodes.items() if node["kind"] == "helper"}
+    into: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
     readers: dict[str, set[str]] = defaultdict(set)
     for edge in edges:
+        into[edge["target"]].append(edge)
         readers[edge["source"]].add(edge["target"])
+    helpers = {key for key, node in nodes.items() if node["kind"] == "helper"}
+    helpers -= _only_way_in(nodes, into, helpers)
     inputs = (key for key, node in nodes.items() if node["kind"] == "input")
     helpers |= {key for key in inputs if readers[key] and readers[key] <= helpers}
     return helpers | {key for key, node in nodes.items() if node["kind"] == "shape"}, helpers
+
+
+def _only_way_in(
+    nodes: Mapping[str, Mapping[str, Any]], into: Mapping[str, list[Mapping[str, Any]]], helpers: set[str]
+) -> set[str]:
+    """Helpers that bring an input to an op which reads nothing else, or a quantizer: the data of an integer input."""
+    from_input: set[str] = set()
+    for key, node in nodes.items():
+        sources = {edge["source"] for edge in into.get(key, ())}
+        if node["kind"] == "input" or sources & from_input:
+            from_input.add(key)
+    starts = []
+    for key, node in nodes.items():
+        reading = into.get(key, ())
+        if key in helpers or node["kind"] == "output" or not reading:
+            continue
+        alone = all(edge["source"] in helpers for edge in reading)
+        starts += [edge["source"] for edge in reading if alone or edge.get("quantizer")]
+    found: set[str] = set()
+    while starts:
+        key = starts.pop()
+        if key in helpers and key in from_input and key not in found:
+            found.add(key)
+            starts += [edge["source"] for edge in into.get(key, ())]
+    return found
 
 
 def _pass_through(edges: Iterable[Mapping[str, Any]], hidden: set[str], helpers: set[str]) -> tuple[Link, ...]:

@@ -163,3 +163,19 @@ def test_names_inside_a_module() -> None:
 
 def test_short_counts() -> None:
     assert [short_count(n) for n in (950, 14000, 1.25e6, 8e9)] == ["950", "14.0 k", "1.2 M", "8.0 G"]
+
+
+def test_an_integer_input_and_what_makes_numbers_of_it_are_drawn() -> None:
+    """uint8 images: nothing but helpers lies between the input and the first layer. A mask beside data stays hidden."""
+    kinds = {"x": "input", "mask": "input", "div": "helper", "inv": "helper", "conv": "layer", "mul": "op"}
+    plain = {"scope": "", "detail": "", "n_params": 0}
+    nodes = [{"id": k, "name": k, "label": k, "op": k, "kind": kind, **plain} for k, kind in kinds.items()]
+    pairs = [("x", "div"), ("mask", "inv"), ("div", "conv"), ("conv", "mul"), ("inv", "mul")]
+    edges = [{"source": a, "target": b, "quantizer": "act.div" if a == "div" else None} for a, b in pairs]
+    tree = build({"nodes": nodes, "edges": edges})
+    assert set(tree.rows) == {"x", "div", "conv", "mul"}
+    assert [(link.source, link.target, link.quantizers) for link in tree.links] == [
+        ("x", "div", ()),
+        ("div", "conv", ("act.div",)),
+        ("conv", "mul", ()),
+    ]
