@@ -10,6 +10,8 @@ from pydantic_core import ErrorDetails
 
 from geta_engine.errors import InputError
 
+HUGGING_FACE = "hf:"
+"""Starts the SPEC of a Hugging Face directory."""
 MIN_BITS = 2
 """d(b) = q_m^t / (2^(b-1) - 1) divides by zero at b = 1 (METHOD, section 2)."""
 INITIAL_BITS = 16

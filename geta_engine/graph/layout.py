@@ -19,8 +19,6 @@ from geta_engine.graph.shown import default_open
 
 __all__ = ["default_open", "layout_graph"]
 
-LAYOUT_VERSION = 4
-"""Changes with the pictures this module makes: part of a cache's key."""
 ROW_HEIGHT = 42.0
 MIN_WIDTH, MAX_WIDTH = 178.0, 248.0
 NAME_CHAR, DETAIL_CHAR = 8.2, 6.9

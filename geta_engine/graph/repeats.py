@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 
 LEAST = 4
@@ -22,9 +22,9 @@ def folds(paths: Mapping[str, Path], made_of: Mapping[str, tuple[str, ...]]) -> 
     Worked: `layers.0` to `layers.35`, all alike, give `layers.1` ... `layers.35` -> `layers.1–35`.
     """
     around: dict[str, str] = {}
+    makes = _makes(paths, made_of)
     for siblings in _siblings(paths).values():
-        makes = _makes(siblings, paths, made_of)
-        for make, run in groupby(siblings, key=makes.__getitem__):
+        for make, run in groupby(siblings, key=lambda thing: makes.get(thing, ())):
             alike = list(run)
             if make and len(alike) >= LEAST:
                 around.update(dict.fromkeys(alike[1:], _name(alike[1], alike[-1])))
@@ -45,18 +45,13 @@ def _siblings(paths: Mapping[str, Path]) -> dict[str, list[str]]:
     return {outer: list(things) for outer, things in inside.items()}
 
 
-def _makes(
-    things: Sequence[str], paths: Mapping[str, Path], made_of: Mapping[str, tuple[str, ...]]
-) -> dict[str, tuple[object, ...]]:
-    """Of each module what it is made of, () for a row."""
-    wanted = set(things)
-    makes: dict[str, list[object]] = {thing: [] for thing in things}
+def _makes(paths: Mapping[str, Path], made_of: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[object, ...]]:
+    """Of each module what it is made of."""
+    makes: dict[str, list[object]] = defaultdict(list)
     for row, path in paths.items():
         for depth, scope in enumerate(path):
-            if scope in wanted:
-                inner = tuple(_steps(path, depth))
-                makes[scope].append((inner, made_of[row]))
-    return {thing: tuple(rows) for thing, rows in makes.items()}
+            makes[scope].append((tuple(_steps(path, depth)), made_of[row]))
+    return {scope: tuple(rows) for scope, rows in makes.items()}
 
 
 def _steps(path: Path, depth: int) -> Iterator[str]:

@@ -30,8 +30,9 @@ class Whole(NamedTuple):
 def graph_at(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
     """Nodes and edges of an analysis at a stage; raises InputError for a stage that is not there.
 
-    trace: every traced op, quantizers expanded. branches: the same, each op of a branch with `branch`, its number in
-    `branches_of(analysis)`, and in a scope of its branch's own. qadg: branches folded - an attached one into the layer
+    trace: every traced op, quantizers expanded, and "branches" beside nodes and edges, each with the id of its
+    "quantizer" or None. branches: the same, each op of a branch with `branch`, its number among them, and in a scope of
+    its branch's own. qadg: branches folded - an attached one into the layer
     that reads it, an inserted one into the edges from its producer, which carry its quantizer. groups: the same, with
     the groups of nodes.
     """
@@ -43,11 +44,6 @@ def graph_at(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
         nodes = [{**node, **_NO_GROUP} for node in analysis["graph"]["nodes"]]
         return {"nodes": nodes, "edges": analysis["graph"]["edges"]}
     return dict(analysis["graph"])
-
-
-def branches_of(analysis: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The quantizer branches that the stages "trace" and "branches" show; "quantizer" is an id, or None."""
-    return _whole(analysis).branches
 
 
 def branch_scopes(graph: Mapping[str, Any]) -> dict[str, int]:
@@ -133,7 +129,8 @@ def _expanded(whole: Whole, marked: bool) -> dict[str, Any]:
         part = {"branch": branch if marked else None, "part_of": None if branch is None else title[branch].quantizer}
         scope = f"{title[branch].scope}.{title[branch].name}" if marked and branch is not None else node["scope"]
         nodes.append({**node, **_NO_GROUP, **part, "scope": scope.lstrip("."), "quantizer": None})
-    return {"nodes": nodes, "edges": [{**edge, "quantizer": None} for edge in whole.edges]}
+    edges = [{**edge, "quantizer": None} for edge in whole.edges]
+    return {"nodes": nodes, "edges": edges, "branches": whole.branches}
 
 
 class _Title(NamedTuple):

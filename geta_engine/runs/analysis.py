@@ -17,10 +17,9 @@ import traceback
 from pathlib import Path
 from typing import Any
 
+from geta_engine.config import HUGGING_FACE
 from geta_engine.errors import GetaError
 
-HUGGING_FACE = "hf:"
-"""Starts the spec of a directory; nothing of its weights is read: the graph needs their shapes alone."""
 MEMORY_GB = 8.0
 """Address space; torch and a traced ResNet20 take 0.7."""
 SECONDS = 300

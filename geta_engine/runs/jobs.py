@@ -15,8 +15,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from geta_engine.config import HUGGING_FACE
 from geta_engine.errors import InputError
-from geta_engine.runs.analysis import HUGGING_FACE, MEMORY_GB, SECONDS
+from geta_engine.runs.analysis import MEMORY_GB, SECONDS
 from geta_engine.runs.workspace import Workspace
 from geta_engine.zoo.names import ZOO
 

@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves, tree_map
 
+from geta_engine.config import HUGGING_FACE
 from geta_engine.errors import InputError
 from geta_engine.trace.factory import Made, call_factory
 from geta_engine.trace.traced import TracedModel, trace
-
-HUGGING_FACE = "hf:"
 
 
 def load(

@@ -9,7 +9,7 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from geta_engine.graph.hierarchy import SCOPE_PREFIX
 from geta_engine.graph.shown import default_open, scopes_around
-from geta_engine.graph.stages import Stage, branch_scopes, branches_of, graph_at
+from geta_engine.graph.stages import Stage, branch_scopes, graph_at
 from geta_studio import ids
 from geta_studio.drafts import bounds_of
 from geta_studio.services import Services
@@ -158,8 +158,8 @@ def drawing(
 
 
 def at_stage(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
-    """The analysis with the nodes, edges and branches of a stage."""
-    return {**analysis, "graph": graph_at(analysis, stage), "branches": branches_of(analysis)}
+    """The analysis with the graph of a stage."""
+    return {**analysis, "graph": graph_at(analysis, stage)}
 
 
 def told(services: Services, known: Mapping[str, Any] | None) -> Any:

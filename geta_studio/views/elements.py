@@ -37,7 +37,7 @@ class Painter:
         self.groups = {group["id"]: group for group in analysis["groups"]}
         self.slots = group_slots(analysis)
         self.macs = analysis["model"]["macs"]
-        self.branches = analysis.get("branches", [])
+        self.branches = analysis["graph"].get("branches", [])
         self.branch_of = branch_scopes(analysis["graph"])
 
     def row(self, entry: Mapping[str, Any]) -> list[Element]:

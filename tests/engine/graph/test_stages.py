@@ -6,7 +6,7 @@ import pytest
 
 import geta_engine as ge
 from geta_engine.errors import InputError
-from geta_engine.graph.stages import STAGES, branch_scopes, branches_of, graph_at
+from geta_engine.graph.stages import STAGES, branch_scopes, graph_at
 from geta_engine.qadg.report import analysis_report
 
 
@@ -67,8 +67,8 @@ def test_an_unknown_stage_is_refused(analyses):
 
 def test_quantizers_are_written_out_where_the_program_has_none(analyses):
     """The same branches for the same weights as in the program that was exported with them."""
-    plain, quantized = analyses
-    found, known = branches_of(plain), branches_of(quantized)
+    plain, _ = analyses
+    found, known = (graph_at(analysis, "branches")["branches"] for analysis in analyses)
     shown = [sorted((b["kind"], b["quantizer"]) for b in branches if b["quantizer"]) for branches in (found, known)]
     weights = [{name for kind, name in side if kind == "attached"} for side in shown]
     assert weights[0] == weights[1] == {q["id"] for q in plain["quantizers"] if q["kind"] == "weight"}
@@ -85,5 +85,5 @@ def test_quantizers_are_written_out_where_the_program_has_none(analyses):
 
 def test_every_branch_has_a_scope_of_its_own(analyses):
     for analysis in analyses:
-        scopes = branch_scopes(graph_at(analysis, "branches"))
-        assert sorted(scopes.values()) == list(range(len(branches_of(analysis))))
+        graph = graph_at(analysis, "branches")
+        assert sorted(branch_scopes(graph).values()) == list(range(len(graph["branches"])))
