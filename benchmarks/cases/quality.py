@@ -12,6 +12,7 @@ import geta_engine as ge
 from geta_engine.config import RunConfig, Schedule, make_config
 from geta_engine.cost import cost
 from geta_engine.runs.loop import Loop
+from geta_engine.runs.machine import keep_memory
 from geta_engine.store.records import ResultEvent
 from geta_engine.trace import TracedModel
 from geta_engine.zoo import build
@@ -115,6 +116,7 @@ def schedule(steps: int, way: Way) -> Schedule:
 def execute(run: Run) -> dict[str, Any]:
     """Do the run in this process, on one thread; accuracy, relative BOPs and size, the dense model's with them."""
     torch.set_num_threads(1)
+    keep_memory()
     study = STUDIES[run.study]
     traced = study.traced(run.seed)
     if run.way == "prune, then quantize":

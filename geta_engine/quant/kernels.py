@@ -16,7 +16,7 @@ from torch import Tensor
 
 PIECE = 131_072
 """Numbers in one piece: half a megabyte, so that what a formula keeps meanwhile fits in the cache."""
-SMALLEST_COMPILED = 4096
+SMALLEST_COMPILED = 65_536
 WORTH_COMPILING = 5e9
 """Numbers quantized over a whole run from which on compiling (10 to 40 s the first time) pays: eagerly each costs about
 10 ns more."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from geta_engine.config import RunConfig
 from geta_engine.errors import GetaError, InputError
 from geta_engine.runs.control import model_name
+from geta_engine.runs.machine import keep_memory, leave_a_core
 from geta_engine.runs.recorder import Heartbeat, Recorder
 from geta_engine.runs.requests import Obedience, Stopped
 from geta_engine.runs.workspace import Workspace
@@ -71,6 +72,7 @@ class Worker:
         from geta_engine.runs.team import Team
 
         leave_a_core()
+        keep_memory()
         team = Team.from_environment()
         config = RunConfig.model_validate(self._store.get_run(self._run_id).config)
         self._checkpoints = Checkpoints(self._workspace.checkpoints(self._run_id))
@@ -123,6 +125,7 @@ def assist(store: Store, workspace: Workspace, run_id: int) -> None:
     from geta_engine.runs.loop import Loop
     from geta_engine.runs.team import Team, disband
 
+    keep_memory()
     team = Team.from_environment()
     config = RunConfig.model_validate(store.get_run(run_id).config)
     loop = Loop(load_model(workspace, run_id, config.model), config, team)
@@ -133,14 +136,6 @@ def assist(store: Store, workspace: Workspace, run_id: int) -> None:
     for _ in loop.events():
         pass
     disband()
-
-
-def leave_a_core() -> None:
-    """Train on all cores but one, which the browser and the server need, unless OMP_NUM_THREADS says otherwise."""
-    import torch
-
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
 
 def load_model(workspace: Workspace, run_id: int, spec: str) -> TracedModel:
