@@ -66,14 +66,22 @@ class Base:
             return grad
         known = [(state["momentum"], g) for state, g in zip(states, grad) if "momentum" in state]
         if known:
-            moved, added = ([pair[i] for pair in known] for i in (0, 1))
-            torch._foreach_mul_(moved, self.momentum)
-            torch._foreach_add_(moved, added, alpha=1 - self.dampening)
+            self._accumulate(*([pair[i] for pair in known] for i in (0, 1)))
         for state, g in zip(states, grad):
             if "momentum" not in state:
                 state["momentum"] = g.detach().clone()
         buffers = [state["momentum"] for state in states]
         return list(torch._foreach_add(grad, buffers, alpha=self.momentum)) if self.nesterov else list(buffers)
+
+    def _accumulate(self, memory: list[Tensor], grad: list[Tensor]) -> None:
+        """memory <- momentum * memory + (1 - dampening) * grad. A CPU waits for memory, of which one pass needs least;
+        elsewhere few launches are what counts."""
+        if memory[0].is_cpu and not self.dampening:
+            for buffer, g in zip(memory, grad):
+                torch.add(g, buffer, alpha=self.momentum, out=buffer)
+        else:
+            torch._foreach_mul_(memory, self.momentum)
+            torch._foreach_add_(memory, grad, alpha=1 - self.dampening)
 
     def _adam(self, x: list[Tensor], grad: list[Tensor], states: Sequence[dict[str, Any]]) -> list[Tensor]:
         first, second = self.betas

@@ -52,8 +52,9 @@ class Redundant:
         gamma, d = rule.gamma.unbind(), rule.d.unbind()
         for entries, ci, ri, gi, di in zip(self._quantized, c, r, gamma, d):
             entries.subtract(x, ci.addcmul_(ri, di).mul_(gi))
-        for rows, gi in zip(self._plain, gamma[len(self._quantized) :]):
-            rows.shrink(x, gi)
+        first = len(self._quantized)
+        for entries, value, gi in zip(self._plain, self._values[first:], gamma[first:]):
+            entries.shrink(x, value, gi)
         return sums, rule
 
     def steps_by_quantizer(self, rule: JointRule) -> Tensor:

@@ -38,32 +38,32 @@ class Rows:
         return tensor.new_empty([len(self.index) if d == self.dim else n for d, n in enumerate(tensor.shape)])
 
     def read(self, tensors: Sequence[Tensor], room: Tensor) -> Tensor:
-        """The entries, written to `room`."""
-        return torch.index_select(tensors[self.parameter].detach(), self.dim, self.index, out=room)
+        """The entries, written to `room`. Columns are scattered in memory: there `gather` uses all threads."""
+        tensor = tensors[self.parameter].detach()
+        if self.dim == 0:
+            return torch.index_select(tensor, 0, self.index, out=room)
+        return torch.gather(tensor, self.dim, self._along(self.index, tensor.ndim).expand(room.shape), out=room)
 
     def subtract(self, tensors: Sequence[Tensor], values: Tensor) -> None:
         tensor = tensors[self.parameter]
         tensor.index_add_(self.dim, self.index, values.to(tensor.dtype), alpha=-1)
 
-    def shrink(self, tensors: Sequence[Tensor], share: Tensor) -> None:
-        """The entries times (1 - share). Columns are scattered in memory: there a pass over all of it is cheaper."""
+    def shrink(self, tensors: Sequence[Tensor], values: Tensor, share: Tensor) -> None:
+        """The entries, which are `values`, times (1 - share). For columns a pass over all of it is cheaper."""
         tensor = tensors[self.parameter]
         factor = (1 - share).to(tensor.dtype)
         if self.dim == 0:
-            tensor.index_copy_(0, self.index, tensor.index_select(0, self.index).mul_(factor))
+            tensor.index_copy_(0, self.index, values * factor)
         else:
             factors = tensor.new_ones(tensor.shape[self.dim]).index_put_((self.index,), factor)
             tensor.mul_(self._along(factors, tensor.ndim))
 
     def clear(self, tensors: Sequence[Tensor]) -> None:
-        """Set the entries to 0, whatever they are. Columns by a mask on their bits: one even pass over memory."""
+        """Set the entries to 0, whatever they are, by a mask on their bits: one even pass over memory."""
         tensor = tensors[self.parameter]
-        if self.dim == 0:
-            tensor.index_fill_(0, self.index, 0.0)
-        else:
-            bits = tensor.view(_BITS[tensor.element_size()])
-            keep = bits.new_full((tensor.shape[self.dim],), -1).index_fill_(0, self.index, 0)
-            bits.bitwise_and_(self._along(keep, tensor.ndim))
+        bits = tensor.view(_BITS[tensor.element_size()])
+        keep = bits.new_full((tensor.shape[self.dim],), -1).index_fill_(0, self.index, 0)
+        bits.bitwise_and_(self._along(keep, tensor.ndim))
 
     def _along(self, vector: Tensor, ndim: int) -> Tensor:
         """A vector over the dim, to be broadcast against the parameter."""
@@ -89,9 +89,9 @@ class Entries:
         tensor = tensors[self.parameter]
         tensor.put_(self.index, -values.to(tensor.dtype), accumulate=True)
 
-    def shrink(self, tensors: Sequence[Tensor], share: Tensor) -> None:
-        """The entries times (1 - share)."""
-        self.subtract(tensors, self.read(tensors, self.room(tensors)) * share)
+    def shrink(self, tensors: Sequence[Tensor], values: Tensor, share: Tensor) -> None:
+        """The entries, which are `values`, times (1 - share)."""
+        self.subtract(tensors, values * share)
 
 
 class UnitSlices:

@@ -127,12 +127,12 @@ def test_the_bits_that_stay_are_the_nearest_whole_ones(program, learn_t):
         schedule = Schedule(
             warmup=2, projection=2, projection_periods=1, joint=joint, joint_periods=1, cooldown=8 - joint
         )
-        _, model, opt = start(program, 0.0, schedule, lr_quant=0.1, bits="2:10", learn_t=learn_t)
+        _, model, opt = start(program, 0.0, schedule, lr_quant=0.3, bits="2:12", learn_t=learn_t)
         train(model, opt, 10)
         found.append(bit_widths(model))
     rounded, free = found
     np.testing.assert_allclose(rounded, free.round(), atol=1e-5)
-    assert (np.abs(free - free.round()) > 0.05).sum() >= 3 and (free % 1 > 0.5).any()
+    assert (np.abs(free - free.round()) > 0.05).sum() >= 2 and (free % 1 > 0.5).any()
 
 
 @pytest.mark.parametrize("allocation", ["proportional", "global"])
