@@ -66,7 +66,7 @@ STUDIES = {
         "resnet20", 32, "digits", 450, {"optimizer": "sgd", "batch_size": 128, "momentum": 0.9, "weight_decay": 1e-4}
     ),
     "fashion resnet20": Study(
-        "resnet20", 12, "fashion-mnist", 8000, {"optimizer": "adam", "lr": 3e-3, "batch_size": 64, **TAYLOR}
+        "resnet20", 16, "fashion-mnist", 12000, {"optimizer": "adam", "lr": 3e-3, "batch_size": 64, **TAYLOR}
     ),
     "fashion vit_tiny": Study(
         "vit_tiny", 12, "fashion-mnist", 3000, {"optimizer": "adam", "lr": 2e-3, "batch_size": 64, **TAYLOR}

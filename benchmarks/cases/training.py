@@ -70,9 +70,12 @@ def float_step(case: Case) -> Callable[[], None]:
 
 
 def plain_step(case: Case, activations: bool = True) -> Callable[[], None]:
-    """The same quantizers under torch.optim.SGD."""
+    """The same quantizers under torch.optim.SGD, so slow that they stay what they are: at the network's rate plain
+    SGD throws them out of range within a few steps, and a dead network is faster than one that works."""
     model, _ = _prepared(case, activations)
-    return _step(case, model, torch.optim.SGD([p for p in model.parameters() if p.requires_grad], LR, MOMENTUM))
+    own = [p for p in model.quantizers.parameters() if p.requires_grad]
+    groups = [{"params": list(model.model_parameters().values())}, {"params": own, "lr": 1e-12}]
+    return _step(case, model, torch.optim.SGD(groups, LR, MOMENTUM))
 
 
 def qasso_step(case: Case, stage: str) -> Callable[[], None]:

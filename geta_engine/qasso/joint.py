@@ -67,7 +67,7 @@ class Redundant:
         bank = self._bank
         d, q_m, t = (v.detach()[self._quantizer].unbind() for v in (bank.d, bank.q_m, bank.t))
         for entries, value, qi in zip(self._quantized, self._values, q_m):
-            torch.clamp(entries.read(x, value), -qi, qi, out=value)
+            entries.read(x, value).clamp_min_(-qi).clamp_max_(qi)
         c = self._values[: len(self._quantized)]
         if bank.learn_t:
             for ci, ti in zip(c, t):

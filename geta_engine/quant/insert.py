@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.fx import Graph, GraphModule, Node
+from torch.fx import GraphModule, Node
 
 from geta_engine.config import Bounds
 from geta_engine.errors import InputError
@@ -17,6 +17,7 @@ from geta_engine.graph.model import Qadg
 from geta_engine.qadg.context import shape_of
 from geta_engine.quant.bank import QuantizerBank
 from geta_engine.quant.fake_quant import fake_quantize
+from geta_engine.quant.programs import weights_together, without_quantizers
 from geta_engine.trace import TracedModel
 from geta_engine.trace.modes import set_training
 
@@ -34,7 +35,8 @@ class PreparedModel(nn.Module):
     """A traced program that trains with fake quantizers.
 
     `program` is the graph module (nodes keep their traced names, quantizers are `fake_quantize` nodes marked with
-    their id in `meta["quantizer"]`), `quantizers` the bank of their parameters, `origin` what was traced.
+    their id in `meta["quantizer"]`), `quantizers` the bank of their parameters, `origin` what was traced. What runs is
+    `program` with its weights quantized in one call.
     """
 
     def __init__(self, program: GraphModule, quantizers: QuantizerBank, origin: TracedModel) -> None:
@@ -42,23 +44,35 @@ class PreparedModel(nn.Module):
         self.program = program
         self.quantizers = quantizers
         self.origin = origin
-        self._runs: tuple[GraphModule, ...] = (program,)
+        self._derive(dense=False)
         self.eval()
 
+    def _derive(self, dense: bool) -> None:
+        place = {q.id: i for i, q in enumerate(self.quantizers.quantizers)}
+        self._quantized = (weights_together(self.program, place, BANK, self.quantizers.learn_t),)
+        self._dense = (without_quantizers(self.program),) if dense else ()
+
+    def _apply(self, fn: Any, recurse: bool = True) -> PreparedModel:
+        """`.to()` and its like give the program other buffers, which what is derived from it must have too."""
+        super()._apply(fn, recurse)
+        self._derive(dense=bool(self._dense))
+        return self
+
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        return self._runs[-1](*args, **kwargs)
+        (run,) = self._dense or self._quantized
+        return run(*args, **kwargs)
 
     def train(self, mode: bool = True) -> PreparedModel:
         """Switch BatchNorm and dropout, whose flags are constants of an exported program."""
         self.training = mode
-        for program in self._runs:
+        for program in (self.program, *self._quantized, *self._dense):
             set_training(program, mode)
         return self
 
     def quantize(self, mode: bool = True) -> PreparedModel:
         """Run with quantizers, or as the dense program on the same parameters and buffers."""
-        if mode == (len(self._runs) > 1):
-            self._runs = (self.program,) if mode else (self.program, _dense(self.program))
+        if mode == bool(self._dense):
+            self._dense = () if mode else (without_quantizers(self.program),)
         return self
 
     def bits_by_id(self) -> dict[str, float]:
@@ -113,22 +127,6 @@ def refresh_weight_clips(model: PreparedModel) -> None:
 def _first_clip(weight: Tensor) -> float:
     """For a weight that starts at zero, the spread that is usual at the start: room to grow."""
     return (weight.numel() / len(weight)) ** -0.5
-
-
-def _dense(program: GraphModule) -> GraphModule:
-    """The program without its quantizer nodes, on the program's own tensors."""
-    graph = Graph()
-    copied: dict[Node, Any] = {}
-    graph.output(graph.graph_copy(program.graph, copied))
-    graph.set_codegen(program.graph._codegen)
-    for node in list(graph.nodes):
-        if node.op == "call_function" and node.target is fake_quantize:
-            source = node.args[0]
-            assert isinstance(source, Node)
-            node.replace_all_uses_with(source)
-            graph.erase_node(node)
-    graph.eliminate_dead_code()
-    return GraphModule(program, graph)
 
 
 def _insert(program: GraphModule, qadg: Qadg, learn_t: bool) -> None:

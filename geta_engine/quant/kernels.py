@@ -25,14 +25,14 @@ _log = logging.getLogger(__name__)
 
 def forward(x: Tensor, d: Tensor, q_m: Tensor) -> Tensor:
     """t = 1: d * round(clamp(x, -q_m, q_m) / d), computed in float32 at least."""
-    return _like(torch.clamp(_wide(x), -q_m, q_m).div_(d).round_().mul_(d), x)
+    return _like(_clip(_wide(x), q_m).div_(d).round_().mul_(d), x)
 
 
 def backward(g: Tensor, x: Tensor, d: Tensor, q_m: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Gradients of x, d and q_m for upstream g; the last two summed. Outside the clip sgn(x) is c / q_m."""
     wide, upstream = _wide(x), _wide(g)
-    clipped = torch.clamp(wide, -q_m, q_m)
-    passed = torch.where(clipped == wide, upstream, 0.0)
+    clipped = _clip(wide, q_m)
+    passed = (clipped == wide) * upstream
     ratio = clipped / d
     residual = ratio.round().sub_(ratio)
     return _like(passed, x), (upstream * residual).sum(), ((upstream - passed) * clipped).sum() / q_m
@@ -59,6 +59,13 @@ def backward_t(g: Tensor, x: Tensor, d: Tensor, q_m: Tensor, t: Tensor) -> tuple
     outer = (signed * ~inside).sum() * t * q_m.pow(t - 1)
     inner = (signed * (ratio.round() - ratio)).sum()
     return _like(upstream * inside, x), inner, outer, (signed * c * logarithm).sum()
+
+
+def _clip(x: Tensor, q_m: Tensor) -> Tensor:
+    """min(max(x, -q_m), q_m): one op where it is traced, else the two of which a CPU makes vector code."""
+    if torch.compiler.is_exporting():
+        return torch.clamp(x, -q_m, q_m)
+    return torch.clamp_min(x, -q_m).clamp_max_(q_m)
 
 
 def _wide(x: Tensor) -> Tensor:

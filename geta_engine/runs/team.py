@@ -6,6 +6,7 @@ decides when to stop.
 
 from __future__ import annotations
 
+import gc
 import os
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
@@ -95,6 +96,11 @@ class Team:
 
 
 def disband() -> None:
-    """Leave the process group in order, before the interpreter takes its threads away."""
+    """Leave the process group in order, once nothing of the training is in use any more.
+
+    Whatever still holds the group (DistributedDataParallel does) keeps its threads going; one that frees a tensor while
+    the interpreter ends takes the process down (std::terminate).
+    """
+    gc.collect()
     if dist.is_initialized():
         dist.destroy_process_group()

@@ -123,7 +123,7 @@ def assist(store: Store, workspace: Workspace, run_id: int) -> None:
     """Train beside the leader of the team, from the same checkpoint to its end or stop; nothing is recorded."""
     from geta_engine.runs.checkpoint import Checkpoints
     from geta_engine.runs.loop import Loop
-    from geta_engine.runs.team import Team, disband
+    from geta_engine.runs.team import Team
 
     keep_memory()
     team = Team.from_environment()
@@ -135,7 +135,6 @@ def assist(store: Store, workspace: Workspace, run_id: int) -> None:
     team.meet()
     for _ in loop.events():
         pass
-    disband()
 
 
 def load_model(workspace: Workspace, run_id: int, spec: str) -> TracedModel:
@@ -165,10 +164,14 @@ def main(arguments: list[str] | None = None) -> None:
     store, workspace = Store(given.store), Workspace(given.store)
     if int(os.environ.get("RANK", "0")):
         assist(store, workspace, given.run)
-        return
-    with workspace.hold(given.run, wait=HOLD_SECONDS), Heartbeat(store, given.run):
-        store.set_status(given.run, "queued", pid=os.getpid())
-        Worker(store, workspace, given.run).work()
+    else:
+        with workspace.hold(given.run, wait=HOLD_SECONDS), Heartbeat(store, given.run):
+            store.set_status(given.run, "queued", pid=os.getpid())
+            Worker(store, workspace, given.run).work()
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        from geta_engine.runs.team import disband
+
+        disband()
 
 
 if __name__ == "__main__":

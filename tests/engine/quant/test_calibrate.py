@@ -52,7 +52,7 @@ def dense_clips(loud, data) -> dict[str, float]:
     model = ge.prepare(loud, ge.analyze(loud, activations=True)).quantize(False).train()
     found: dict[str, list[float]] = {}
     for (x,) in data:
-        seen = Recorder(model._runs[-1]).values_of(x)
+        seen = Recorder(model._dense[0]).values_of(x)
         for quantizer in model.quantizers.quantizers:
             if quantizer.kind == "activation":
                 ranked = np.sort(seen[quantizer.source].abs().flatten().numpy())

@@ -75,3 +75,25 @@ def test_train_and_eval_switch_batch_norm(resnet):
     assert all(torch.equal(before[n], b) for n, b in model.program.named_buffers() if n in before)
     model.train()(x)
     assert not any(torch.equal(before[n], b) for n, b in model.program.named_buffers() if n in before)
+
+
+@pytest.mark.parametrize("learn_t", [False, True])
+def test_weights_quantized_in_one_call_are_those_quantized_one_by_one(resnet, learn_t):
+    """Values and every gradient of the program with a node a quantizer, to the last bit."""
+    x = images(1, 8, 64)
+    found = []
+    for together in (False, True):
+        model = ge.prepare(resnet, ge.analyze(resnet, activations=True), learn_t=learn_t)
+        calibrate(model, [(x,)])
+        with torch.no_grad():
+            model.quantizers.t.mul_(torch.linspace(0.8, 1.2, len(model.quantizers.t)))
+        model.quantizers.set_clips({"conv.weight": 0.05})
+        output = (model if together else model.program)(x)
+        output.square().sum().backward()
+        found.append((output, {name: p.grad for name, p in model.program.named_parameters()}))
+    (one, each), (other, together) = found
+    assert torch.equal(one, other)
+    assert all(each[name] is not None for name in ("geta_quantizers.d", "geta_quantizers.q_m"))
+    for name, gradient in each.items():
+        assert (gradient is None) == (together[name] is None), name
+        assert gradient is None or torch.equal(gradient, together[name]), name

@@ -58,7 +58,7 @@ def largest_difference(one: dict[str, torch.Tensor], two: dict[str, torch.Tensor
 
 def test_two_members_train_as_one_process(tmp_path):
     """Weights at many bits: a coarse rounding would turn the last bit of a sum into a step of d."""
-    given = {**BASE, "lr": 0.1, "batch_size": 1256, "activations": False, "bits": {"lower": 12, "upper": 16}}
+    given = {**BASE, "lr": 0.05, "batch_size": 1256, "activations": False, "bits": {"lower": 14, "upper": 16}}
     config = make_config(model="mlp", **given)
     (alone,) = together(tmp_path / "one", config, members=1)
     first, second = together(tmp_path / "two", config)
