@@ -23,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.cases.training import STAGES, Case, bert_mini, float_step, image_case, plain_step, qasso_step
 from geta_engine.config import make_config
 from geta_engine.quant import kernels
+from geta_engine.quant.compiled import use_compiled
 from geta_engine.quant.fake_quant import fake_quantize
 from geta_engine.runs import control
 from geta_engine.runs.machine import keep_memory
@@ -139,7 +140,7 @@ def main() -> None:
     launch = median(first_step() for _ in range(3))
     print(f"first recorded step of the demo run: {launch:.1f} s after its launch (<= 8 s)", flush=True)
     started = time.perf_counter()
-    compiled = kernels.use_compiled()
+    compiled = use_compiled()
     compile_seconds = time.perf_counter() - started
     print(f"quantizer compiled: {compiled}, in {compile_seconds:.1f} s\n\n| case | step | median | ratio | budget |")
     print("|---|---|---|---|---|")

@@ -1,26 +1,19 @@
 """Forward and backward of the quantizer on flat arrays (METHOD, section 2), and the way they are run.
 
-Every formula is written once. Compiled by `torch.compile` it is one pass over memory; eagerly it is run over pieces
+Every formula is written once. Compiled (`quant.compiled`) it is one pass over memory; eagerly it is run over pieces
 that stay in the processor's cache. Both give the same numbers to 1e-6.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import logging
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 PIECE = 131_072
 """Numbers in one piece: half a megabyte, so that what a formula keeps meanwhile fits in the cache."""
-SMALLEST_COMPILED = 65_536
-WORTH_COMPILING = 5e9
-"""Numbers quantized over a whole run from which on compiling (10 to 40 s the first time) pays: eagerly each costs about
-10 ns more."""
-_log = logging.getLogger(__name__)
 
 
 def forward(x: Tensor, d: Tensor, q_m: Tensor) -> Tensor:
@@ -132,66 +125,3 @@ def use(kernels: Kernels) -> None:
     """Run these from now on in this process."""
     global _active
     _active = kernels
-
-
-def use_compiled(device: str = "cpu", learn_t: bool = False) -> bool:
-    """Compile for float32 arrays on `device` and use it from now on in this process.
-
-    It takes seconds, fewer once it is cached on disk. False, and everything as before, where there is no compiler or
-    it fails.
-    """
-    if not _compiler_is_there(device):
-        return False
-    kernels = _compiled()
-    try:
-        _try(kernels, device, learn_t)
-    except Exception as error:  # a compiler can fail in any way, and training goes on without it
-        _log.warning("the quantizer runs eagerly: torch.compile failed (%s)", str(error).splitlines()[0][:200])
-        return False
-    use(kernels)
-    return True
-
-
-def _compiler_is_there(device: str) -> bool:
-    if device != "cpu":
-        return importlib.util.find_spec("triton") is not None
-    from torch._inductor.cpp_builder import get_cpp_compiler
-    from torch._inductor.exc import InvalidCxxCompiler
-
-    try:
-        return bool(get_cpp_compiler())
-    except InvalidCxxCompiler:
-        return False
-
-
-def _compiled() -> Kernels:
-    from torch._inductor import config
-
-    config.compile_threads = 1
-    compiler = torch.compile(dynamic=True, fullgraph=True)
-    formulas: tuple[Callable[..., Any], ...] = (forward, backward, forward_t, backward_t)
-    return Kernels(*(_large(compiler(formula), eager) for formula, eager in zip(formulas, EAGER)))
-
-
-def _large(compiled: Callable[..., Any], eager: Callable[..., Any]) -> Callable[..., Any]:
-    """A small array costs more to hand to a compiled function than to compute. Tensors go in detached: a formula would
-    be compiled anew for a parameter, and for a view of another shape."""
-
-    def run(*tensors: Tensor) -> Any:
-        if tensors[0].numel() < SMALLEST_COMPILED:
-            return eager(*tensors)
-        return compiled(*(tensor.detach() for tensor in tensors))
-
-    return run
-
-
-def _try(kernels: Kernels, device: str, learn_t: bool) -> None:
-    x = torch.linspace(-1, 1, 2 * SMALLEST_COMPILED + 1, device=device)
-    d, q_m, t = (torch.tensor(v, device=device) for v in (0.1, 0.7, 1.0))
-    with torch.no_grad():
-        if learn_t:
-            kernels.forward_t(x, d, q_m, t)
-            kernels.backward_t(-x, x, d, q_m, t)
-        else:
-            kernels.forward(x, d, q_m)
-            kernels.backward(-x, x, d, q_m)

@@ -20,6 +20,7 @@ from geta_engine.qasso import QASSO, QASSOConfig
 from geta_engine.qasso.optimizer import ZERO
 from geta_engine.qasso.saliency import SaliencyWeights
 from geta_engine.quant import PreparedModel, calibrate, kernels, prepare
+from geta_engine.quant.compiled import WORTH_COMPILING, use_compiled
 from geta_engine.quant.insert import quantized_numbers, refresh_weight_clips
 from geta_engine.runs.baseline import base_of, train_dense
 from geta_engine.runs.frames import due, frames
@@ -145,9 +146,9 @@ class Loop:
         """Compile the quantizer where the run is long enough to win it back: the same choice on every resume."""
         kernels.use(kernels.EAGER)
         rows = self.config.batch_size * self.config.accumulate / self.lessons.inputs.rows
-        if quantized_numbers(self.model, rows) * self.total >= kernels.WORTH_COMPILING:
+        if quantized_numbers(self.model, rows) * self.total >= WORTH_COMPILING:
             yield LogEvent(self.optimizer.steps, "info", "compiling the quantizer")
-            kernels.use_compiled(learn_t=self.config.learn_t)
+            use_compiled(learn_t=self.config.learn_t)
 
     def _prepare_ranges(self) -> None:
         """Clips from the weights and the data: when the quantizers come in, and again when the bits begin to come down,

@@ -7,14 +7,15 @@ import torch
 
 import geta_engine as ge
 from geta_engine.quant import calibrate, kernels
+from geta_engine.quant.compiled import SMALLEST, use_compiled
 from geta_engine.quant.fake_quant import fake_quantize
 from tests.engine.quant.loops import leaves, normal
 from tests.models import images
 
 SIZES = [
-    kernels.SMALLEST_COMPILED - 1,
-    kernels.SMALLEST_COMPILED,
-    kernels.SMALLEST_COMPILED + 13,
+    SMALLEST - 1,
+    SMALLEST,
+    SMALLEST + 13,
     3 * kernels.PIECE + 7,
 ]
 D, Q_M, T = 0.0371, 1.3, 0.8
@@ -24,7 +25,7 @@ def compiled(learn_t: bool) -> kernels.Kernels:
     """Needs a C++ compiler, as `use_compiled` does."""
     before = kernels.active()
     try:
-        if not kernels.use_compiled(learn_t=learn_t):
+        if not use_compiled(learn_t=learn_t):
             pytest.skip("there is no C++ compiler on this machine")
         return kernels.active()
     finally:
@@ -102,7 +103,7 @@ def test_other_dtypes_are_compiled_as_well(dtype):
 @pytest.mark.slow
 @pytest.mark.parametrize("learn_t", [False, True])
 def test_a_network_trains_the_same_to_rounding(learn_t):
-    """Convolutions whose activations have more than `SMALLEST_COMPILED` numbers: gradients of a whole network."""
+    """Convolutions whose activations have more than `SMALLEST` numbers: gradients of a whole network."""
     program = ge.load("resnet8")
     x = images(1, 8, 64)
     found = []
