@@ -53,8 +53,9 @@ class Redundant:
         for entries, ci, ri, gi, di in zip(self._quantized, c, r, gamma, d):
             entries.subtract(x, ci.addcmul_(ri, di).mul_(gi))
         first = len(self._quantized)
-        for entries, value, gi in zip(self._plain, self._values[first:], gamma[first:]):
-            entries.shrink(x, value, gi)
+        kept = (1 - rule.gamma).unbind()
+        for entries, value, share in zip(self._plain, self._values[first:], kept[first:]):
+            entries.scale(x, value, share)
         return sums, rule
 
     def steps_by_quantizer(self, rule: JointRule) -> Tensor:
@@ -78,13 +79,16 @@ class Redundant:
         return c, self._residuals
 
     def _sums(self, c: list[Tensor], r: list[Tensor], x: Sequence[Tensor], direction: Sequence[Tensor]) -> JointSums:
-        slopes = [e.read(direction, room) for e, room in zip((*self._quantized, *self._plain), self._slopes)]
-        rows = [_products(*triple) for triple in zip(c, r, slopes)]
+        slopes = [e.read(direction, room).view(-1) for e, room in zip((*self._quantized, *self._plain), self._slopes)]
         none, first = self._bank.d.new_zeros(()), len(c)
-        for entries, room, slope in zip(self._plain, self._values[first:], slopes[first:]):
-            value = entries.read(x, room)
-            rows.append((_dot(slope, value), none, _dot(slope, slope), _dot(value, value), none))
-        return JointSums(*(torch.stack(column) for column in zip(*rows)))
+        rows = []
+        for ci, ri, gi in zip(c, r, slopes):
+            ci, ri = ci.view(-1), ri.view(-1)
+            rows.append((gi.dot(ci), gi.dot(ri), gi.dot(gi), ci.dot(ci), ri.dot(ri)))
+        for entries, room, gi in zip(self._plain, self._values[first:], slopes[first:]):
+            value = entries.read(x, room).view(-1)
+            rows.append((gi.dot(value), none, gi.dot(gi), value.dot(value), none))
+        return JointSums(*(torch.stack([v.float() for v in column]) for column in zip(*rows)))
 
     def _step_bounds(self) -> tuple[Tensor, Tensor]:
         """d(b_u) and d(b_l) of each parameter; 1 for those without a quantizer (their d is not used)."""
@@ -93,11 +97,3 @@ class Redundant:
         one = q_m.new_ones(len(self._plain))
         low, high = (step_size(bits, q_m, t)[self._quantizer] for bits in (bank.upper, bank.lower))
         return torch.cat([low, one]), torch.cat([high, one])
-
-
-def _products(c: Tensor, r: Tensor, g: Tensor) -> tuple[Tensor, ...]:
-    return _dot(g, c), _dot(g, r), _dot(g, g), _dot(c, c), _dot(r, r)
-
-
-def _dot(a: Tensor, b: Tensor) -> Tensor:
-    return torch.dot(a.view(-1), b.view(-1)).float()

@@ -48,10 +48,10 @@ class Rows:
         tensor = tensors[self.parameter]
         tensor.index_add_(self.dim, self.index, values.to(tensor.dtype), alpha=-1)
 
-    def shrink(self, tensors: Sequence[Tensor], values: Tensor, share: Tensor) -> None:
-        """The entries, which are `values`, times (1 - share). For columns a pass over all of it is cheaper."""
+    def scale(self, tensors: Sequence[Tensor], values: Tensor, factor: Tensor) -> None:
+        """The entries, which are `values`, times `factor`. For columns a pass over all of it is cheaper."""
         tensor = tensors[self.parameter]
-        factor = (1 - share).to(tensor.dtype)
+        factor = factor.to(tensor.dtype)
         if self.dim == 0:
             tensor.index_copy_(0, self.index, values * factor)
         else:
@@ -89,9 +89,9 @@ class Entries:
         tensor = tensors[self.parameter]
         tensor.put_(self.index, -values.to(tensor.dtype), accumulate=True)
 
-    def shrink(self, tensors: Sequence[Tensor], values: Tensor, share: Tensor) -> None:
-        """The entries, which are `values`, times (1 - share)."""
-        self.subtract(tensors, values * share)
+    def scale(self, tensors: Sequence[Tensor], values: Tensor, factor: Tensor) -> None:
+        """The entries, which are `values`, times `factor`."""
+        self.subtract(tensors, values * (1 - factor))
 
 
 class UnitSlices:
