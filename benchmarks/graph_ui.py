@@ -34,18 +34,35 @@ QWEN3_8B = {
     "vocab_size": 151936,
     "architectures": ["Qwen3ForCausalLM"],
 }
-FRAMES = """async ([move, seconds]) => {
-  const cy = document.getElementById('graph')._cyreg.cy, act = new Function('cy', 'i', move);
+FRAMES = """async ([gesture, seconds]) => {
+  const cy = document.getElementById('graph')._cyreg.cy, box = document.getElementById('graph').getBoundingClientRect();
+  const canvas = document.querySelector('#graph canvas'), extent = (node) => node.renderedBoundingBox();
+  const under = (b, x, y) => x > b.x1 - 8 && x < b.x2 + 8 && y > b.y1 - 8 && y < b.y2 + 8;
+  const free = (x, y) => !cy.nodes().some((node) => under(extent(node), x, y));
+  let place = [box.width / 2, box.height / 2];
+  for (let x = 40; x < box.width - 40; x += 13)
+    for (let y = 80; y < box.height - 80; y += 17) if (free(x, y)) { place = [x, y]; x = Infinity; break; }
+  const always = { bubbles: true, cancelable: true, button: 0, buttons: 1 };
+  const send = (Kind, type, target, more) => target.dispatchEvent(new Kind(type, { ...always, ...more }));
+  const at = (dx, dy) => ({ clientX: box.x + place[0] + dx, clientY: box.y + place[1] + dy });
+  const back = (i, n) => (i % (2 * n) < n ? i % n : n - (i % n));
+  const drag = (i) => send(MouseEvent, 'mousemove', window, at(3 * back(i, 40), 2 * back(i, 20)));
+  const wheel = (i) => send(WheelEvent, 'wheel', canvas, { ...at(0, 0), deltaY: i % 40 < 20 ? 12 : -12 });
+  const before = { zoom: cy.zoom(), ...cy.pan() };
+  if (gesture === 'drag') send(MouseEvent, 'mousedown', canvas, at(0, 0));
   const started = performance.now();
-  let frames = 0;
+  let frames = 0, moved = false;
   await new Promise(done => (function next(now) {
     if (now - started > 1000 * seconds) return done();
-    act(cy, frames); frames += 1; requestAnimationFrame(next);
+    (gesture === 'drag' ? drag : wheel)(frames);
+    moved ||= cy.zoom() !== before.zoom || cy.pan().x !== before.x;
+    frames += 1; requestAnimationFrame(next);
   })(started));
+  if (gesture === 'drag') send(MouseEvent, 'mouseup', window, at(0, 0));
+  if (!moved) throw new Error(`the graph did not move under ${gesture}`);
   return frames / seconds;
 }"""
-PAN = "cy.panBy({ x: i % 40 < 20 ? 6 : -6, y: i % 20 < 10 ? 3 : -3 })"
-ZOOM = "cy.zoom({ level: cy.zoom() * (i % 40 < 20 ? 1.02 : 1 / 1.02), renderedPosition: { x: 300, y: 300 } })"
+PRESS = "window.dash_clientside.set_props('graph-command', {{data: {{action: '{}', count: Math.random()}}}})"
 UNTIL = """async ([act, ready]) => {
   const run = new Function(act), test = new Function('return ' + ready);
   const started = performance.now();
@@ -140,22 +157,30 @@ def hover(page: Any, repeats: int) -> float:
 
 
 def frames(page: Any) -> tuple[float, float]:
-    """Frames a second while panning, and while zooming."""
-    pan, zoom = (float(page.evaluate(FRAMES, [move, 3])) for move in (PAN, ZOOM))
+    """Frames a second while the mouse drags the graph, and while its wheel zooms it."""
+    pan, zoom = (float(page.evaluate(FRAMES, [gesture, 3])) for gesture in ("drag", "wheel"))
     return pan, zoom
 
 
-def open_all(page: Any) -> int:
-    """Open every module; how many nodes are on screen then."""
+def shown_after(page: Any, act: str) -> int:
+    """Do something that draws the graph anew; how many nodes are on screen then."""
     draws = "document.getElementById('graph-panel').dataset.draws"
     before = page.evaluate(f"() => {draws}")
-    page.evaluate("() => document.querySelector('[data-graph=all]').click()")
+    page.evaluate(f"() => {act}")
     page.wait_for_function(f"() => {draws} !== '{before}'")
     page.wait_for_timeout(1500)
     return int(page.evaluate(f"() => {CY}.nodes('.row').length"))
 
 
-def measure(model: str, folder: Path, budget: float, repeats: int) -> list[dict[str, Any]]:
+def open_everything(page: Any) -> int:
+    """Shape and mask ops and all modules, after the question; how many nodes are on screen then."""
+    shown_after(page, "window.dash_clientside.set_props('graph-shape', {checked: true})")
+    page.evaluate(f"() => {PRESS.format('all')}")
+    page.wait_for_selector("#graph-question")
+    return shown_after(page, PRESS.format("everything"))
+
+
+def measure(model: str, folder: Path, budget: float, large: bool, repeats: int) -> list[dict[str, Any]]:
     from playwright.sync_api import sync_playwright
 
     name = Path(model).name
@@ -182,12 +207,13 @@ def measure(model: str, folder: Path, budget: float, repeats: int) -> list[dict[
         page.wait_for_timeout(2500)
         add("open or close a module", opening(page, repeats), 300, "ms", under)
         add("hover", hover(page, repeats), 50, "ms", under)
-        shown = open_all(page)
+        shown = shown_after(page, PRESS.format("most"))
         add(f"overlay, {shown} nodes", overlay(page, repeats), 150, "ms", under)
-        pan, zoom = frames(page)
-        least = 50 if shown <= 400 else 30
-        add(f"pan, {shown} nodes", pan, least, "frames/s", over)
-        add(f"zoom, {shown} nodes", zoom, least, "frames/s", over)
+        for least in (50, 30) if large else (50,):
+            count = shown if least == 50 else open_everything(page)
+            pan, zoom = frames(page)
+            add(f"pan, {count} nodes", pan, least, "frames/s", over)
+            add(f"zoom, {count} nodes", zoom, least, "frames/s", over)
         add("memory of the web process", memory_mb(pid), 400, "MB", under)
         browser.close()
     return rows
@@ -204,8 +230,8 @@ def main() -> None:
         shaped = folder / "qwen3-8b"
         shaped.mkdir()
         (shaped / "config.json").write_text(json.dumps({"model_type": "qwen3", **QWEN3_8B}))
-        for model, budget in (("resnet50", 1.5), (f"hf:{shaped}", 2.5)):
-            rows += measure(model, folder, budget, given.repeats)
+        for model, budget, large in (("resnet50", 1.5, False), (f"hf:{shaped}", 2.5, True)):
+            rows += measure(model, folder, budget, large, given.repeats)
     machine = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
     RESULTS.write_text(json.dumps({"machine": machine, "repeats": given.repeats, "rows": rows}, indent=1) + "\n")
 

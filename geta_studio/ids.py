@@ -143,6 +143,12 @@ GRAPH_TIP = "graph-tip"
 GRAPH_MENU = "graph-menu"
 GRAPH_MAP = "graph-map"
 GRAPH_SCALE = "graph-scale"
+GRAPH_BUSY = "graph-busy"
+GRAPH_POLL = "graph-poll"
+GRAPH_PROGRESS = "graph-progress"
+GRAPH_CANCEL = "graph-cancel"
+GRAPH_ASK = "graph-ask"
+GRAPH_QUESTION = "graph-question"
 GRAPH_SINKS = tuple(f"graph-sink-{name}" for name in ("scene", "paint", "select", "match", "step"))
 """dcc.Store: sinks of clientside callbacks that only draw."""
 

@@ -6,11 +6,13 @@ import hashlib
 import json
 import multiprocessing
 import os
+import signal
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import connection
+from multiprocessing.sharedctypes import SynchronizedArray
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from geta_engine.errors import InputError
 SECONDS = 60.0
 LAYOUT_VERSION = 4
 """Part of the cache key: raise it when `layout_graph` places nodes otherwise."""
+_PID, _DONE, _TOTAL = range(3)
 
 
 class Layouts:
@@ -27,22 +30,36 @@ class Layouts:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._pool: ProcessPoolExecutor | None = None
+        self._shared: SynchronizedArray[int] | None = None
+        self._cancelled = False
         self._lock = threading.Lock()
 
     def of(
         self, analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, show_shape: bool
     ) -> dict[str, Any]:
-        """The layout as plain data. Raises InputError when it takes longer than `SECONDS` or its process died."""
+        """The layout as plain data. Raises InputError when it is cancelled or takes longer than `SECONDS`."""
         file = self._folder / f"{_key(analysis, open_scopes, stage, show_shape)}.json"
         if not file.is_file():
             self._write(file, self._compute(analysis["graph"], open_scopes, show_shape))
         return json.loads(file.read_text(encoding="utf-8"))
 
+    def progress(self) -> tuple[int, int]:
+        """Modules laid out by now, of how many; (0, 0) before the first."""
+        shared = self._shared
+        return (0, 0) if shared is None else (shared[_DONE], shared[_TOTAL])
+
+    def cancel(self) -> None:
+        """End the layout that is being computed, if there is one."""
+        with self._lock:
+            if self._shared is not None and self._shared[_TOTAL]:
+                self._cancelled = True
+                os.kill(self._shared[_PID], signal.SIGKILL)
+
     def close(self) -> None:
         with self._lock:
             if self._pool is not None:
                 self._pool.shutdown(wait=False, cancel_futures=True)
-                self._pool = None
+                self._pool = self._shared = None
 
     def warm(self) -> None:
         """Start the process before it is needed, so that the first graph does not wait for its imports."""
@@ -52,15 +69,22 @@ class Layouts:
         with self._lock:
             if self._pool is None:
                 context = multiprocessing.get_context("spawn")
-                self._pool = ProcessPoolExecutor(max_workers=1, mp_context=context, initializer=_end_with_server)
+                self._shared = context.Array("q", 3)
+                self._pool = ProcessPoolExecutor(1, context, _begin, (self._shared,))
             return self._pool
 
     def _compute(self, graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool) -> dict[str, Any]:
         try:
             return self._executor().submit(_layout, graph, open_scopes, show_shape).result(timeout=SECONDS)
-        except (TimeoutError, BrokenProcessPool):
+        except TimeoutError:
+            self.cancel()
             self.close()
             raise InputError("the graph could not be laid out in a minute: close some modules and try again") from None
+        except BrokenProcessPool:
+            self.close()
+            what = "was cancelled" if self._cancelled else "ended too early, its process is gone"
+            self._cancelled = False
+            raise InputError(f"the layout of the graph {what}: the graph stays as it was") from None
 
     def _write(self, file: Path, layout: Mapping[str, Any]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -74,8 +98,15 @@ def _key(analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, s
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _end_with_server() -> None:
+_shared: SynchronizedArray[int]
+"""In the pool's process: its id, and how far the layout is."""
+
+
+def _begin(shared: SynchronizedArray[int]) -> None:
     """Runs first in the pool's process: it must not outlive a server that was killed."""
+    global _shared
+    _shared = shared
+    shared[_PID] = os.getpid()
     server = multiprocessing.parent_process()
     assert server is not None
 
@@ -88,12 +119,17 @@ def _end_with_server() -> None:
 
 def _layout(graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool) -> dict[str, Any]:
     """Runs in the pool's process."""
-    from dataclasses import asdict, is_dataclass
-
     from geta_engine.graph.layout import layout_graph
 
-    layout = layout_graph(dict(graph), open_scopes, show_shape)
-    return asdict(layout) if is_dataclass(layout) else layout  # type: ignore[arg-type]
+    _report(0, len(open_scopes) + 1)
+    try:
+        return layout_graph(dict(graph), open_scopes, show_shape, _report)
+    finally:
+        _report(0, 0)
+
+
+def _report(done: int, total: int) -> None:
+    _shared[_DONE], _shared[_TOTAL] = done, total
 
 
 def _import_layout() -> None:

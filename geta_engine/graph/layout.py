@@ -7,7 +7,7 @@ Plain data in and out, so that it runs in a process of its own and is cached. No
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from geta_engine.graph import hierarchy, shown
@@ -19,6 +19,9 @@ from geta_engine.graph.shown import default_open
 
 __all__ = ["default_open", "layout_graph"]
 
+Report = Callable[[int, int], None]
+"""Told how many open modules are laid out, of how many."""
+
 ROW_HEIGHT = 42.0
 MIN_WIDTH, MAX_WIDTH = 178.0, 248.0
 NAME_CHAR, DETAIL_CHAR = 8.2, 6.9
@@ -27,7 +30,9 @@ ROOT_LIMIT, SCOPE_LIMIT = 560.0, 1400.0
 """Taller levels than this many px are wrapped into columns."""
 
 
-def layout_graph(graph: dict[str, Any], open_scopes: frozenset[str], show_shape: bool = False) -> dict[str, Any]:
+def layout_graph(
+    graph: dict[str, Any], open_scopes: frozenset[str], show_shape: bool = False, report: Report | None = None
+) -> dict[str, Any]:
     """Lay out the "graph" of an analysis with these scopes open.
 
     Returns `{"nodes", "boxes", "edges", "hosts", "scopes", "width", "height", "seconds"}`.
@@ -39,7 +44,7 @@ def layout_graph(graph: dict[str, Any], open_scopes: frozenset[str], show_shape:
     started = time.perf_counter()
     tree = hierarchy.build(graph, show_shape)
     seen = shown.visible(graph, tree, open_scopes)
-    levels = _Levels(tree, seen, open_scopes)
+    levels = _Levels(tree, seen, open_scopes, report)
     root = levels.lay("")
     nodes, boxes = levels.absolute(root)
     result = {
@@ -65,7 +70,10 @@ def row_size(label: str, detail: str, badge: str) -> Size:
 class _Levels:
     """Lays scopes out bottom-up and remembers each, and each shape of level, so that repeated blocks cost once."""
 
-    def __init__(self, tree: hierarchy.Hierarchy, seen: dict[str, Any], open_scopes: frozenset[str]) -> None:
+    def __init__(
+        self, tree: hierarchy.Hierarchy, seen: dict[str, Any], open_scopes: frozenset[str], report: Report | None
+    ) -> None:
+        self.report = report
         self.nodes = seen["nodes"]
         self.seen_edges = seen["edges"]
         self.open = open_scopes
@@ -124,6 +132,8 @@ class _Levels:
         inner = {child: self.lay(child.removeprefix(SCOPE_PREFIX)) for child in children if self._is_open(child)}
         sub = self._compose(scope, children, inner)
         self.subs[scope] = sub
+        if self.report is not None:
+            self.report(len(self.subs), len(self.open) + 1)
         return sub
 
     def _compose(self, scope: str, children: Sequence[str], inner: Mapping[str, Sub]) -> Sub:

@@ -53,6 +53,12 @@ def default_open(graph: Graph, budget: int = DEFAULT_BUDGET, every: bool = False
         opened = opened.union(level)
 
 
+def everything(graph: Graph, show_shape: bool = False) -> tuple[frozenset[str], int]:
+    """All scopes, and how many things are on screen with all of them open."""
+    hierarchy = build(graph, show_shape)
+    return frozenset(hierarchy.scopes), len(hierarchy.rows)
+
+
 def _worth_opening(graph: Graph, hierarchy: Hierarchy) -> list[str]:
     """Scopes in order whose inside says more than they do."""
     facts = {node["id"]: node for node in graph["nodes"]}

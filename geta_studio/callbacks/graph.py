@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from geta_engine.graph.hierarchy import SCOPE_PREFIX
-from geta_engine.graph.shown import default_open, scopes_around
+from geta_engine.graph.shown import default_open, everything, scopes_around
 from geta_engine.graph.stages import Stage, branch_scopes, graph_at
 from geta_studio import ids
 from geta_studio.drafts import bounds_of
@@ -21,7 +21,7 @@ from geta_studio.views.stylesheet import stylesheet
 from geta_studio.views.unit_state import now, values_of
 
 ALL_BUDGET = 1200
-"""`open all` opens whole levels while at most this many nodes are on screen."""
+"""More nodes than this are opened at once only after a question."""
 SINK_SCENE, SINK_PAINT, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
 
 
@@ -38,12 +38,35 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.GRAPH_SHAPE, "checked"),
         Input(ids.GRAPH_STAGE, "value"),
         State(ids.GRAPH_OPEN, "data"),
+        running=[
+            (Output(ids.GRAPH_BUSY, "className"), "graph-busy on", "graph-busy"),
+            (Output(ids.GRAPH_POLL, "disabled"), False, True),
+        ],
     )
     def draw(
         key: str | None, command: dict[str, Any] | None, shape: bool, stage: str, known: dict[str, Any] | None
     ) -> tuple[Any, ...]:
         asked = command if ctx.triggered_id == ids.GRAPH_COMMAND else None
         return drawing(services, key, asked, View(stage, bool(shape)), known)
+
+    @app.callback(Output(ids.GRAPH_PROGRESS, "children"), Input(ids.GRAPH_POLL, "n_intervals"))
+    def show_progress(_: int) -> str:
+        return progress_text(*services.layouts.progress())
+
+    @app.callback(Output(ids.GRAPH_CANCEL, "title"), Input(ids.GRAPH_CANCEL, "n_clicks"), prevent_initial_call=True)
+    def cancel(_: int) -> Any:
+        services.layouts.cancel()
+        return no_update
+
+    @app.callback(
+        Output(ids.GRAPH_ASK, "opened"),
+        Output(ids.GRAPH_QUESTION, "children"),
+        Input(ids.GRAPH_COMMAND, "data"),
+        State(ids.GRAPH_OPEN, "data"),
+        prevent_initial_call=True,
+    )
+    def ask(command: dict[str, Any] | None, known: dict[str, Any] | None) -> tuple[bool, Any]:
+        return question(services, command, known)
 
     @app.callback(
         Output(ids.GRAPH_TREE, "children"),
@@ -147,7 +170,9 @@ def drawing(
     scopes = frozenset(known["scopes"]) if same and known else default_open(staged["graph"])
     if view.graph == "branches" and not (same and known and known.get("graph") == "branches"):
         scopes |= branch_scopes(staged["graph"]).keys()
-    opened = apply(staged["graph"], scopes, command) if same and command else Opened(scopes, None, None)
+    opened = apply(staged["graph"], scopes, command, view.shape) if same and command else Opened(scopes, None, None)
+    if same and command and command.get("action") == "all" and opened.scopes == scopes:
+        return (no_update,) * 4
     layout = services.layout(staged, opened.scopes, view.graph, view.shape)
     return (
         elements(staged, layout),
@@ -171,8 +196,31 @@ def told(services: Services, known: Mapping[str, Any] | None) -> Any:
     return tree(services.layout(staged, frozenset(known["scopes"]), known["graph"], known["shape"]), staged)
 
 
-def apply(graph: Mapping[str, Any], scopes: frozenset[str], command: Mapping[str, Any]) -> Opened:
-    """What a command of the graph makes of the open scopes."""
+def progress_text(done: int, total: int) -> str:
+    """How far a layout is; before and after it there is the drawing itself to wait for."""
+    return f"Laying out the graph: {done} of {total} modules" if total > 1 else "Drawing the graph"
+
+
+def question(
+    services: Services, command: Mapping[str, Any] | None, known: Mapping[str, Any] | None
+) -> tuple[bool, Any]:
+    """Whether to ask before all modules are opened, and what."""
+    analysis = services.analysis(known["model"]) if known else None
+    if known is None or analysis is None or not command or command.get("action") != "all":
+        return False, no_update
+    _, count = everything(at_stage(analysis, known["graph"])["graph"], known["shape"])
+    if count <= ALL_BUDGET:
+        return False, no_update
+    return True, (
+        f"All modules together have {count:,} nodes. Drawing them takes some seconds, and then the graph moves less "
+        f"smoothly. You can also open level by level, up to {ALL_BUDGET:,} nodes."
+    )
+
+
+def apply(
+    graph: Mapping[str, Any], scopes: frozenset[str], command: Mapping[str, Any], show_shape: bool = False
+) -> Opened:
+    """What a command of the graph makes of the open scopes; `all` of a large graph waits for an answer."""
     action = command.get("action")
     if action == "toggle":
         scope = str(command["scope"])
@@ -181,7 +229,10 @@ def apply(graph: Mapping[str, Any], scopes: frozenset[str], command: Mapping[str
         return Opened(after, SCOPE_PREFIX + scope, None)
     if action == "reveal":
         return Opened(scopes | scopes_around(graph, command["node"]), None, command["node"])
-    if action == "all":
+    if action in ("all", "everything"):
+        whole, count = everything(graph, show_shape)
+        return Opened(whole if action == "everything" or count <= ALL_BUDGET else scopes, None, None)
+    if action == "most":
         return Opened(default_open(graph, ALL_BUDGET, every=True), None, None)
     if action == "fold":
         return Opened(frozenset(), None, None)

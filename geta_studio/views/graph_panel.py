@@ -40,6 +40,8 @@ def graph_panel() -> Component:
             _zoom(),
             html.Div(id=ids.GRAPH_TIP, className="graph-tip", role="tooltip"),
             html.Div(id=ids.GRAPH_MENU, className="graph-menu", role="menu", hidden=True),
+            _busy(),
+            _question(),
             html.Nav(id=ids.GRAPH_TREE, className="graph-tree", **named("The graph as a list")),
         ],
     )
@@ -140,6 +142,36 @@ def _menu(text: str, title: str, items: list[Component]) -> Component:
 
 def _button(action: str, text: str, title: str) -> Component:
     return html.Button(text, className="graph-button", title=title, **acts(action, title))
+
+
+def _busy() -> Component:
+    """Shown while a drawing takes longer than a moment: how far it is, and a way out."""
+    return html.Div(
+        [
+            dcc.Interval(id=ids.GRAPH_POLL, interval=250, disabled=True),
+            html.Span("Drawing the graph", id=ids.GRAPH_PROGRESS),
+            html.Button("Cancel", id=ids.GRAPH_CANCEL, className="graph-button", title="Keep the graph as it is"),
+        ],
+        id=ids.GRAPH_BUSY,
+        className="graph-busy",
+        role="status",
+    )
+
+
+def _question() -> Component:
+    """Asked before more is opened than moves smoothly."""
+    answers = (("most", "Level by level", "ghost"), ("everything", "Open everything", "primary"))
+    buttons = [html.Button(text, className=look, **acts(action, text)) for action, text, look in answers]
+    return dmc.Modal(
+        [
+            html.P(id=ids.GRAPH_QUESTION),
+            html.Div([html.Div(className="spacer"), *buttons], className="launch-row confirm-row"),
+        ],
+        id=ids.GRAPH_ASK,
+        title="Open all modules?",
+        centered=True,
+        size="sm",
+    )
 
 
 def _zoom() -> Component:
