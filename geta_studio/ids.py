@@ -149,6 +149,12 @@ GRAPH_PROGRESS = "graph-progress"
 GRAPH_CANCEL = "graph-cancel"
 GRAPH_ASK = "graph-ask"
 GRAPH_QUESTION = "graph-question"
+GRAPH_BESIDE = "graph-beside"
+GRAPH_OTHER = "graph-other"
+GRAPH_OTHER_SCENE = "graph-other-scene"
+GRAPH_OTHER_TITLE = "graph-other-title"
+GRAPH_OTHER_SINK = "graph-other-sink"
+GRAPH_OTHER_POLL = "graph-other-poll"
 GRAPH_SINKS = tuple(f"graph-sink-{name}" for name in ("scene", "paint", "select", "match", "step"))
 """dcc.Store: sinks of clientside callbacks that only draw."""
 

@@ -63,19 +63,21 @@ class Layouts:
 
     def warm(self) -> None:
         """Start the process before it is needed, so that the first graph does not wait for its imports."""
-        self._executor().submit(_import_layout)
+        self._executor()[0].submit(_import_layout)
 
-    def _executor(self) -> ProcessPoolExecutor:
+    def _executor(self) -> tuple[ProcessPoolExecutor, SynchronizedArray[int]]:
         with self._lock:
-            if self._pool is None:
+            if self._pool is None or self._shared is None:
                 context = multiprocessing.get_context("spawn")
                 self._shared = context.Array("q", 3)
                 self._pool = ProcessPoolExecutor(1, context, _begin, (self._shared,))
-            return self._pool
+            return self._pool, self._shared
 
     def _compute(self, graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool) -> dict[str, Any]:
+        pool, shared = self._executor()
+        shared[_DONE], shared[_TOTAL] = 0, len(open_scopes) + 1
         try:
-            return self._executor().submit(_layout, graph, open_scopes, show_shape).result(timeout=SECONDS)
+            return pool.submit(_layout, graph, open_scopes, show_shape).result(timeout=SECONDS)
         except TimeoutError:
             self.cancel()
             self.close()
@@ -85,6 +87,8 @@ class Layouts:
             what = "was cancelled" if self._cancelled else "ended too early, its process is gone"
             self._cancelled = False
             raise InputError(f"the layout of the graph {what}: the graph stays as it was") from None
+        finally:
+            shared[_DONE] = shared[_TOTAL] = 0
 
     def _write(self, file: Path, layout: Mapping[str, Any]) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -121,15 +125,10 @@ def _layout(graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: b
     """Runs in the pool's process."""
     from geta_engine.graph.layout import layout_graph
 
-    _report(0, len(open_scopes) + 1)
-    try:
-        return layout_graph(dict(graph), open_scopes, show_shape, _report)
-    finally:
-        _report(0, 0)
+    def report(done: int, total: int) -> None:
+        _shared[_DONE], _shared[_TOTAL] = done, total
 
-
-def _report(done: int, total: int) -> None:
-    _shared[_DONE], _shared[_TOTAL] = done, total
+    return layout_graph(dict(graph), open_scopes, show_shape, report)
 
 
 def _import_layout() -> None:

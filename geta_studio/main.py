@@ -31,7 +31,7 @@ def create_app(services: Services) -> Dash:
     from dash import Dash
 
     from geta_studio import api
-    from geta_studio.callbacks import configure, control, graph, inspector, live, model, runs, theme
+    from geta_studio.callbacks import beside, configure, control, graph, inspector, live, model, runs, theme
     from geta_studio.pages.workspace import layout
     from geta_studio.screens import opening
 
@@ -47,7 +47,7 @@ def create_app(services: Services) -> Dash:
         suppress_callback_exceptions=True,
     )
     app.layout = lambda: layout(opening(services, page_address(app)))
-    for callbacks in (model, graph, inspector, configure, control, live, runs, theme):
+    for callbacks in (model, graph, beside, inspector, configure, control, live, runs, theme):
         callbacks.register(app, services)
     api.register(app.server, services)
     return app

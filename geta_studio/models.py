@@ -12,12 +12,13 @@ from geta_engine.zoo.names import ZOO
 
 UPLOAD_KEY = re.compile(r"upload-([0-9a-f]{64})")
 RUN_KEY = re.compile(r"run-([1-9][0-9]*)")
+COMPACT_KEY = re.compile(r"compact-([1-9][0-9]*)")
 GIVEN_KEY = "given"
 """The key of a model named on the command line (`--model SPEC`) that is not in the zoo."""
 
 
 class ModelLibrary:
-    """Key -> SPEC, where a key is a zoo name, "upload-SHA256", "run-ID" or "given".
+    """Key -> SPEC, where a key is a zoo name, "upload-SHA256", "run-ID", "compact-ID" (what a run made) or "given".
 
     Keys come from addresses and browsers, so a key never becomes a path unchecked.
     """
@@ -36,7 +37,7 @@ class ModelLibrary:
 
     def spec(self, key: str) -> str:
         """The SPEC of a key. Raises InputError where there is no such model."""
-        upload, run = UPLOAD_KEY.fullmatch(key), RUN_KEY.fullmatch(key)
+        upload, run, compact = UPLOAD_KEY.fullmatch(key), RUN_KEY.fullmatch(key), COMPACT_KEY.fullmatch(key)
         if key in ZOO:
             return key
         if key == GIVEN_KEY and self._given:
@@ -45,6 +46,8 @@ class ModelLibrary:
             return str(self.upload_path(upload[1]))
         if run and self._run_model(run[1]).is_file():
             return str(self._run_model(run[1]))
+        if compact and self._workspace.compact_file(int(compact[1])).is_file():
+            return str(self._workspace.compact_file(int(compact[1])))
         raise InputError(f"there is no model {shortened(key)!r} here: choose one of the list or upload a .pt2 file")
 
     def key_of(self, run: RunRecord) -> str:
@@ -61,7 +64,9 @@ class ModelLibrary:
     def label(self, key: str) -> str:
         """What a person calls the model: a zoo name, the name of the uploaded file, or "model of run 7"."""
         labels = {option["value"]: option["label"] for option in self.options()}
-        run = RUN_KEY.fullmatch(key)
+        run, compact = RUN_KEY.fullmatch(key), COMPACT_KEY.fullmatch(key)
+        if compact:
+            return f"compact model of run {compact[1]}"
         return f"model of run {run[1]}" if run else labels.get(key, shortened(key))
 
     def add(self, part: Path, sha256: str, name: str) -> str:

@@ -202,6 +202,10 @@ class Services:
         file = self.workspace.compact_file(run_id)
         return file if self.run(run_id).status == "done" and file.is_file() else None
 
+    def compacted(self, key: str | None) -> list[RunRecord]:
+        """The finished runs of a model whose compact model is there, newest first."""
+        return [run for run in self.runs() if self.library.key_of(run) == key and self.compact_file(run.id)]
+
     def data_problem(self, spec: str) -> str | None:
         """A sentence when the data source cannot be used, else None."""
         from geta_engine.data.sources import check

@@ -339,7 +339,7 @@
     clearTimeout(state.hover);
     if (!owner.hasClass("row") || !byId("graph-menu").hidden) return;
     const groups = owner.data("group") === null ? [] : [owner.data("group")];
-    state.hover = setTimeout(() => { light(groups); state.hover = setTimeout(() => showTip(owner, at), TIP_AFTER); }, HOVER_AFTER);
+    state.hover = setTimeout(() => { light(groups); state.hover = setTimeout(() => showTip(owner), TIP_AFTER); }, HOVER_AFTER);
   }
 
   function out() {
@@ -348,14 +348,15 @@
     state.hover = setTimeout(() => { hideTip(); light(chosenGroups()); }, 90);
   }
 
-  function showTip(node, at) {
+  // `shift` is how far the graph that the node is in stands from the panel's left edge.
+  function showTip(node, shift = 0) {
     const tip = byId("graph-tip"), box = node.renderedBoundingBox({ includeLabels: false });
     const lines = node.data("tip").filter(Boolean).map((line) => { const p = document.createElement("p"); p.textContent = line; return p; });
     tip.replaceChildren(...lines);
     tip.classList.add("on");
     const panel = byId("graph-panel").getBoundingClientRect();
-    const right = box.x2 + 12 + tip.offsetWidth < panel.width;
-    tip.style.left = `${right ? box.x2 + 12 : Math.max(4, box.x1 - 12 - tip.offsetWidth)}px`;
+    const right = shift + box.x2 + 12 + tip.offsetWidth < panel.width;
+    tip.style.left = `${right ? shift + box.x2 + 12 : Math.max(4, shift + box.x1 - 12 - tip.offsetWidth)}px`;
     tip.style.top = `${Math.max(4, Math.min(box.y1, panel.height - tip.offsetHeight - 6))}px`;
   }
 
@@ -511,7 +512,8 @@
     toggle(item.dataset.id);
   });
 
-  window.getaView = { state, byId, setProps, graph, fit, tapped, toggle, choose, scopeOf, hideTip }; // for graph_menu.js
+  // for graph_menu.js and graph_beside.js
+  window.getaView = { state, byId, setProps, graph, fit, startView, tapped, toggle, choose, scopeOf, showTip, hideTip };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.getaGraph = {
     scene(scene) {

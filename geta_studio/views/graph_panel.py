@@ -30,7 +30,8 @@ def graph_panel() -> Component:
         children=[
             *(dcc.Store(id=name) for name in (ids.GRAPH_OPEN, ids.GRAPH_SCENE, ids.GRAPH_COMMAND, ids.GRAPH_NOW)),
             *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_TOLD, *ids.GRAPH_SINKS)),
-            _canvas(),
+            _canvas(ids.GRAPH, "graph-canvas"),
+            _other(),
             _toolbar(),
             html.Div(
                 [html.Div(id=ids.GRAPH_LEGEND), scale(), _button("legend", "Legend", "Fold or open the legend")],
@@ -47,10 +48,10 @@ def graph_panel() -> Component:
     )
 
 
-def _canvas() -> Component:
+def _canvas(name: str, look: str) -> Component:
     return cyto.Cytoscape(
-        id=ids.GRAPH,
-        className="graph-canvas",
+        id=name,
+        className=look,
         elements=[],
         layout={"name": "preset", "fit": False},
         stylesheet=stylesheet("light"),
@@ -61,6 +62,19 @@ def _canvas() -> Component:
         boxSelectionEnabled=False,
         autoRefreshLayout=False,
         clearOnUnhover=True,
+    )
+
+
+def _other() -> Component:
+    """The graph beside, with a line about what differs."""
+    return html.Div(
+        [
+            *(dcc.Store(id=name) for name in (ids.GRAPH_OTHER_SCENE, ids.GRAPH_OTHER_SINK)),
+            dcc.Interval(id=ids.GRAPH_OTHER_POLL, interval=400, disabled=True),
+            _canvas(ids.GRAPH_OTHER, "graph-canvas"),
+            html.P(id=ids.GRAPH_OTHER_TITLE, className="graph-other-title", role="status"),
+        ],
+        className="graph-other",
     )
 
 
@@ -120,7 +134,18 @@ def _views() -> Component:
     """A menu of what is shown of the graph."""
     items = [_item(action, text, title) for action, (text, title) in VIEWS.items()]
     helpers = dmc.Switch(id=ids.GRAPH_SHAPE, label="Shape and mask ops", size="xs", checked=False)
-    return _menu("View ▾", "What is shown of the graph", [*items, html.Div(helpers, className="menu-switch")])
+    beside = dmc.Select(
+        id=ids.GRAPH_BESIDE,
+        label="Beside it",
+        data=[],
+        value="none",
+        size="xs",
+        w=190,
+        allowDeselect=False,
+        comboboxProps={"withinPortal": False},
+    )
+    rest = [html.Div(part, className="menu-switch") for part in (helpers, beside)]
+    return _menu("View ▾", "What is shown of the graph", [*items, *rest])
 
 
 def _exports() -> Component:

@@ -322,5 +322,7 @@ def _states(theme: Theme) -> list[Rule]:
         _rule(".row.chosen, .diamond.chosen, .pill.chosen", border_width=3, border_color=theme.accent),
         _rule(".row.chosen", underlay_color=theme.accent, underlay_opacity=0.25, underlay_padding=5),
         _rule(".row.member", border_width=2.6),
+        _rule(".row.changed", border_width=2.6, border_color=theme.redundant),
+        _rule(".row.gone, .row.new", border_width=2.6, border_style="dashed", border_color=theme.redundant),
         _rule(".box.chosen", border_color=theme.accent, border_width=2),
     ]

@@ -1,0 +1,80 @@
+// The graph beside: moves with the one on screen, and marks on both what differs.
+(function () {
+  "use strict";
+
+  let scene = null, known = null, following = false;
+  const view = () => window.getaView;
+  const DIFFERENT = "changed gone new";
+
+  function other() {
+    const holder = view().byId("graph-other");
+    const cy = holder && holder._cyreg ? holder._cyreg.cy : null;
+    if (cy && cy !== known) attach(cy);
+    return cy;
+  }
+
+  function attach(cy) {
+    known = cy;
+    cy.off("resize viewport"); // Dash would compare all elements at every frame of a drag
+    cy.on("tap", ".toggle", (event) => view().toggle(event.target.data("scope")));
+    cy.on("dbltap", ".row.scope, .box", (event) => view().toggle(view().scopeOf(event.target)));
+    cy.on("tap", ".row", (event) => choose(event.target));
+    cy.on("mouseover", ".row", (event) => view().showTip(event.target, view().byId("graph-other").getBoundingClientRect().left - view().byId("graph-panel").getBoundingClientRect().left));
+    cy.on("mouseout", ".row", () => view().hideTip());
+    new ResizeObserver(() => cy.resize()).observe(view().byId("graph-other"));
+    const main = view().graph();
+    main.on("viewport", () => follow(main, cy));
+    cy.on("viewport", () => follow(cy, main));
+  }
+
+  function follow(leader, follower) {
+    if (following || !scene) return;
+    following = true;
+    follower.viewport({ zoom: leader.zoom(), pan: { ...leader.pan() } });
+    following = false;
+  }
+
+  function choose(row) {
+    const node = scene.pairs[row.data("nodes")[0]];
+    if (row.hasClass("scope")) view().choose({ kind: "scope", id: view().scopeOf(row) });
+    else if (node) view().choose({ kind: "node", id: node });
+  }
+
+  function whenDrawn(wanted, act) {
+    const started = performance.now();
+    (function look() {
+      if (scene !== wanted) return;
+      const main = view().graph(), cy = other();
+      const there = (graph, hosts) => graph && Object.values(hosts).every((id) => graph.getElementById(id).nonempty());
+      if (there(cy, wanted.hosts) && main && Object.keys(wanted.left).every((id) => main.getElementById(id).nonempty())) return act(main, cy);
+      if (performance.now() - started < 8000) requestAnimationFrame(look);
+    })();
+  }
+
+  function mark(main, cy) {
+    main.batch(() => {
+      main.nodes(".row").removeClass(DIFFERENT);
+      for (const [id, kind] of Object.entries(scene.left)) main.getElementById(id).addClass(kind);
+    });
+    cy.nodes().panify();
+    follow(main, cy);
+    view().byId("graph-panel").dataset.beside = scene.model;
+  }
+
+  window.dash_clientside = window.dash_clientside || {};
+  window.dash_clientside.getaBeside = {
+    scene(drawn, chosen) {
+      const panel = view().byId("graph-panel"), split = Boolean(chosen) && chosen !== "none";
+      scene = split ? drawn : null;
+      if (panel.classList.contains("beside") !== split) {
+        panel.classList.toggle("beside", split);
+        requestAnimationFrame(() => { const cy = view().graph(); if (cy && view().state.scene) { cy.resize(); view().startView(cy, view().state.scene); } });
+      }
+      if (!split) {
+        delete panel.dataset.beside;
+        if (view().graph()) view().graph().nodes(".row").removeClass(DIFFERENT);
+      } else if (scene) whenDrawn(scene, mark);
+      return "";
+    },
+  };
+})();

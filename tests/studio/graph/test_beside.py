@@ -1,0 +1,85 @@
+"""The compact model of a real run beside the dense graph, in a real browser; and a layout that is cancelled."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from serving import ROOT, Server
+
+CY = "document.getElementById('graph')._cyreg.cy"
+OTHER = "document.getElementById('graph-other')._cyreg.cy"
+SHORT = """
+schedule: {warmup: 1, projection: 2, projection_periods: 1, joint: 2, joint_periods: 1, cooldown: 2}
+evaluations: 1
+batch_size: 32
+"""
+
+
+def run_for(server: Server, folder: Path) -> None:
+    """A finished run of resnet8 in the server's store."""
+    (folder / "short.yaml").write_text(SHORT)
+    command = ["run", "resnet8", "--data", "digits", "--config", str(folder / "short.yaml"), "--store", server.store]
+    subprocess.run([sys.executable, "-m", "geta_engine.cli", *command], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.timeout(300)
+def test_dense_and_compact_side_by_side(server: Server, page: Any, tmp_path: Path) -> None:
+    run_for(server, tmp_path)
+    page.goto(f"{server.url}/?model=resnet8&run=1")
+    page.wait_for_selector("#graph-panel[data-drawn='resnet8']")
+    page.click("text=View ▾")
+    page.click("#graph-beside")
+    page.click("text=compact model, run 1")
+    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+    page.keyboard.press("Escape")
+    assert page.evaluate(f"() => {OTHER}.getElementById('conv2d').data('nodes')") == ["conv2d", "batch_norm", "relu"]
+    assert "→" in page.locator("#graph-other-title").inner_text()
+    ids = "cy => cy.nodes('.changed').map(n => n.id()).sort()"
+    left, right = (page.evaluate(f"() => ({ids})({graph})") for graph in (CY, OTHER))
+    assert left == right and "conv2d" in left
+    page.evaluate(f"() => {CY}.viewport({{zoom: 1.1, pan: {{x: -17, y: 31}}}})")
+    assert page.evaluate(f"() => [{OTHER}.zoom(), {OTHER}.pan()]") == [1.1, {"x": -17, "y": 31}]
+    places = "cy => cy.nodes('.row').map(n => [n.id(), n.position('x'), n.position('y')])"
+    assert page.evaluate(f"() => ({places})({CY})") == page.evaluate(f"() => ({places})({OTHER})")
+    page.evaluate(f"() => {OTHER}.getElementById('conv2d').emit('mouseover')")
+    page.wait_for_selector("#graph-tip.on >> text=/parameters/")
+    page.evaluate(f"() => {OTHER}.getElementById('conv2d_1').emit('tap')")
+    page.wait_for_function("() => location.search.includes('select=node:conv2d_1')")
+    page.evaluate(f"() => {OTHER}.nodes('.toggle')[0].emit('tap')")
+    page.wait_for_function(f"() => {CY}.nodes('.row').length === {OTHER}.nodes('.row').length")
+    page.evaluate("() => window.dash_clientside.set_props('graph-beside', {value: 'none'})")
+    page.wait_for_selector("#graph-panel:not(.beside)")
+    assert page.evaluate(f"() => {CY}.nodes('.changed').length") == 0
+
+
+def layout_process(server: Server) -> int:
+    """The process beside the server that places nodes."""
+    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
+    found = [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    assert len(found) == 1
+    return found[0]
+
+
+@pytest.mark.timeout(300)
+def test_a_layout_that_takes_long_shows_it_and_can_be_cancelled(server: Server, page: Any) -> None:
+    """The process that lays out is stopped by the system's own means, so that it takes as long as wanted."""
+    page.goto(server.url)
+    page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
+    before = page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()")
+    os.kill(layout_process(server), signal.SIGSTOP)
+    page.evaluate(f"() => {CY}.nodes('.toggle')[0].emit('tap')")
+    page.wait_for_selector("#graph-busy.on >> text=/Laying out the graph: 0 of [0-9]+ modules/")
+    page.click("#graph-cancel")
+    page.wait_for_selector("text=the layout of the graph was cancelled: the graph stays as it was")
+    page.wait_for_selector("#graph-busy:not(.on)", state="attached")
+    assert page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()") == before
+    draws = page.get_attribute("#graph-panel", "data-draws")
+    page.evaluate(f"() => {CY}.nodes('.toggle')[0].emit('tap')")
+    page.wait_for_selector(f"#graph-panel:not([data-draws='{draws}'])")
+    assert page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()") != before
