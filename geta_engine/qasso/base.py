@@ -9,6 +9,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from geta_engine.errors import InputError
+
 Method = Literal["sgd", "adam", "adamw"]
 
 
@@ -31,6 +33,12 @@ class Base:
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
     weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.method != "sgd" and not self.eps > 0:
+            raise InputError(
+                f"eps is {self.eps}, but {self.method} divides by it where a gradient is 0: give 1e-8, say"
+            )
 
     @classmethod
     def of(cls, group: Mapping[str, Any]) -> Base:

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 import geta_engine as ge
+from geta_engine.errors import InputError
 from geta_engine.qasso.base import Base
 from tests.engine.qasso.small import SCHEDULE, batch, gradients
 
@@ -123,3 +124,10 @@ def test_a_network_without_prunable_units_trains_to_the_end():
         opt.step()
     opt.check()
     assert not torch.equal(before, model.program.get_parameter("weight"))
+
+
+@pytest.mark.parametrize("eps", [0.0, -1e-8, float("nan")])
+def test_adam_needs_a_positive_eps(eps):
+    with pytest.raises(InputError, match=r"eps is .*: give 1e-8"):
+        Base("adam", eps=eps)
+    Base("sgd", eps=eps)
