@@ -60,8 +60,7 @@ def _worth_opening(graph: Graph, hierarchy: Hierarchy) -> list[str]:
     for row in hierarchy.rows.values():
         for scope in row.path:
             layers[scope] += sum(facts[key]["kind"] == "layer" for key in row.nodes)
-    branch = {scope for scope in hierarchy.scopes if _is_branch(hierarchy, facts, scope)}
-    return [s for s in hierarchy.scopes if s in branch or (layers[s] >= 2 and not is_fold(s))]
+    return [s for s in hierarchy.scopes if s in hierarchy.branches or (layers[s] >= 2 and not is_fold(s))]
 
 
 def scopes_around(graph: Graph, node: str) -> frozenset[str]:
@@ -134,14 +133,9 @@ def _blocks(hierarchy: Hierarchy, scope: str) -> Iterator[str]:
 
 def _make(hierarchy: Hierarchy, facts: Mapping[str, Any], child: str) -> tuple[str, ...]:
     """What a module is made of: the ops inside, in order (nothing for a row or a quantizer branch)."""
-    if not child.startswith(SCOPE_PREFIX) or _is_branch(hierarchy, facts, child.removeprefix(SCOPE_PREFIX)):
+    if not child.startswith(SCOPE_PREFIX) or child.removeprefix(SCOPE_PREFIX) in hierarchy.branches:
         return ()
     return tuple(_ops_inside(hierarchy, facts, child))
-
-
-def _is_branch(hierarchy: Hierarchy, facts: Mapping[str, Any], scope: str) -> bool:
-    first = hierarchy.children[scope][0]
-    return first in facts and facts[first].get("branch") is not None
 
 
 def _ops_inside(hierarchy: Hierarchy, facts: Mapping[str, Any], child: str) -> Iterator[str]:

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 import geta_engine as ge
 from geta_engine.errors import InputError
+from geta_engine.graph.hierarchy import build
+from geta_engine.graph.shown import visible
 from geta_engine.graph.stages import STAGES, branch_scopes, graph_at
 from geta_engine.qadg.report import analysis_report
 from tests.engine.qadg.quantized_models import Rounded
@@ -139,3 +141,26 @@ def test_branches_that_follow_each_other_are_of_one_quantizer():
     assert [b["quantizer"] for b in graph_at(analysis, "trace")["branches"] if b["kind"] == "inserted"] == [
         "act.relu"
     ] * 2
+
+
+class OneOp(nn.Module):
+    """A layer whose input and weight go through one op of PyTorch each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, weight = (torch.fake_quantize_per_tensor_affine(v, 0.1, 0, -8, 7) for v in (x, self.fc.weight))
+        return torch.relu(F.linear(x, weight, self.fc.bias)) + x
+
+
+def test_branches_of_one_op_are_outlined_and_their_modules_are_none():
+    blocks = Within(nn.Sequential(OneOp(), OneOp()))
+    graph = graph_at(analysis_report(ge.trace(blocks, (torch.randn(2, 4),))), "branches")
+    tree = build(graph)
+    expected = {f"inner.{block}.{kind} · fc" for block in (0, 1) for kind in ("inserted", "attached")}
+    assert expected <= set(tree.scopes)
+    parents = {entry["id"]: entry["parent"] for entry in visible(graph, tree, frozenset(tree.scopes))["nodes"].values()}
+    assert parents["fake_quantize_per_tensor_affine"] == "inner.0.inserted · fc"
+    assert visible(graph, tree, frozenset())["nodes"]["scope:inner"]["badge"] == "×2"
