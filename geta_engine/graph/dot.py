@@ -66,7 +66,7 @@ def _cluster(
     for child in tree.children[scope]:
         name = child.removeprefix(SCOPE_PREFIX)
         if child.startswith(SCOPE_PREFIX) and name in opened:
-            label = quote(hierarchy.relative(name, scope))
+            label = quote(tree.label(name))
             body = _cluster(name, tree, opened, inside, indent + "  ")
             lines += [f"{indent}subgraph {quote('cluster_' + name)} {{", f'{indent}  label={label}; color="#b8c2cf";']
             lines += [*body, indent + "}"]

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from geta_engine.graph import repeats
@@ -77,6 +78,17 @@ class Hierarchy:
     def scopes(self) -> tuple[str, ...]:
         """Module paths of the scopes that can be opened, outer before inner."""
         return tuple(scope for scope in self.children if scope)
+
+    @cached_property
+    def around(self) -> dict[str, tuple[str, ...]]:
+        """Each scope -> the scopes around it, outermost first."""
+        paths = (row.path for row in self.rows.values())
+        return {scope: path[:depth] for path in paths for depth, scope in enumerate(path)}
+
+    def label(self, scope: str) -> str:
+        """What is written on a scope where it stands; a fold around it is no part of its name."""
+        named = [outer for outer in self.around[scope] if not repeats.is_fold(outer)]
+        return relative(scope, named[-1] if named else "")
 
     def shown_as(self, row: str, open_scopes: Iterable[str]) -> str:
         """What is on screen for a row: the outermost closed scope around it, or the row itself."""
@@ -275,21 +287,24 @@ def _row_of(
 
 def _children(rows: Mapping[str, Row]) -> dict[str, tuple[str, ...]]:
     inside: dict[str, dict[str, None]] = {"": {}}
+    depth = {"": 0}
     for key, row in rows.items():
         outer = ""
         for scope in row.path:
             inside[outer][SCOPE_PREFIX + scope] = None
-            outer = scope
             inside.setdefault(scope, {})
+            depth[scope] = depth[outer] + 1
+            outer = scope
         inside[outer][key] = None
-    return {scope: tuple(things) for scope, things in sorted(inside.items(), key=lambda item: item[0].count("."))}
+    return {scope: tuple(inside[scope]) for scope in sorted(inside, key=depth.__getitem__)}
 
 
 def relative(scope: str, outer: str) -> str:
     """A module path as written inside `outer`: relative("layer1.0.shortcut", "layer1.0") is "shortcut"; a bare number
-    keeps the name before it: relative("layer1.0", "layer1") is "layer1.0"."""
+    keeps the name before it: relative("layer1.0", "layer1") is "layer1.0", and "layer1.1..3" there "layer1.1–3"."""
     inner = scope[len(outer) + 1 :] if outer and scope.startswith(outer + ".") else scope
-    return ".".join(scope.split(".")[-2:]) if inner.replace(repeats.DASH, "").isdigit() else inner
+    bare = inner.replace(repeats.TO, "").isdigit()
+    return repeats.written(".".join(repeats.written(scope).split(".")[-2:]) if bare else inner)
 
 
 def short_count(number: float) -> str:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from geta_engine.graph.hierarchy import SCOPE_PREFIX
-from geta_engine.graph.shown import default_open, scopes_around
+from geta_engine.graph.shown import default_open, scopes_around, scopes_inside
 from geta_engine.graph.stages import Stage, branch_scopes, graph_at
 from geta_studio import ids
 from geta_studio.drafts import bounds_of
@@ -144,10 +144,10 @@ def drawing(
     if same and not command and known is not None and all(known.get(name) == value for name, value in drawn.items()):
         return (no_update,) * 4
     staged = at_stage(analysis, view.graph)
-    scopes = frozenset(known["scopes"]) if same and known else default_open(staged["graph"])
+    scopes = frozenset(known["scopes"]) if same and known else default_open(staged["graph"], show_shape=view.shape)
     if view.graph == "branches" and not (same and known and known.get("graph") == "branches"):
         scopes |= branch_scopes(staged["graph"]).keys()
-    opened = apply(staged["graph"], scopes, command) if same and command else Opened(scopes, None, None)
+    opened = apply(staged["graph"], scopes, command, view.shape) if same and command else Opened(scopes, None, None)
     layout = services.layout(staged, opened.scopes, view.graph, view.shape)
     return (
         elements(staged, layout),
@@ -171,18 +171,20 @@ def told(services: Services, known: Mapping[str, Any] | None) -> Any:
     return tree(services.layout(staged, frozenset(known["scopes"]), known["graph"], known["shape"]), staged)
 
 
-def apply(graph: Mapping[str, Any], scopes: frozenset[str], command: Mapping[str, Any]) -> Opened:
+def apply(
+    graph: Mapping[str, Any], scopes: frozenset[str], command: Mapping[str, Any], show_shape: bool = False
+) -> Opened:
     """What a command of the graph makes of the open scopes."""
     action = command.get("action")
     if action == "toggle":
         scope = str(command["scope"])
-        inner = {other for other in scopes if other.startswith(scope + ".")}
-        after = scopes - inner - {scope} if scope in scopes else scopes | {scope}
+        closed = scopes - scopes_inside(graph, scope, show_shape) - {scope}
+        after = closed if scope in scopes else scopes | {scope}
         return Opened(after, SCOPE_PREFIX + scope, None)
     if action == "reveal":
-        return Opened(scopes | scopes_around(graph, command["node"]), None, command["node"])
+        return Opened(scopes | scopes_around(graph, command["node"], show_shape), None, command["node"])
     if action == "all":
-        return Opened(default_open(graph, ALL_BUDGET, every=True), None, None)
+        return Opened(default_open(graph, ALL_BUDGET, every=True, show_shape=show_shape), None, None)
     if action == "fold":
         return Opened(frozenset(), None, None)
     return Opened(scopes, None, None)
