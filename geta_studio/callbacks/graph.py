@@ -151,7 +151,7 @@ def drawing(
     layout = services.layout(staged, opened.scopes, view.graph, view.shape)
     return (
         elements(staged, layout),
-        scene(key, staged, layout, opened.anchor, opened.focus),
+        {**scene(key, staged, layout, opened.anchor, opened.focus), "shape": view.shape},
         {**drawn, "scopes": sorted(opened.scopes)},
         no_update if same else legend(analysis),
     )
