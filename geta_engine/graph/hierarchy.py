@@ -112,7 +112,8 @@ def build(graph: Graph, show_shape: bool = False) -> Hierarchy:
         if key not in hidden:
             members[lead_of[key]].append(key)
     paths = _paths({lead: scopes[lead] for lead in members}, branches)
-    around = repeats.folds(paths, {lead: tuple(_made(nodes[key]) for key in keys) for lead, keys in members.items()})
+    modules = {lead: tuple(scope for scope in path if scope not in branches) for lead, path in paths.items()}
+    around = repeats.folds(modules, {lead: tuple(_made(nodes[key]) for key in keys) for lead, keys in members.items()})
     rows = {
         lead: Row(tuple(keys), _with_folds(paths[lead], around), _row_label(nodes, keys, scopes[lead], paths[lead]))
         for lead, keys in members.items()

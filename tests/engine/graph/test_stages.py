@@ -164,3 +164,24 @@ def test_branches_of_one_op_are_outlined_and_their_modules_are_none():
     parents = {entry["id"]: entry["parent"] for entry in visible(graph, tree, frozenset(tree.scopes))["nodes"].values()}
     assert parents["fake_quantize_per_tensor_affine"] == "inner.0.inserted · fc"
     assert visible(graph, tree, frozenset())["nodes"]["scope:inner"]["badge"] == "×2"
+
+
+class WeightsFirst(nn.Module):
+    """Five weights are quantized one after the other before any is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(5))
+        self.quantizers = nn.ModuleList(Rounded() for _ in range(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = [quantizer(layer.weight) for quantizer, layer in zip(self.quantizers, self.layers, strict=True)]
+        for weight in weights:
+            x = torch.relu(F.linear(x, weight))
+        return x
+
+
+def test_branches_in_a_row_are_not_folded_as_repeated_modules():
+    graph = graph_at(analysis_report(ge.trace(WeightsFirst(), (torch.randn(2, 4),))), "branches")
+    tree = build(graph)
+    assert set(tree.scopes) == {"layers", *(f"layers.attached · layers {i}" for i in range(5))}
