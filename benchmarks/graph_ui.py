@@ -23,6 +23,8 @@ from tools.find_chromium import find
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "graph_ui.json"
+START_S, REACT_S = 60.0, 60.0
+"""A server that has not answered by then, or a page that has not moved, will not."""
 CY = "document.getElementById('graph')._cyreg.cy"
 QWEN3_8B = {
     "hidden_size": 4096,
@@ -63,11 +65,14 @@ FRAMES = """async ([gesture, seconds]) => {
   return frames / seconds;
 }"""
 PRESS = "window.dash_clientside.set_props('graph-command', {{data: {{action: '{}', count: Math.random()}}}})"
-UNTIL = """async ([act, ready]) => {
+UNTIL = """async ([act, ready, seconds]) => {
   const run = new Function(act), test = new Function('return ' + ready);
   const started = performance.now();
   run();
-  while (!test()) await new Promise(requestAnimationFrame);
+  while (!test()) {
+    if (performance.now() - started > 1000 * seconds) return null;
+    await new Promise(requestAnimationFrame);
+  }
   await new Promise(requestAnimationFrame);
   return performance.now() - started;
 }"""
@@ -92,16 +97,27 @@ def studio(model: str, folder: Path) -> Iterator[tuple[str, int]]:
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
     try:
-        while True:
-            try:
-                httpx.get(f"{url}/api/health")
-                break
-            except httpx.TransportError:
-                time.sleep(0.1)
+        wait_for(url, process)
         yield url, process.pid
     finally:
         process.terminate()
         process.wait()
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = START_S) -> None:
+    """Wait for the server's first answer; end the benchmark with a sentence where there will be none."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise SystemExit(
+                f"the studio ended with code {process.returncode} before it answered: run app.py to see why"
+            )
+        try:
+            httpx.get(f"{url}/api/health")
+            return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise SystemExit(f"the studio did not answer in {seconds:g} s: is the machine busy?")
 
 
 def memory_mb(pid: int) -> float:
@@ -121,9 +137,13 @@ def first_paint(page: Any, url: str, repeats: int) -> float:
     return median(times[1:])
 
 
-def until(page: Any, act: str, ready: str) -> float:
-    """Milliseconds from an action in the page to the frame after `ready` holds."""
-    return float(page.evaluate(UNTIL, [act, ready]))
+def until(page: Any, act: str, ready: str, seconds: float = REACT_S) -> float:
+    """Milliseconds from an action in the page to the frame after `ready` holds; ends the benchmark where it never
+    does."""
+    taken = page.evaluate(UNTIL, [act, ready, seconds])
+    if taken is None:
+        raise SystemExit(f"the page did not come to `{ready}` in {seconds:g} s: has the studio ended?")
+    return float(taken)
 
 
 def opening(page: Any, repeats: int) -> float:

@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic import BaseModel
 
 from geta_engine.errors import InputError
+from geta_engine.graph.stages import Stage
 from geta_engine.store import RunRecord
 from geta_studio.models import shortened
 from geta_studio.services import DISK_FULL, Services, is_disk_full, without_paths
@@ -74,9 +75,11 @@ def _router(services: Services) -> APIRouter:
         return _analysis(services, key)
 
     @router.get("/models/{key}/graph.dot", responses={404: {}}, response_class=PlainTextResponse)
-    def graph_dot(key: str, open: Annotated[list[str] | None, Query()] = None) -> str:
-        """The graph in Graphviz's language, with these modules open."""
-        return services.dot(_analysis(services, key), frozenset(open or ()))
+    def graph_dot(
+        key: str, open: Annotated[list[str] | None, Query()] = None, stage: Stage = "groups", shape: bool = False
+    ) -> str:
+        """The graph at a stage in Graphviz's language, with these modules open; with its shape and mask ops or not."""
+        return services.dot(_analysis(services, key), frozenset(open or ()), stage, shape)
 
     @router.get("/runs")
     def runs() -> Runs:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from geta_engine.config import make_config
 from geta_engine.errors import GetaError, InputError
+from geta_engine.graph.stages import Stage
 from geta_engine.runs import control
 from geta_engine.runs.jobs import AnalysisJobs, Job
 from geta_engine.runs.workspace import Workspace
@@ -128,11 +129,11 @@ class Services:
         """Positions for the graph of an analysis, from the cache or computed in a process of its own."""
         return self.layouts.of(analysis, open_scopes, stage, show_shape)
 
-    def dot(self, analysis: Mapping[str, Any], open_scopes: frozenset[str]) -> str:
-        """The graph of an analysis in Graphviz's language."""
+    def dot(self, analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: Stage, show_shape: bool) -> str:
+        """The graph of an analysis at a stage in Graphviz's language."""
         from geta_engine.graph.dot import to_dot
 
-        return to_dot(analysis, open_scopes)
+        return to_dot(analysis, open_scopes, stage, show_shape)
 
     # Runs
 

@@ -10,20 +10,28 @@ import pygraphviz
 
 from geta_engine.graph import hierarchy, shown
 from geta_engine.graph.hierarchy import SCOPE_PREFIX
+from geta_engine.graph.stages import Stage, graph_at
 
 COLOURS = ("#2e6fb7", "#de6b1f", "#4b9e5f", "#b03a84", "#332288", "#8c4a2f", "#cc79a7", "#7a1f3d")
 """Line colours of groups, repeated in order of their ids; the group's number is written too."""
 GREY = "#7b8794"
 
 
-def to_dot(analysis: Mapping[str, Any], open_scopes: Iterable[str] | None = None) -> str:
-    """Graphviz text of an analysis: open modules as clusters, everything else as boxes.
+def to_dot(
+    analysis: Mapping[str, Any],
+    open_scopes: Iterable[str] | None = None,
+    stage: Stage = "groups",
+    show_shape: bool = False,
+) -> str:
+    """Graphviz text of an analysis at a stage: open modules and quantizer branches as clusters, everything else as
+    boxes.
 
-    `open_scopes` None opens every module; an empty collection folds everything at the root. Quantizers are written on
-    what they mark: "W" in the second line of a node, "A" on an edge.
+    `open_scopes` None opens every module; an empty collection folds everything at the root. Folded quantizers are
+    written on what they mark: "W" in the second line of a node, "A" on an edge. Shape-only and helper ops are drawn
+    with `show_shape`. Raises InputError for a stage that is not there.
     """
-    graph = analysis["graph"]
-    tree = hierarchy.build(graph)
+    graph = graph_at(analysis, stage)
+    tree = hierarchy.build(graph, show_shape)
     opened = frozenset(tree.scopes if open_scopes is None else open_scopes)
     seen = shown.visible(graph, tree, opened)
     facts = {node["id"]: node for node in graph["nodes"]}
@@ -66,7 +74,7 @@ def _cluster(
     for child in tree.children[scope]:
         name = child.removeprefix(SCOPE_PREFIX)
         if child.startswith(SCOPE_PREFIX) and name in opened:
-            label = quote(hierarchy.relative(name, scope))
+            label = quote(tree.label(name))
             body = _cluster(name, tree, opened, inside, indent + "  ")
             lines += [f"{indent}subgraph {quote('cluster_' + name)} {{", f'{indent}  label={label}; color="#b8c2cf";']
             lines += [*body, indent + "}"]

@@ -1,7 +1,8 @@
 """A traced graph as nested modules: rows of nodes, the scopes around them, and the links between nodes.
 
 A *row* is one node or a small chain drawn as one: a layer with its batch norm and the activation after it. A *scope* is
-a module that holds at least two things, or a run of repeated modules (`repeats`); closed, it is drawn as one node.
+a module that holds at least two things, a quantizer branch, or a run of repeated modules (`repeats`); closed, it is
+drawn as one node.
 Works on the "graph" of an analysis (nodes with "id", "op", "kind", "scope", ...; edges with "source", "target",
 "quantizer"), returns plain dicts.
 """
@@ -11,9 +12,11 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from geta_engine.graph import repeats
+from geta_engine.graph.stages import branch_scopes
 
 Graph = Mapping[str, Any]
 
@@ -62,18 +65,30 @@ class Hierarchy:
 
     `row_of[node]` is the id of the row that stands for any node of the graph, hidden ones included.
     `children[scope]` lists what is directly inside, in program order: row ids, and scopes with `SCOPE_PREFIX`;
-    "" is the root.
+    "" is the root. `branches` are the scopes that are quantizer branches.
     """
 
     rows: Mapping[str, Row]
     links: tuple[Link, ...]
     row_of: Mapping[str, str]
     children: Mapping[str, tuple[str, ...]]
+    branches: frozenset[str]
 
     @property
     def scopes(self) -> tuple[str, ...]:
         """Module paths of the scopes that can be opened, outer before inner."""
         return tuple(scope for scope in self.children if scope)
+
+    @cached_property
+    def around(self) -> dict[str, tuple[str, ...]]:
+        """Each scope -> the scopes around it, outermost first."""
+        paths = (row.path for row in self.rows.values())
+        return {scope: path[:depth] for path in paths for depth, scope in enumerate(path)}
+
+    def label(self, scope: str) -> str:
+        """What is written on a scope where it stands; a fold around it is no part of its name."""
+        named = [outer for outer in self.around[scope] if not repeats.is_fold(outer)]
+        return relative(scope, named[-1] if named else "")
 
     def shown_as(self, row: str, open_scopes: Iterable[str]) -> str:
         """What is on screen for a row: the outermost closed scope around it, or the row itself."""
@@ -84,25 +99,27 @@ class Hierarchy:
 
 
 def build(graph: Graph, show_shape: bool = False) -> Hierarchy:
-    """Hide shape-only and helper nodes (unless asked for), join chains into rows, drop scopes that hold a single thing,
-    and fold repeated ones."""
+    """Hide shape-only and helper nodes (unless asked for), join chains into rows, drop scopes that hold a single thing
+    and are no quantizer branch, and fold repeated ones."""
     nodes = {node["id"]: node for node in graph["nodes"]}
+    branches = frozenset(branch_scopes(graph))
     hidden, helpers = (set(), set()) if show_shape else _hidden(nodes, graph["edges"])
     links = _pass_through(graph["edges"], hidden, helpers)
-    scopes = _scopes_of(nodes, hidden)
+    scopes = _scopes_of(nodes, hidden, branches)
     lead_of = _join(nodes, links, scopes, hidden)
     members: dict[str, list[str]] = defaultdict(list)
     for key in nodes:
         if key not in hidden:
             members[lead_of[key]].append(key)
-    paths = _paths({lead: scopes[lead] for lead in members})
-    around = repeats.folds(paths, {lead: tuple(_made(nodes[key]) for key in keys) for lead, keys in members.items()})
+    paths = _paths({lead: scopes[lead] for lead in members}, branches)
+    modules = {lead: tuple(scope for scope in path if scope not in branches) for lead, path in paths.items()}
+    around = repeats.folds(modules, {lead: tuple(_made(nodes[key]) for key in keys) for lead, keys in members.items()})
     rows = {
         lead: Row(tuple(keys), _with_folds(paths[lead], around), _row_label(nodes, keys, scopes[lead], paths[lead]))
         for lead, keys in members.items()
     }
     row_of = _row_of(nodes, graph["edges"], hidden, lead_of)
-    return Hierarchy(rows, links, row_of, _children(rows))
+    return Hierarchy(rows, links, row_of, _children(rows), branches)
 
 
 def _made(node: Mapping[str, Any]) -> str:
@@ -183,7 +200,7 @@ def _links_to(
     return found
 
 
-def _scopes_of(nodes: Mapping[str, Mapping[str, Any]], hidden: set[str]) -> dict[str, str]:
+def _scopes_of(nodes: Mapping[str, Mapping[str, Any]], hidden: set[str], branches: frozenset[str]) -> dict[str, str]:
     """Each node's scope, climbing out of modules that hold this node alone (an activation module, say).
 
     A layer is in the scope of its name where the ops around it are: the scale of a norm that is written out, with it.
@@ -196,7 +213,7 @@ def _scopes_of(nodes: Mapping[str, Mapping[str, Any]], hidden: set[str]) -> dict
             population.update(_ancestors(inner[key]))
     scopes = {}
     for key, scope in inner.items():
-        while scope and population[scope] <= 1:
+        while scope and population[scope] <= 1 and scope not in branches:
             scope = _outer(scope)
         scopes[key] = scope
     return scopes
@@ -231,14 +248,14 @@ def _joins(node: Mapping[str, Any], before: Mapping[str, Any]) -> bool:
     return op in ACTIVATIONS and before["kind"] in ("layer", "op")
 
 
-def _paths(scope_of: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
-    """The scopes to draw around each row: those that hold two things or more (a row, or a scope that is drawn)."""
+def _paths(scope_of: Mapping[str, str], branches: frozenset[str]) -> dict[str, tuple[str, ...]]:
+    """The scopes to draw around each row: branches, and what holds two things or more (a row, or a scope)."""
     inside: dict[str, set[str]] = defaultdict(set)
     for lead, scope in scope_of.items():
         inside[scope].add(lead)
         for ancestor in _ancestors(scope):
             inside[_outer(ancestor)].add(SCOPE_PREFIX + ancestor)
-    drawn = {scope for scope in inside if scope and len(inside[scope]) > 1}
+    drawn = {scope for scope in inside if scope and (len(inside[scope]) > 1 or scope in branches)}
     return {lead: tuple(scope for scope in _ancestors(scope) if scope in drawn) for lead, scope in scope_of.items()}
 
 
@@ -271,21 +288,24 @@ def _row_of(
 
 def _children(rows: Mapping[str, Row]) -> dict[str, tuple[str, ...]]:
     inside: dict[str, dict[str, None]] = {"": {}}
+    depth = {"": 0}
     for key, row in rows.items():
         outer = ""
         for scope in row.path:
             inside[outer][SCOPE_PREFIX + scope] = None
-            outer = scope
             inside.setdefault(scope, {})
+            depth[scope] = depth[outer] + 1
+            outer = scope
         inside[outer][key] = None
-    return {scope: tuple(things) for scope, things in sorted(inside.items(), key=lambda item: item[0].count("."))}
+    return {scope: tuple(inside[scope]) for scope in sorted(inside, key=depth.__getitem__)}
 
 
 def relative(scope: str, outer: str) -> str:
     """A module path as written inside `outer`: relative("layer1.0.shortcut", "layer1.0") is "shortcut"; a bare number
-    keeps the name before it: relative("layer1.0", "layer1") is "layer1.0"."""
+    keeps the name before it: relative("layer1.0", "layer1") is "layer1.0", and "layer1.1..3" there "layer1.1–3"."""
     inner = scope[len(outer) + 1 :] if outer and scope.startswith(outer + ".") else scope
-    return ".".join(scope.split(".")[-2:]) if inner.replace(repeats.DASH, "").isdigit() else inner
+    bare = inner.replace(repeats.TO, "").isdigit()
+    return repeats.written(".".join(repeats.written(scope).split(".")[-2:]) if bare else inner)
 
 
 def short_count(number: float) -> str:

@@ -37,9 +37,10 @@ def layout_graph(
 
     Returns `{"nodes", "boxes", "edges", "hosts", "scopes", "width", "height", "seconds"}`.
     A node is an entry of `shown.visible` plus "x", "y" (centre), "w", "h"; a box is an open scope with the same
-    four, "label", "badge" and "depth"; an edge is an entry of `shown.visible` plus "id", "points" (control points, see
-    `columns`) and "pill" ([x, y] of its quantizer mark, or None). `hosts[node]` is what stands for a node on screen,
-    `scopes` are all that can be opened. Scopes that do not exist are ignored.
+    four, "label", "badge", "depth" and "parent" (the open scope around it, or ""); an edge is an entry of
+    `shown.visible` plus "id", "points" (control points, see `columns`) and "pill" ([x, y] of its quantizer mark, or
+    None). `hosts[node]` is what stands for a node on screen, `scopes` are all that can be opened. Scopes that do not
+    exist are ignored.
     """
     started = time.perf_counter()
     tree = hierarchy.build(graph, show_shape)
@@ -94,8 +95,7 @@ class _Levels:
         if key in tree.rows:
             return ("", *tree.rows[key].path)
         scope = key.removeprefix(SCOPE_PREFIX)
-        path = next(row.path for row in tree.rows.values() if scope in row.path)
-        return ("", *path[: path.index(scope)])
+        return ("", *tree.around[scope])
 
     def _child(self, key: str, depth: int) -> str:
         """What stands for a thing in the level `depth` steps below the root."""
@@ -177,7 +177,7 @@ class _Levels:
                     name = child.removeprefix(SCOPE_PREFIX)
                     self.origin[name] = (left + x, top + y)
                     size = (self.subs[name].width, self.subs[name].height)
-                    boxes.append({"id": child, "depth": depth, **_centre(left + x, top + y, size)})
+                    boxes.append({"id": child, "parent": scope, "depth": depth, **_centre(left + x, top + y, size)})
                     waiting.append((name, self.subs[name], depth + 1))
                 else:
                     nodes.append({**self.nodes[child], **_centre(left + x, top + y, self._size(child))})
@@ -231,9 +231,7 @@ RISE_PILL = 15.0
 
 def _label_boxes(graph: Mapping[str, Any], tree: hierarchy.Hierarchy, boxes: Sequence[dict[str, Any]]) -> None:
     facts = {node["id"]: node for node in graph["nodes"]}
-    drawn = {box["id"].removeprefix(SCOPE_PREFIX) for box in boxes}
     for box in boxes:
         scope = box["id"].removeprefix(SCOPE_PREFIX)
-        around = [outer for outer in drawn if scope.startswith(outer + ".")]
-        box["label"] = hierarchy.relative(scope, max(around, key=len, default=""))
+        box["label"] = tree.label(scope)
         box["badge"] = shown.repeats(tree, facts, scope)

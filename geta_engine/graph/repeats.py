@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby, takewhile
+from typing import NamedTuple
 
 LEAST = 4
 """Siblings of one make from which on all but the first are folded."""
+TO = ".."
+"""Between the first and the last of a fold. No module has an empty name, so no module path holds it."""
 DASH = "–"
+"""What is written for it."""
 
 Path = tuple[str, ...]
+
+
+class Thing(NamedTuple):
+    """What stands in a scope: a module, by its path, or a row, by its id; the two may be spelled alike."""
+
+    name: str
+    is_module: bool
 
 
 def folds(paths: Mapping[str, Path], made_of: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
@@ -19,13 +30,13 @@ def folds(paths: Mapping[str, Path], made_of: Mapping[str, tuple[str, ...]]) -> 
     `paths` gives each row's scopes, outermost first, in program order, and `made_of` what a row consists of. Two
     modules are of one make when they hold rows made of the same, nested alike, in the same order; names do not matter.
 
-    Worked: `layers.0` to `layers.35`, all alike, give `layers.1` ... `layers.35` -> `layers.1–35`.
+    Worked: `layers.0` to `layers.35`, all alike, give `layers.1` ... `layers.35` -> `layers.1..35`.
     """
     around: dict[str, str] = {}
     makes = _makes(paths, made_of)
     for siblings in _siblings(paths).values():
-        for make, run in groupby(siblings, key=lambda thing: makes.get(thing, ())):
-            alike = list(run)
+        for make, run in groupby(siblings, key=lambda thing: makes[thing.name] if thing.is_module else ()):
+            alike = [thing.name for thing in run]
             if make and len(alike) >= LEAST:
                 around.update(dict.fromkeys(alike[1:], _name(alike[1], alike[-1])))
     return around
@@ -33,15 +44,21 @@ def folds(paths: Mapping[str, Path], made_of: Mapping[str, tuple[str, ...]]) -> 
 
 def is_fold(scope: str) -> bool:
     """Whether a drawn scope holds repeated modules and is no module itself."""
-    return DASH in scope.rpartition(".")[2]
+    return TO in scope
 
 
-def _siblings(paths: Mapping[str, Path]) -> dict[str, list[str]]:
+def written(scope: str) -> str:
+    """A drawn scope as people read it: `layers.1..35` is `layers.1–35`; a module path stays as it is."""
+    return scope.replace(TO, DASH)
+
+
+def _siblings(paths: Mapping[str, Path]) -> dict[str, list[Thing]]:
     """Outer scope -> what stands in it, in order; a row between two modules parts them."""
-    inside: dict[str, dict[str, None]] = defaultdict(dict)
+    inside: dict[str, dict[Thing, None]] = defaultdict(dict)
     for row, path in paths.items():
-        for outer, scope in zip(("", *path), (*path, row)):
-            inside[outer][scope] = None
+        things = (*(Thing(scope, True) for scope in path), Thing(row, False))
+        for outer, thing in zip(("", *path), things):
+            inside[outer][thing] = None
     return {outer: list(things) for outer, things in inside.items()}
 
 
@@ -61,4 +78,16 @@ def _steps(path: Path, depth: int) -> Iterator[str]:
 
 
 def _name(first: str, last: str) -> str:
-    return f"{first}{DASH}{last.rpartition('.')[2]}"
+    """The part in which two paths differ, as a range: `layers.1.experts` to `layers.9.experts` are
+    `layers.1..9.experts`."""
+    one, other = first.split("."), last.split(".")
+    start = _alike(one, other)
+    end = _alike(one[start + 1 :][::-1], other[start + 1 :][::-1])
+    before, after = one[:start], one[len(one) - end :]
+    middles = (".".join(parts[start : len(parts) - end]) for parts in (one, other))
+    return ".".join([*before, TO.join(middles), *after])
+
+
+def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many of the first parts are the same."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other)))

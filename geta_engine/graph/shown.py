@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from geta_engine.graph.hierarchy import NORMS, SCOPE_PREFIX, Graph, Hierarchy, build, relative, short_count
+from geta_engine.graph.hierarchy import NORMS, SCOPE_PREFIX, Graph, Hierarchy, build, short_count
 from geta_engine.graph.repeats import is_fold
 
 DEFAULT_BUDGET = 60
@@ -33,14 +33,16 @@ def visible(graph: Graph, hierarchy: Hierarchy, open_scopes: frozenset[str]) -> 
     return {"nodes": nodes, "edges": _visible_edges(hierarchy, shown)}
 
 
-def default_open(graph: Graph, budget: int = DEFAULT_BUDGET, every: bool = False) -> frozenset[str]:
+def default_open(
+    graph: Graph, budget: int = DEFAULT_BUDGET, every: bool = False, show_shape: bool = False
+) -> frozenset[str]:
     """The scopes that are open at first; folds of repeated modules and what holds fewer than two layers only with
     `every`.
 
     Whole levels while at most `budget` things are on screen, and, of the level that would be too much, the first scope
     of each make as an example, where there is room.
     """
-    hierarchy = build(graph)
+    hierarchy = build(graph, show_shape)
     worthy = list(hierarchy.scopes) if every else _worth_opening(graph, hierarchy)
     opened: frozenset[str] = frozenset()
     while True:
@@ -66,20 +68,25 @@ def _worth_opening(graph: Graph, hierarchy: Hierarchy) -> list[str]:
     for row in hierarchy.rows.values():
         for scope in row.path:
             layers[scope] += sum(facts[key]["kind"] == "layer" for key in row.nodes)
-    branch = {scope for scope in hierarchy.scopes if _is_branch(hierarchy, facts, scope)}
-    return [s for s in hierarchy.scopes if s in branch or (layers[s] >= 2 and not is_fold(s))]
+    return [s for s in hierarchy.scopes if s in hierarchy.branches or (layers[s] >= 2 and not is_fold(s))]
 
 
-def scopes_around(graph: Graph, node: str) -> frozenset[str]:
+def scopes_around(graph: Graph, node: str, show_shape: bool = False) -> frozenset[str]:
     """The scopes to open so that a node is on screen; none where there is no such node."""
-    hierarchy = build(graph)
+    hierarchy = build(graph, show_shape)
     row = hierarchy.row_of.get(node)
     return frozenset(hierarchy.rows[row].path) if row else frozenset()
 
 
-def nodes_inside(graph: Graph, scope: str) -> frozenset[str]:
+def scopes_inside(graph: Graph, scope: str, show_shape: bool = False) -> frozenset[str]:
+    """The scopes that a drawn scope holds; none where there is no such scope."""
+    around = build(graph, show_shape).around
+    return frozenset(inner for inner, outer in around.items() if scope in outer)
+
+
+def nodes_inside(graph: Graph, scope: str, show_shape: bool = False) -> frozenset[str]:
     """The nodes that a drawn scope holds, hidden ones included; none where there is no such scope."""
-    hierarchy = build(graph)
+    hierarchy = build(graph, show_shape)
     rows = {key for key, row in hierarchy.rows.items() if scope in row.path}
     return frozenset(node for node, row in hierarchy.row_of.items() if row in rows)
 
@@ -104,8 +111,7 @@ def _row_entry(target: str, rows: list[str], hierarchy: Hierarchy, facts: Mappin
 
 def _scope_entry(target: str, rows: list[str], hierarchy: Hierarchy, facts: Mapping[str, Any]) -> dict[str, Any]:
     scope = target.removeprefix(SCOPE_PREFIX)
-    path = hierarchy.rows[rows[0]].path
-    outer = path[: path.index(scope)]
+    outer = hierarchy.around[scope]
     members = [key for row in rows for key in hierarchy.rows[row].nodes]
     layers = sum(1 for key in members if facts[key]["kind"] == "layer" and facts[key]["op"] not in NORMS)
     size = sum(facts[key].get("n_params") or 0 for key in members)
@@ -114,7 +120,7 @@ def _scope_entry(target: str, rows: list[str], hierarchy: Hierarchy, facts: Mapp
         "id": target,
         "kind": "scope",
         "parent": outer[-1] if outer else "",
-        "label": relative(scope, outer[-1] if outer else ""),
+        "label": hierarchy.label(scope),
         "badge": repeats(hierarchy, facts, scope),
         "detail": f"{things} · {short_count(size)}" if size else things,
         "members": members,
@@ -140,14 +146,9 @@ def _blocks(hierarchy: Hierarchy, scope: str) -> Iterator[str]:
 
 def _make(hierarchy: Hierarchy, facts: Mapping[str, Any], child: str) -> tuple[str, ...]:
     """What a module is made of: the ops inside, in order (nothing for a row or a quantizer branch)."""
-    if not child.startswith(SCOPE_PREFIX) or _is_branch(hierarchy, facts, child.removeprefix(SCOPE_PREFIX)):
+    if not child.startswith(SCOPE_PREFIX) or child.removeprefix(SCOPE_PREFIX) in hierarchy.branches:
         return ()
     return tuple(_ops_inside(hierarchy, facts, child))
-
-
-def _is_branch(hierarchy: Hierarchy, facts: Mapping[str, Any], scope: str) -> bool:
-    first = hierarchy.children[scope][0]
-    return first in facts and facts[first].get("branch") is not None
 
 
 def _ops_inside(hierarchy: Hierarchy, facts: Mapping[str, Any], child: str) -> Iterator[str]:
@@ -173,9 +174,7 @@ def _visible_edges(hierarchy: Hierarchy, shown: Mapping[str, str]) -> list[dict[
 
 def _within(hierarchy: Hierarchy, scope: str, opened: frozenset[str]) -> bool:
     """Whether the scope is on screen, closed, when `opened` are open."""
-    around = [path for row in hierarchy.rows.values() if scope in (path := row.path)]
-    path = around[0]
-    return all(outer in opened for outer in path[: path.index(scope)])
+    return all(outer in opened for outer in hierarchy.around[scope])
 
 
 def _count(hierarchy: Hierarchy, opened: frozenset[str]) -> int:

@@ -6,7 +6,7 @@ branches as well. Where it came without, the quantizers that `prepare` puts in a
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -15,6 +15,7 @@ from geta_engine.errors import InputError
 Stage = Literal["trace", "branches", "qadg", "groups"]
 STAGES: tuple[Stage, ...] = get_args(Stage)
 _NO_GROUP = {"group": None, "in_group": None, "reason": None}
+_KINDS = {"weight": "attached", "activation": "inserted"}
 _STEPS = (("clamp", "to ± q_m"), ("div", "by d"), ("round", "half to even"), ("mul", "by d"))
 """The ops of a quantizer with t = 1 (METHOD, section 2), and what is written on each."""
 
@@ -53,17 +54,24 @@ def branch_scopes(graph: Mapping[str, Any]) -> dict[str, int]:
 
 def _whole(analysis: Mapping[str, Any]) -> Whole:
     if "trace" in analysis:
-        known = [{**branch, "quantizer": _quantizer_of(branch, analysis)} for branch in analysis["branches"]]
+        known = _with_quantizers(analysis["branches"], analysis["quantizers"])
         return Whole(analysis["trace"]["nodes"], analysis["trace"]["edges"], known)
     return _written_out(analysis["graph"], analysis["quantizers"])
 
 
-def _quantizer_of(branch: Mapping[str, Any], analysis: Mapping[str, Any]) -> str | None:
-    if branch["kind"] == "inserted":
-        known = f"act.{branch['source']}"
-        return known if any(q["id"] == known for q in analysis["quantizers"]) else None
-    own = (q["id"] for q in analysis["quantizers"] if q["kind"] == "weight" and q["layer"] == branch["layer"])
-    return next(own, None)
+def _with_quantizers(
+    branches: Sequence[Mapping[str, Any]], quantizers: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Each branch with the id of the quantizer of what it starts from, through branches before it; None without one."""
+    before = {branch["result"]: branch["source"] for branch in branches}
+    owners = {(_KINDS[quantizer["kind"]], quantizer["source"]): quantizer["id"] for quantizer in quantizers}
+    known = []
+    for branch in branches:
+        source = branch["source"]
+        while source in before:
+            source = before[source]
+        known.append({**branch, "quantizer": owners.get((branch["kind"], source))})
+    return known
 
 
 def _written_out(graph: Mapping[str, Any], quantizers: Sequence[Mapping[str, Any]]) -> Whole:
@@ -90,9 +98,8 @@ def _written_out(graph: Mapping[str, Any], quantizers: Sequence[Mapping[str, Any
         nodes += [_step(key, op, detail, facts[targets[0]]) for key, (op, detail) in zip(chain, _STEPS)]
         pairs = [*zip([source, *chain], chain), *((chain[-1], target) for target in targets)]
         edges += [{"source": a, "target": b, "quantizer": None} for a, b in pairs]
-        kind = "attached" if quantizer["kind"] == "weight" else "inserted"
-        branch = {"kind": kind, "source": source, "result": chain[-1], "nodes": chain, "layer": quantizer["layer"]}
-        branches.append({**branch, "quantizer": name})
+        branch = {"kind": _KINDS[quantizer["kind"]], "layer": quantizer["layer"], "quantizer": name}
+        branches.append({**branch, "source": source, "result": chain[-1], "nodes": chain})
     return Whole(_in_order(nodes, edges), edges, branches)
 
 
@@ -122,29 +129,31 @@ def _in_order(nodes: list[dict[str, Any]], edges: Sequence[Mapping[str, Any]]) -
 
 def _expanded(whole: Whole, marked: bool) -> dict[str, Any]:
     owner = {name: i for i, branch in enumerate(whole.branches) for name in branch["nodes"]}
-    title = {i: _title(branch) for i, branch in enumerate(whole.branches)}
+    scopes = _branch_scopes(whole.branches)
     nodes = []
     for node in whole.nodes:
         branch = owner.get(node["id"])
-        part = {"branch": branch if marked else None, "part_of": None if branch is None else title[branch].quantizer}
-        scope = f"{title[branch].scope}.{title[branch].name}" if marked and branch is not None else node["scope"]
-        nodes.append({**node, **_NO_GROUP, **part, "scope": scope.lstrip("."), "quantizer": None})
+        quantizer = None if branch is None else whole.branches[branch]["quantizer"]
+        part = {"branch": branch if marked else None, "part_of": quantizer}
+        scope = node["scope"] if branch is None or not marked else scopes[branch]
+        nodes.append({**node, **_NO_GROUP, **part, "scope": scope, "quantizer": None})
     edges = [{**edge, "quantizer": None} for edge in whole.edges]
     return {"nodes": nodes, "edges": edges, "branches": whole.branches}
 
 
-class _Title(NamedTuple):
-    scope: str
-    name: str
-    quantizer: str | None
+def _branch_scopes(branches: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where each branch is drawn: beside the layer that reads it, under a title of its own.
 
-
-def _title(branch: Mapping[str, Any]) -> _Title:
-    """Where a branch is drawn and what it is called there: with the layer that reads it."""
-    layer = branch["layer"]
-    outer, _, label = layer.rpartition(".")
-    label = f"{outer.rpartition('.')[2]} {label}" if label.isdigit() else label
-    return _Title(outer, f"{branch['kind']} · {label}", branch["quantizer"])
+    Worked: two branches of the weight of `net.fc` are `net.attached · fc` and `net.attached · fc #2`.
+    """
+    scopes, seen = [], Counter[str]()
+    for branch in branches:
+        outer, _, label = branch["layer"].rpartition(".")
+        label = f"{outer.rpartition('.')[2]} {label}" if label.isdigit() else label
+        scope = f"{outer}.{branch['kind']} · {label}".lstrip(".")
+        seen[scope] += 1
+        scopes.append(scope if seen[scope] == 1 else f"{scope} #{seen[scope]}")
+    return scopes
 
 
 def fold(graph: Mapping[str, Any], branches: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -278,6 +278,7 @@ def _quantizer(quantizer: Quantizer, shapes: dict[str, list[int]], costs: dict[s
         "layer": quantizer.layer,
         "kind": quantizer.kind,
         "node": quantizer.readers[0] if weight else quantizer.source,
+        "source": quantizer.source,
         "readers": list(quantizer.readers),
         "parameters": math.prod(shapes[quantizer.id]) if weight else 0,
         "macs": sum(costs[reader].macs for reader in quantizer.readers if reader in costs),

@@ -15,6 +15,8 @@
     }
     if (kind === "svg") return download(new Blob([cy.svg({ full: true, scale: 1, bg })], { type: "image/svg+xml" }), name);
     const query = new URLSearchParams((state.scene.scopes || []).map((scope) => ["open", scope]));
+    query.append("stage", state.stage === "compact" ? "groups" : state.stage); // the same nodes and edges
+    query.append("shape", Boolean(state.scene.shape));
     download(`/api/models/${encodeURIComponent(state.scene.model)}/graph.${kind}${kind === "dot" ? `?${query}` : ""}`, name);
   }
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from geta_engine.graph.hierarchy import SCOPE_PREFIX
-from geta_engine.graph.shown import default_open, everything, scopes_around
+from geta_engine.graph.shown import default_open, everything, scopes_around, scopes_inside
 from geta_engine.graph.stages import Stage, branch_scopes, graph_at
 from geta_studio import ids
 from geta_studio.drafts import bounds_of
@@ -167,7 +167,7 @@ def drawing(
     if same and not command and known is not None and all(known.get(name) == value for name, value in drawn.items()):
         return (no_update,) * 4
     staged = at_stage(analysis, view.graph)
-    scopes = frozenset(known["scopes"]) if same and known else default_open(staged["graph"])
+    scopes = frozenset(known["scopes"]) if same and known else default_open(staged["graph"], show_shape=view.shape)
     if view.graph == "branches" and not (same and known and known.get("graph") == "branches"):
         scopes |= branch_scopes(staged["graph"]).keys()
     opened = apply(staged["graph"], scopes, command, view.shape) if same and command else Opened(scopes, None, None)
@@ -176,7 +176,7 @@ def drawing(
     layout = services.layout(staged, opened.scopes, view.graph, view.shape)
     return (
         elements(staged, layout),
-        scene(key, staged, layout, opened.anchor, opened.focus),
+        {**scene(key, staged, layout, opened.anchor, opened.focus), "shape": view.shape},
         {**drawn, "scopes": sorted(opened.scopes)},
         no_update if same else legend(analysis),
     )
@@ -224,16 +224,16 @@ def apply(
     action = command.get("action")
     if action == "toggle":
         scope = str(command["scope"])
-        inner = {other for other in scopes if other.startswith(scope + ".")}
-        after = scopes - inner - {scope} if scope in scopes else scopes | {scope}
+        closed = scopes - scopes_inside(graph, scope, show_shape) - {scope}
+        after = closed if scope in scopes else scopes | {scope}
         return Opened(after, SCOPE_PREFIX + scope, None)
     if action == "reveal":
-        return Opened(scopes | scopes_around(graph, command["node"]), None, command["node"])
+        return Opened(scopes | scopes_around(graph, command["node"], show_shape), None, command["node"])
     if action in ("all", "everything"):
         whole, count = everything(graph, show_shape)
         return Opened(whole if action == "everything" or count <= ALL_BUDGET else scopes, None, None)
     if action == "most":
-        return Opened(default_open(graph, ALL_BUDGET, every=True), None, None)
+        return Opened(default_open(graph, ALL_BUDGET, every=True, show_shape=show_shape), None, None)
     if action == "fold":
         return Opened(frozenset(), None, None)
     return Opened(scopes, None, None)

@@ -14,6 +14,7 @@ from math import hypot
 from typing import Any
 
 from geta_engine.graph.hierarchy import SCOPE_PREFIX, short_count
+from geta_engine.graph.repeats import written
 from geta_engine.graph.stages import branch_scopes
 from geta_studio.views.palette import group_slots
 
@@ -143,7 +144,7 @@ class Painter:
     def tip(self, entry: Mapping[str, Any], members: Sequence[Mapping[str, Any]], group: int | None) -> list[str]:
         """Lines of the tooltip: what it is, and why it cannot be pruned."""
         if entry["kind"] == "scope":
-            name = entry["id"].removeprefix(SCOPE_PREFIX)
+            name = written(entry["id"].removeprefix(SCOPE_PREFIX))
             lines = [name, entry["detail"], "double click to open"]
         else:
             lines = [" + ".join(node["name"] for node in members), entry["detail"]]

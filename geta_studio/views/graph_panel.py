@@ -219,17 +219,11 @@ def tree(layout: Mapping[str, Any], analysis: Mapping[str, Any]) -> list[Compone
     for node in layout["nodes"]:
         inside.setdefault(node["parent"], []).append(node)
     for box in boxes.values():
-        inside.setdefault(_parent(box, boxes), []).append(box)
+        inside.setdefault(box["parent"], []).append(box)
     first = {key: min(order[m] for m in node["members"]) for node in layout["nodes"] for key in [node["id"]]}
     shown = min(len(layout["nodes"]), TREE_LIMIT)
     title = html.P(f"{shown} of {len(layout['nodes'])} nodes. Enter inspects, + and − open and close modules.")
     return [title, _branch("", inside, first, boxes, [TREE_LIMIT])]
-
-
-def _parent(box: Mapping[str, Any], boxes: Mapping[str, Any]) -> str:
-    scope = box["id"].removeprefix(SCOPE_PREFIX)
-    around = [outer for key in boxes if scope.startswith((outer := key.removeprefix(SCOPE_PREFIX)) + ".")]
-    return max(around, key=len, default="")
 
 
 def _branch(

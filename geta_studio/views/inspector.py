@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from geta_engine.graph.repeats import is_fold
+from geta_engine.graph.repeats import is_fold, written
 from geta_engine.graph.shown import nodes_inside
 from geta_studio import ids
 from geta_studio.views.inspector_group import group_body, group_head, group_live
@@ -164,9 +164,9 @@ def _quantizer_page(subject: Subject, identity: Any) -> Page | None:
 
 
 def _scope_page(subject: Subject, identity: Any) -> Page | None:
-    folded = is_fold(str(identity))
-    drawn = nodes_inside(subject.analysis["graph"], identity) if folded else ()
-    inside = [n for n in subject.nodes.values() if n["id"] in drawn or f"{n['scope']}.".startswith(f"{identity}.")]
+    scope, graph = str(identity), subject.analysis["graph"]
+    drawn = nodes_inside(graph, scope) or nodes_inside(graph, scope, show_shape=True)
+    inside = [node for key, node in subject.nodes.items() if key in drawn]
     if not inside:
         return None
     model = subject.analysis["model"]
@@ -184,7 +184,7 @@ def _scope_page(subject: Subject, identity: Any) -> Page | None:
     if layers:
         found = chips(subject, [n["id"] for n in layers])
         body.append(html.Div([html.H3("Quantized layers"), found], className="inspect-section"))
-    return Page(head(str(identity), "repeated modules" if folded else "module", ""), [], [], body)
+    return Page(head(written(scope), "repeated modules" if is_fold(scope) else "module", ""), [], [], body)
 
 
 def figure_kind(selection: Mapping[str, Any] | None, subject: Subject | None) -> str | None:

@@ -129,4 +129,7 @@ def test_the_graph_of_an_analysed_model_is_there_as_json_and_dot(client: TestCli
     assert client.get("/api/models/mlp/graph.json").json()["prunable_units"] == 192
     answer = client.get("/api/models/mlp/graph.dot")
     assert answer.text.startswith('digraph "mlp"') and "fc1" in answer.text
+    branches = client.get("/api/models/mlp/graph.dot", params={"stage": "branches", "open": "attached · fc1"}).text
+    assert 'label="attached · fc1"' in branches and 'label="attached · fc1"' not in answer.text
+    assert client.get("/api/models/mlp/graph.dot?stage=middle").status_code == 422
     assert client.get("/api/models/..%2F..%2Fetc/graph.dot").status_code == 404

@@ -5,7 +5,10 @@ from typing import Any
 import pygraphviz
 import pytest
 
+from geta_engine.errors import InputError
 from geta_engine.graph.dot import quote, to_dot, to_svg
+from geta_engine.graph.hierarchy import build
+from geta_engine.graph.stages import STAGES, Stage, graph_at
 
 
 def test_every_row_is_a_node_and_every_open_module_a_cluster(report: Any) -> None:
@@ -26,6 +29,25 @@ def test_groups_quantizers_and_what_cannot_be_pruned_are_written(report: Any) ->
     assert " · g1 · W" in text
     assert '[label="A"]' in text
     assert 'style="rounded,dashed"' in text
+
+
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("show_shape", [False, True])
+def test_what_a_stage_shows_is_drawn(report: Any, stage: Stage, show_shape: bool) -> None:
+    analysis = report("resnet8")
+    text = to_dot(analysis, stage=stage, show_shape=show_shape)
+    rows = build(graph_at(analysis, stage), show_shape).rows
+    assert pygraphviz.AGraph(string=text).number_of_nodes() == len(rows)
+    expanded = stage in ("trace", "branches")
+    assert (f"{quote('round')[:-1]}\\n" in text) == expanded and ('[label="A"]' in text) != expanded
+    assert (" · g1" in text) == (stage == "groups")
+    assert ('label="attached · conv1"' in text) == (stage == "branches")
+    assert ('label="flatten' in text) == show_shape
+
+
+def test_an_unknown_stage_is_refused(report: Any) -> None:
+    with pytest.raises(InputError, match="give trace, branches, qadg, groups"):
+        to_dot(report("mlp"), stage="middle")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", ['a"];evil [label="x', "<b>bold</b>", "back\\nslash", "tab\tnew\nline", "ünïcode"])

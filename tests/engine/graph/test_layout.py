@@ -56,19 +56,12 @@ def test_children_lie_inside_their_box_below_its_title(report: Any, model: str) 
     for layout in layouts(report, model):
         boxes = {box["id"].removeprefix("scope:"): box for box in layout["boxes"]}
         for child in [*layout["nodes"], *layout["boxes"]]:
-            parent = child.get("parent") or _outer(child["id"], boxes)
-            if not parent:
+            if not child["parent"]:
                 continue
             left, right, top, bottom = sides(child)
-            box_left, box_right, box_top, box_bottom = sides(boxes[parent])
+            box_left, box_right, box_top, box_bottom = sides(boxes[child["parent"]])
             assert box_left < left and right < box_right
             assert box_top + HEAD - 1 <= top and bottom < box_bottom
-
-
-def _outer(key: str, boxes: Mapping[str, Box]) -> str:
-    scope = key.removeprefix("scope:")
-    around = [name for name in boxes if key.startswith("scope:") and scope.startswith(name + ".")]
-    return max(around, key=len, default="")
 
 
 @pytest.mark.parametrize("model", MODELS)

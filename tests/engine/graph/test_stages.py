@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 import geta_engine as ge
 from geta_engine.errors import InputError
+from geta_engine.graph.hierarchy import build
+from geta_engine.graph.shown import visible
 from geta_engine.graph.stages import STAGES, branch_scopes, graph_at
 from geta_engine.qadg.report import analysis_report
+from tests.engine.qadg.quantized_models import Rounded
 
 
 @pytest.fixture(scope="module")
@@ -87,3 +93,95 @@ def test_every_branch_has_a_scope_of_its_own(analyses):
     for analysis in analyses:
         graph = graph_at(analysis, "branches")
         assert sorted(branch_scopes(graph).values()) == list(range(len(graph["branches"])))
+
+
+class Shared(nn.Module):
+    """Two quantized weights of its own, and `fc`, called twice with its input and its weight quantized at each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.up, self.down = nn.Parameter(torch.randn(6, 4)), nn.Parameter(torch.randn(4, 6))
+        self.fc = nn.Linear(4, 4)
+        self.of_weights, self.of_inputs = (nn.ModuleList(Rounded() for _ in range(4)) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.linear(torch.relu(F.linear(x, self.of_weights[0](self.up))), self.of_weights[1](self.down))
+        for call in (2, 3):
+            x = F.linear(self.of_inputs[call](torch.relu(x)), self.of_weights[call](self.fc.weight))
+        return x
+
+
+class Within(nn.Module):
+    def __init__(self, inner: nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.inner(x)
+
+
+def test_branches_of_one_layer_have_boxes_and_quantizers_of_their_own():
+    analysis = analysis_report(ge.trace(Within(Shared()), (torch.randn(2, 4),)))
+    graph = graph_at(analysis, "branches")
+    owners = {node["scope"]: node["part_of"] for node in graph["nodes"] if node["branch"] is not None}
+    assert owners == {
+        "attached · inner": "inner.up",
+        "attached · inner #2": "inner.down",
+        "inner.inserted · fc": "act.relu_1",
+        "inner.attached · fc": "inner.fc.weight",
+        "inner.inserted · fc #2": "act.relu_2",
+        "inner.attached · fc #2": "inner.fc.weight",
+    }
+    assert sorted(branch_scopes(graph).values()) == list(range(6))
+
+
+def test_branches_that_follow_each_other_are_of_one_quantizer():
+    twice = nn.Sequential(nn.ReLU(), Rounded(), Rounded(), nn.Linear(4, 3))
+    analysis = analysis_report(ge.trace(twice, (torch.randn(2, 4),)))
+    assert [b["quantizer"] for b in graph_at(analysis, "trace")["branches"] if b["kind"] == "inserted"] == [
+        "act.relu"
+    ] * 2
+
+
+class OneOp(nn.Module):
+    """A layer whose input and weight go through one op of PyTorch each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(4, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x, weight = (torch.fake_quantize_per_tensor_affine(v, 0.1, 0, -8, 7) for v in (x, self.fc.weight))
+        return torch.relu(F.linear(x, weight, self.fc.bias)) + x
+
+
+def test_branches_of_one_op_are_outlined_and_their_modules_are_none():
+    blocks = Within(nn.Sequential(OneOp(), OneOp()))
+    graph = graph_at(analysis_report(ge.trace(blocks, (torch.randn(2, 4),))), "branches")
+    tree = build(graph)
+    expected = {f"inner.{block}.{kind} · fc" for block in (0, 1) for kind in ("inserted", "attached")}
+    assert expected <= set(tree.scopes)
+    parents = {entry["id"]: entry["parent"] for entry in visible(graph, tree, frozenset(tree.scopes))["nodes"].values()}
+    assert parents["fake_quantize_per_tensor_affine"] == "inner.0.inserted · fc"
+    assert visible(graph, tree, frozenset())["nodes"]["scope:inner"]["badge"] == "×2"
+
+
+class WeightsFirst(nn.Module):
+    """Five weights are quantized one after the other before any is read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(4, 4) for _ in range(5))
+        self.quantizers = nn.ModuleList(Rounded() for _ in range(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        weights = [quantizer(layer.weight) for quantizer, layer in zip(self.quantizers, self.layers, strict=True)]
+        for weight in weights:
+            x = torch.relu(F.linear(x, weight))
+        return x
+
+
+def test_branches_in_a_row_are_not_folded_as_repeated_modules():
+    graph = graph_at(analysis_report(ge.trace(WeightsFirst(), (torch.randn(2, 4),))), "branches")
+    tree = build(graph)
+    assert set(tree.scopes) == {"layers", *(f"layers.attached · layers {i}" for i in range(5))}

@@ -69,17 +69,30 @@ def test_search_filters_the_menu_and_the_grid(shown: Any) -> None:
 def test_what_is_on_screen_can_be_saved(shown: Any, tmp_path: Path) -> None:
     saved = {}
     for kind in ("png", "svg", "dot", "json"):
-        if not shown.locator(f"[data-graph=save-{kind}]").is_visible():
-            shown.click("button:has-text('Save ▾')")
-        with shown.expect_download() as download:
-            shown.click(f"[data-graph=save-{kind}]")
-        assert download.value.suggested_filename == f"resnet20-graph.{kind}"
-        saved[kind] = tmp_path / kind
-        download.value.save_as(saved[kind])
+        saved[kind] = save(shown, kind, tmp_path / kind)
     assert saved["png"].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert "conv1 + bn1 + relu" in "".join(ElementTree.parse(saved["svg"]).getroot().itertext())
     assert saved["dot"].read_text().startswith('digraph "resnet20"') and "layer1.0" in saved["dot"].read_text()
     assert len(json.loads(saved["json"].read_text())["groups"]) == 13
+    shown.click("#graph-stage >> text=Branches")
+    shown.wait_for_function(f"() => {CY}.nodes('.box.attached').length > 3")
+    branches = save(shown, "dot", tmp_path / "branches").read_text()
+    assert 'label="attached · conv1"' in branches and "flatten" not in branches
+    shown.click("button:has-text('View ▾')")
+    shown.click("#graph-shape")
+    shown.wait_for_function(f"() => {CY}.getElementById('flatten').length === 1")
+    assert "flatten" in save(shown, "dot", tmp_path / "shape").read_text()
+
+
+def save(page: Any, kind: str, file: Path) -> Path:
+    """Save the graph by the menu."""
+    if not page.locator(f"[data-graph=save-{kind}]").is_visible():
+        page.click("button:has-text('Save ▾')")
+    with page.expect_download() as download:
+        page.click(f"[data-graph=save-{kind}]")
+    assert download.value.suggested_filename == f"resnet20-graph.{kind}"
+    download.value.save_as(file)
+    return file
 
 
 @pytest.mark.timeout(300)

@@ -7,6 +7,7 @@ import pytest
 from dash import no_update
 from dash.development.base_component import Component
 
+from geta_engine.graph.hierarchy import build
 from geta_engine.graph.layout import layout_graph
 from geta_engine.graph.shown import default_open
 from geta_engine.store.records import FrameEvent
@@ -111,6 +112,23 @@ def test_closing_a_module_closes_what_is_in_it(report: Any) -> None:
     graph = report("resnet20")["graph"]
     opened = apply(graph, frozenset({"layer1", "layer1.0", "layer2"}), {"action": "toggle", "scope": "layer1"})
     assert opened.scopes == {"layer2"}
+
+
+def test_closing_a_fold_closes_its_modules_and_closing_one_of_them_keeps_it_open(report: Any) -> None:
+    graph = report("resnet56")["graph"]
+    opened = frozenset({"layer1", "layer1.1..8", "layer1.1", "layer1.2"})
+    assert set(opened) <= set(build(graph).scopes)
+    assert apply(graph, opened, {"action": "toggle", "scope": "layer1.1..8"}).scopes == {"layer1"}
+    assert apply(graph, opened, {"action": "toggle", "scope": "layer1.1"}).scopes == opened - {"layer1.1"}
+    assert apply(graph, opened, {"action": "toggle", "scope": "layer1"}).scopes == frozenset()
+
+
+def test_a_fold_and_what_is_in_it_are_told_one_within_the_other(report: Any) -> None:
+    analysis = report("resnet56")
+    found = tree(layout_graph(analysis["graph"], frozenset({"layer1", "layer1.1..8", "layer1.1"})), analysis)
+    titles = [words(button)[0].split(",")[0] for button in buttons(found, "tree-item")]
+    at = titles.index("layer1.1–8")
+    assert titles[at - 1 : at + 2] == ["layer1.0", "layer1.1–8", "layer1.1"]
 
 
 def test_revealing_a_node_opens_the_modules_around_it(report: Any) -> None:

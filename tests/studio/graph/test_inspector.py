@@ -1,13 +1,18 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from dash.development.base_component import Component
 from plotly.utils import PlotlyJSONEncoder
+from torch import Tensor, nn
 
+import geta_engine as ge
+from geta_engine.qadg.report import analysis_report
 from geta_studio.callbacks.inspector import HIDDEN, figure_now, run_bounds
 from geta_studio.views.inspector import empty_page, figure_kind, inspector_panel, page
 from geta_studio.views.inspector_group import norms_figure, sorted_norms
@@ -113,6 +118,43 @@ def test_a_module(report: Any) -> None:
     shown = page(Subject(report("resnet20")), {"kind": "scope", "id": "layer2.0"})
     assert "layer2.0" in text(shown.head)
     assert len([kind for kind, _ in links(shown.body) if kind == "node"]) == 3
+
+
+class Rms(nn.Module):
+    """A norm of eight scales, written out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))
+
+
+class Head(nn.Module):
+    """A layer behind a shape op: two things where shape ops are drawn, one elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.Linear(16, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(x.flatten(1))
+
+
+@pytest.mark.parametrize(("scope", "held"), [("1", 8), ("2", 51)], ids=["a norm's scale", "beside a shape op"])
+def test_a_module_holds_what_is_drawn_in_it(scope: str, held: int) -> None:
+    net = nn.Sequential(nn.Linear(8, 8), Rms(), Head())
+    analysis = analysis_report(ge.trace(net, (torch.randn(2, 2, 8),)))
+    assert f"parameters {held} · " in text(page(Subject(analysis), {"kind": "scope", "id": scope}).body)
+
+
+def test_repeated_modules_are_one_page(report: Any) -> None:
+    analysis = report("resnet56")
+    shown = page(Subject(analysis), {"kind": "scope", "id": "layer1.1..8"})
+    assert text(shown.head) == "layer1.1–8 repeated modules"
+    held = [node["n_params"] for node in analysis["graph"]["nodes"] if re.match(r"layer1\.[1-8]", node["name"])]
+    assert f"{sum(held):,} · " in text(shown.body)
 
 
 def test_frames_of_another_model_are_left_out(report: Any) -> None:
