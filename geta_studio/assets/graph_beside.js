@@ -44,7 +44,7 @@
     const started = performance.now();
     (function look() {
       if (scene !== wanted) return;
-      const main = view().graph(), cy = other();
+      const main = view().graph(), cy = main && other();
       const there = (graph, hosts) => graph && Object.values(hosts).every((id) => graph.getElementById(id).nonempty());
       if (there(cy, wanted.hosts) && main && Object.keys(wanted.left).every((id) => main.getElementById(id).nonempty())) return act(main, cy);
       if (performance.now() - started < 8000) requestAnimationFrame(look);
