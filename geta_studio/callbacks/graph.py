@@ -14,7 +14,7 @@ from geta_studio import ids
 from geta_studio.drafts import bounds_of
 from geta_studio.services import Services
 from geta_studio.views.elements import elements, scene
-from geta_studio.views.graph_panel import stage_options, tree
+from geta_studio.views.graph_panel import shape_item, stage_options, tree
 from geta_studio.views.legend import legend
 from geta_studio.views.search import search
 from geta_studio.views.stylesheet import stylesheet
@@ -35,15 +35,24 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.GRAPH_LEGEND, "children"),
         Input(ids.MODEL_KEY, "data"),
         Input(ids.GRAPH_COMMAND, "data"),
-        Input(ids.GRAPH_SHAPE, "checked"),
+        Input(ids.GRAPH_SHAPE, "n_clicks"),
         Input(ids.GRAPH_STAGE, "value"),
         State(ids.GRAPH_OPEN, "data"),
     )
     def draw(
-        key: str | None, command: dict[str, Any] | None, shape: bool, stage: str, known: dict[str, Any] | None
+        key: str | None, command: dict[str, Any] | None, shape: int, stage: str, known: dict[str, Any] | None
     ) -> tuple[Any, ...]:
         asked = command if ctx.triggered_id == ids.GRAPH_COMMAND else None
-        return drawing(services, key, asked, View(stage, bool(shape)), known)
+        return drawing(services, key, asked, View(stage, shows_shape(shape)), known)
+
+    @app.callback(
+        Output(ids.GRAPH_SHAPE, "children"),
+        Output(ids.GRAPH_SHAPE, "aria-label"),
+        Input(ids.GRAPH_SHAPE, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def name_shape(clicks: int) -> tuple[str, str]:
+        return shape_item(shows_shape(clicks))
 
     @app.callback(
         Output(ids.GRAPH_TREE, "children"),
@@ -110,6 +119,11 @@ def _clientside(app: Dash) -> None:
         ("step", SINK_STEP, [Input(ids.GRAPH_SEARCH, "n_submit")]),
     ):
         app.clientside_callback(ClientsideFunction("getaGraph", name), Output(sink, "data"), *inputs)
+
+
+def shows_shape(clicks: int) -> bool:
+    """Whether shape and mask ops are shown after so many clicks on their entry; at first they are not."""
+    return clicks % 2 == 1
 
 
 class Opened(NamedTuple):

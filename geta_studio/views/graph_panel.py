@@ -111,30 +111,54 @@ VIEWS = {
     "fold": ("Fold all modules", "Close every module"),
     "present": ("Present", "The graph alone, in large type; Esc ends it"),
 }
+SHAPE = {
+    False: ("Show shape and mask ops", "Views, permutes and masks are left out of the drawing"),
+    True: ("Hide shape and mask ops", "Views, permutes and masks are drawn"),
+}
+"""The entry that shows or hides them, by whether they are shown."""
 EXPORTS = {"png": "PNG picture", "svg": "SVG drawing", "dot": "Graphviz DOT", "json": "JSON analysis"}
 
 
 def _views() -> Component:
     """A menu of what is shown of the graph."""
     items = [_item(action, text, title) for action, (text, title) in VIEWS.items()]
-    helpers = dmc.Switch(id=ids.GRAPH_SHAPE, label="Shape and mask ops", size="xs", checked=False)
-    return _menu("View ▾", "What is shown of the graph", [*items, html.Div(helpers, className="menu-switch")])
+    text, title = SHAPE[False]
+    helpers = dmc.MenuItem(text, id=ids.GRAPH_SHAPE, n_clicks=0, className="menu-item", **named(_label(text, title)))
+    return _menu("View", "What is shown of the graph", [*items, dmc.MenuDivider(), helpers])
+
+
+def shape_item(shown: bool) -> tuple[str, str]:
+    """Text and label of the menu entry that shows or hides shape and mask ops."""
+    text, title = SHAPE[shown]
+    return text, _label(text, title)
 
 
 def _exports() -> Component:
     """A menu of what can be saved; the browser makes the pictures, the server writes the texts."""
     items = [_item(f"save-{kind}", text, f"Save as {text}") for kind, text in EXPORTS.items()]
-    return _menu("Save ▾", "Save what is on screen", items)
+    return _menu("Save", "Save what is on screen", items)
 
 
 def _item(action: str, text: str, title: str) -> Component:
-    return html.Button(text, className="menu-item", title=title, role="menuitem", **acts(action, title))
+    return dmc.MenuItem(text, className="menu-item", **acts(action, _label(text, title)))
+
+
+def _label(text: str, title: str) -> str:
+    """A name for screen readers that starts with what is written, as voice control needs it."""
+    return title if text in title else f"{text}: {title}"
 
 
 def _menu(text: str, title: str, items: list[Component]) -> Component:
-    opener = html.Button(text, className="graph-button", title=title)
+    """The button is the target's own wrapper, so that what Mantine says of the menu is said of the button."""
+    button: Any = {"component": "button", "type": "button", "className": "graph-button", "title": title}
     return dmc.Menu(
-        [dmc.MenuTarget(opener), dmc.MenuDropdown(items)], position="bottom-end", shadow="sm", keepMounted=True
+        [dmc.MenuTarget(f"{text} ▾", boxWrapperProps=button), dmc.MenuDropdown(items)],
+        position="bottom-end",
+        shadow="sm",
+        keepMounted=True,
+        returnFocus=True,
+        menuItemTabIndex=0,
+        transitionProps={"duration": 0},
     )
 
 
