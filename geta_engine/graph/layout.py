@@ -32,9 +32,9 @@ def layout_graph(graph: dict[str, Any], open_scopes: frozenset[str], show_shape:
 
     Returns `{"nodes", "boxes", "edges", "hosts", "scopes", "width", "height", "seconds"}`.
     A node is an entry of `shown.visible` plus "x", "y" (centre), "w", "h"; a box is an open scope with the same
-    four, "label", "badge" and "depth"; an edge is an entry of `shown.visible` plus "id", "points" (control points, see
-    `columns`) and "pill" ([x, y] of its quantizer mark, or None). `hosts[node]` is what stands for a node on screen,
-    `scopes` are all that can be opened. Scopes that do not exist are ignored.
+    four, "label", "badge", "depth" and "parent" (the open scope around it); an edge is an entry of `shown.visible` plus
+    "id", "points" (control points, see `columns`) and "pill" ([x, y] of its quantizer mark, or None). `hosts[node]` is
+    what stands for a node on screen, `scopes` are all that can be opened. Scopes that do not exist are ignored.
     """
     started = time.perf_counter()
     tree = hierarchy.build(graph, show_shape)
@@ -167,7 +167,7 @@ class _Levels:
                     name = child.removeprefix(SCOPE_PREFIX)
                     self.origin[name] = (left + x, top + y)
                     size = (self.subs[name].width, self.subs[name].height)
-                    boxes.append({"id": child, "depth": depth, **_centre(left + x, top + y, size)})
+                    boxes.append({"id": child, "parent": scope, "depth": depth, **_centre(left + x, top + y, size)})
                     waiting.append((name, self.subs[name], depth + 1))
                 else:
                     nodes.append({**self.nodes[child], **_centre(left + x, top + y, self._size(child))})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import dash_cytoscape as cyto
@@ -10,16 +9,15 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from geta_engine.graph.hierarchy import SCOPE_PREFIX
 from geta_studio import ids
 from geta_studio.views.legend import OVERLAYS, STAGES, scale
-from geta_studio.views.links import acts, named, selects
+from geta_studio.views.links import acts, named
 from geta_studio.views.stylesheet import stylesheet
 
 cyto.load_extra_layouts()  # brings the SVG export
 _HIDDEN: dict[str, Any] = {"aria-hidden": "true"}
-TREE_LIMIT = 400
-"""The readable twin lists at most this many things; the search finds the rest."""
+MENU = "What can be done with this"
+CANVAS = "The graph: arrow keys move it, the menu key opens the menu of what is selected, the list says what it shows"
 
 
 def graph_panel() -> Component:
@@ -30,7 +28,7 @@ def graph_panel() -> Component:
         children=[
             *(dcc.Store(id=name) for name in (ids.GRAPH_OPEN, ids.GRAPH_SCENE, ids.GRAPH_COMMAND, ids.GRAPH_NOW)),
             *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_TOLD, *ids.GRAPH_SINKS)),
-            _canvas(),
+            html.Div(_canvas(), className="graph-focus", tabIndex=0, role="application", **named(CANVAS)),
             _toolbar(),
             html.Div(
                 [html.Div(id=ids.GRAPH_LEGEND), scale(), _button("legend", "Legend", "Fold or open the legend")],
@@ -39,7 +37,7 @@ def graph_panel() -> Component:
             html.Canvas(id=ids.GRAPH_MAP, className="graph-map", **_HIDDEN),
             _zoom(),
             html.Div(id=ids.GRAPH_TIP, className="graph-tip", role="tooltip"),
-            html.Div(id=ids.GRAPH_MENU, className="graph-menu", role="menu", hidden=True),
+            html.Div(id=ids.GRAPH_MENU, className="graph-menu", role="menu", hidden=True, **named(MENU)),
             html.Nav(id=ids.GRAPH_TREE, className="graph-tree", **named("The graph as a list")),
         ],
     )
@@ -155,10 +153,9 @@ def _menu(text: str, title: str, items: list[Component]) -> Component:
         [dmc.MenuTarget(f"{text} ▾", boxWrapperProps=button), dmc.MenuDropdown(items)],
         position="bottom-end",
         shadow="sm",
-        keepMounted=True,
+        transitionProps={"duration": 0},
         returnFocus=True,
         menuItemTabIndex=0,
-        transitionProps={"duration": 0},
     )
 
 
@@ -175,60 +172,3 @@ def _zoom() -> Component:
         ],
         className="graph-zoom",
     )
-
-
-def tree(layout: Mapping[str, Any], analysis: Mapping[str, Any]) -> list[Component]:
-    """The visible graph as nested lists of buttons, for keyboards and screen readers: Enter selects, + and − open and
-    close a module."""
-    inside: dict[str, list[Mapping[str, Any]]] = {}
-    boxes = {box["id"]: box for box in layout["boxes"]}
-    order = {node["id"]: place for place, node in enumerate(analysis["graph"]["nodes"])}
-    for node in layout["nodes"]:
-        inside.setdefault(node["parent"], []).append(node)
-    for box in boxes.values():
-        inside.setdefault(_parent(box, boxes), []).append(box)
-    first = {key: min(order[m] for m in node["members"]) for node in layout["nodes"] for key in [node["id"]]}
-    shown = min(len(layout["nodes"]), TREE_LIMIT)
-    title = html.P(f"{shown} of {len(layout['nodes'])} nodes. Enter inspects, + and − open and close modules.")
-    return [title, _branch("", inside, first, boxes, [TREE_LIMIT])]
-
-
-def _parent(box: Mapping[str, Any], boxes: Mapping[str, Any]) -> str:
-    scope = box["id"].removeprefix(SCOPE_PREFIX)
-    around = [outer for key in boxes if scope.startswith((outer := key.removeprefix(SCOPE_PREFIX)) + ".")]
-    return max(around, key=len, default="")
-
-
-def _branch(
-    scope: str, inside: Mapping[str, Any], first: dict[str, int], boxes: Mapping[str, Any], left: list[int]
-) -> Component:
-    def place(entry: Mapping[str, Any]) -> int:
-        name = entry["id"].removeprefix(SCOPE_PREFIX)
-        if entry["id"] not in boxes:
-            return first[entry["id"]]
-        return min((place(child) for child in inside.get(name, ())), default=0)
-
-    items = []
-    for entry in sorted(inside.get(scope, ()), key=place):
-        if left[0] <= 0:
-            break
-        left[0] -= 1
-        items.append(html.Li(_leaf(entry, inside, first, boxes, left)))
-    return html.Ul(items)
-
-
-def _leaf(
-    entry: Mapping[str, Any],
-    inside: Mapping[str, Any],
-    first: dict[str, int],
-    boxes: Mapping[str, Any],
-    left: list[int],
-) -> list[Component]:
-    scope = entry["id"].removeprefix(SCOPE_PREFIX) if entry["id"].startswith(SCOPE_PREFIX) else None
-    opened = entry["id"] in boxes
-    words = [entry["label"], entry.get("detail", ""), entry.get("badge", "")]
-    data = selects("node", entry["id"]) if scope is None else selects("scope", scope)
-    if scope is not None:
-        data["aria-expanded"] = str(opened).lower()
-    button = html.Button(", ".join(word for word in words if word), className="tree-item", **data)
-    return [button, _branch(scope, inside, first, boxes, left)] if opened and scope is not None else [button]
