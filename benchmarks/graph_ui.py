@@ -194,7 +194,7 @@ def shown_after(page: Any, act: str) -> int:
 
 def open_everything(page: Any) -> int:
     """Shape and mask ops and all modules, after the question; how many nodes are on screen then."""
-    shown_after(page, "window.dash_clientside.set_props('graph-shape', {checked: true})")
+    shown_after(page, "window.dash_clientside.set_props('graph-shape', {n_clicks: 1})")
     page.evaluate(f"() => {PRESS.format('all')}")
     page.wait_for_selector("#graph-question")
     return shown_after(page, PRESS.format("everything"))

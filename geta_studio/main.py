@@ -46,6 +46,7 @@ def create_app(services: Services) -> Dash:
         on_error=show_error,
         suppress_callback_exceptions=True,
     )
+    app.index_string = app.index_string.replace("<html>", '<html lang="en">')
     app.layout = lambda: layout(opening(services, page_address(app)))
     for callbacks in (model, graph, beside, inspector, configure, control, live, runs, theme):
         callbacks.register(app, services)

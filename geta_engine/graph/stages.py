@@ -52,6 +52,13 @@ def branch_scopes(graph: Mapping[str, Any]) -> dict[str, int]:
     return {node["scope"]: node["branch"] for node in graph["nodes"] if node.get("branch") is not None}
 
 
+def quantizers_of(graph: Mapping[str, Any]) -> dict[str, str]:
+    """Node -> the quantizer that it is a part of, or whose weight it is, of a graph at "trace" or "branches"."""
+    attached = (branch for branch in graph.get("branches", ()) if branch["kind"] == "attached" and branch["quantizer"])
+    weights = {branch["source"]: branch["quantizer"] for branch in attached}
+    return weights | {node["id"]: node["part_of"] for node in graph["nodes"] if node.get("part_of")}
+
+
 def _whole(analysis: Mapping[str, Any]) -> Whole:
     if "trace" in analysis:
         known = _with_quantizers(analysis["branches"], analysis["quantizers"])

@@ -4,11 +4,11 @@
 
   const TEXT_PX = 12; // the smallest text of a node, in graph px
   const READABLE = 11 / TEXT_PX; // zoom below which it is under 11 px on screen
+  const LARGE = 14 / TEXT_PX; // the least zoom of a presentation
   const TOP = 58; // px at the top that the toolbar covers
   const MARGIN = 22;
   const HOVER_AFTER = 20, TIP_AFTER = 160; // ms: the group lights up at once, words come when the pointer stays
   const SOME = 300, MANY = 4000; // elements above which a moving view is drawn as a picture, and above which without edges
-  const RAMP = ["#440154", "#472d7b", "#3b528b", "#2c728e", "#21918c", "#28ae80", "#5ec962", "#addc30", "#fde725"];
 
   const state = {
     cy: null, scene: null, shown: null, now: null, overlay: "group", stage: "groups", bits: null, scheme: "light",
@@ -88,10 +88,10 @@
   }
 
   // The view that shows all of the graph between toolbar and legend; never under `least` zoom, then from its start.
-  function whole(cy, scene, least) {
+  function whole(cy, scene, least, most = 1.3) {
     const legend = document.querySelector(".graph-legend").offsetHeight;
     const width = cy.width() - 2 * MARGIN, height = cy.height() - TOP - legend - MARGIN;
-    const zoom = Math.max(least, Math.min(width / scene.width, height / scene.height, 1.3));
+    const zoom = Math.max(least, Math.min(width / scene.width, height / scene.height, most));
     const x = scene.width * zoom <= width ? (cy.width() - scene.width * zoom) / 2 : startLeft(cy, scene, zoom);
     const spare = height - scene.height * zoom;
     return { zoom, pan: { x, y: TOP + (spare > 0 ? spare / 2 : 0) } };
@@ -123,6 +123,11 @@
 
   function fit(cy) {
     if (state.scene) move(cy, whole(cy, state.scene, cy.minZoom()));
+  }
+
+  // The graph in large type, from its start where it does not fit.
+  function show(cy) {
+    if (state.scene) cy.viewport(whole(cy, state.scene, LARGE, 2));
   }
 
   function move(cy, target) {
@@ -211,94 +216,13 @@
     } else if (row.data("cut") !== undefined) row.removeData("cut");
   }
 
-  // Overlays: a number for each row, coloured on one scale
-
-  const OVERLAYS = {
-    bits: { name: "Bits of the weights", read: (row) => mean(row.data("weights").map(bitsOf)), text: written },
-    norm: { name: "Mean norm of the group's units", read: (row) => norm(row.data("outputs")), text: (v) => v.toPrecision(2) },
-    sparsity: { name: "Share of the group's units that are zero", read: (row) => zeroShare(row.data("outputs")), text: percent, span: [0, 1] },
-    saliency: { name: "Mean saliency of the group's units", read: (row) => saliency(row.data("outputs")), text: (v) => v.toPrecision(2) },
-    macs: { name: "Multiply-adds (log scale)", read: (row) => row.data("macs") || null, text: short, log: true },
-    params: { name: "Parameters (log scale)", read: (row) => row.data("params") || null, text: short, log: true },
-  };
-
-  function mean(values) {
-    const known = values.filter((value) => value !== null && value !== undefined);
-    return known.length ? known.reduce((sum, value) => sum + value, 0) / known.length : null;
-  }
-
-  function norm(groups) {
-    return state.now ? mean(groups.map((group) => (state.now.groups[group] || [])[3])) : null;
-  }
-
-  function saliency(groups) {
-    return state.now ? mean(groups.map((group) => (state.now.groups[group] || [])[4])) : null;
-  }
-
-  function zeroShare(groups) {
-    const sum = groups.length ? shares(groups) : null;
-    return sum ? sum[2] / (sum[0] + sum[1] + sum[2]) : null;
-  }
-
-  function percent(value) {
-    return `${Math.round(100 * value)} %`;
-  }
-
-  function short(value) {
-    for (const [limit, unit] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) if (value >= limit) return `${(value / limit).toFixed(1)} ${unit}`;
-    return value.toFixed(0);
-  }
-
-  function ramp(share) {
-    const place = Math.max(0, Math.min(1, share)) * (RAMP.length - 1), low = Math.min(Math.floor(place), RAMP.length - 2);
-    const mixed = [1, 3, 5].map((i) => {
-      const a = parseInt(RAMP[low].slice(i, i + 2), 16), b = parseInt(RAMP[low + 1].slice(i, i + 2), 16);
-      return Math.round(a + (b - a) * (place - low));
-    });
-    const light = 0.2126 * (mixed[0] / 255) ** 2.2 + 0.7152 * (mixed[1] / 255) ** 2.2 + 0.0722 * (mixed[2] / 255) ** 2.2;
-    return { fill: `rgb(${mixed.join(",")})`, ink: light > 0.19 ? "#0b1118" : "#ffffff" };
-  }
-
-  function overlay(cy) {
-    const kind = OVERLAYS[state.overlay], scale = byId("graph-scale");
-    const values = new Map();
-    if (kind) {
-      cy.nodes(".row").forEach((row) => {
-        const value = kind.read(row);
-        if (value !== null && value !== undefined) values.set(row.id(), value);
-      });
-    }
-    const [low, high] = kind && kind.span ? kind.span : [Math.min(...values.values()), Math.max(...values.values())];
-    const place = (v) => (kind && kind.log ? Math.log(v) : v), span = place(high) - place(low);
-    cy.nodes(".row").forEach((row) => {
-      const value = values.get(row.id());
-      paint(cy, row, value === undefined ? null : span > 0 ? (place(value) - place(low)) / span : 0.5);
-    });
-    scale.hidden = !kind;
-    if (!kind) return;
-    const empty = values.size === 0;
-    scale.querySelector(".scale-name").textContent = empty ? `${kind.name}: nothing yet, open or launch a run` : kind.name;
-    scale.querySelector(".scale-row").hidden = empty;
-    scale.querySelector(".scale-low").textContent = empty ? "" : kind.text(low);
-    scale.querySelector(".scale-high").textContent = empty ? "" : kind.text(high);
-  }
-
-  function paint(cy, row, share) {
-    row.toggleClass("blank", share === null && state.overlay in OVERLAYS);
-    if (share === null && !row.hasClass("painted")) return;
-    const parts = ["bar", "tag", "badge", "stack"].map((name) => cy.getElementById(`${row.id()}|${name}`)).filter((part) => part.nonempty());
-    if (share === null) return [row, ...parts].forEach((element) => element.removeClass("painted"));
-    const colours = ramp(share);
-    [row, ...parts].forEach((element) => { write(element, colours); element.addClass("painted"); });
-  }
-
   function paintAll() {
     const cy = graph();
     if (!cy || !state.scene) return;
     cy.batch(() => {
       cy.nodes(".diamond, .pill").forEach(mark);
       cy.nodes(".bar").forEach(bar);
-      overlay(cy);
+      window.getaOverlay.paint(cy);
     });
     for (const span of document.querySelectorAll("[data-zero-of]")) {
       const counts = state.now && state.now.groups[span.dataset.zeroOf];
@@ -368,9 +292,9 @@
     if (node.hasClass("toggle")) return;
     if (node.hasClass("diamond") || node.hasClass("pill")) return choose({ kind: "quantizer", id: node.data("quantizers")[0] });
     if (node.hasClass("tag")) return choose({ kind: "group", id: node.data("group") });
-    if (node.hasClass("box") && node.hasClass("branch")) return;
-    if (node.hasClass("box") || node.hasClass("scope")) return choose({ kind: "scope", id: scopeOf(node) });
     if (node.data("quantizer")) return choose({ kind: "quantizer", id: node.data("quantizer") });
+    if (node.hasClass("branch")) return;
+    if (node.hasClass("box") || node.hasClass("scope")) return choose({ kind: "scope", id: scopeOf(node) });
     if (node.hasClass("row") && !node.hasClass("parameter")) choose({ kind: "node", id: node.data("nodes")[0] });
   }
 
@@ -393,6 +317,7 @@
       if (chosen.kind === "node") cy.getElementById(state.scene.hosts[chosen.id] || "").addClass("chosen");
       if (chosen.kind === "scope") cy.getElementById(`scope:${chosen.id}`).addClass("chosen");
       if (chosen.kind === "quantizer") cy.nodes(".diamond, .pill").filter((n) => n.data("quantizers").includes(chosen.id)).addClass("chosen");
+      if (chosen.kind === "quantizer") cy.nodes(".row, .box").filter((n) => n.data("quantizer") === chosen.id).addClass("chosen");
     });
     light(chosenGroups());
   }
@@ -477,6 +402,7 @@
     else if (action === "in") cy.zoom({ level: cy.zoom() * 1.25, renderedPosition: middle });
     else if (action === "out") cy.zoom({ level: cy.zoom() / 1.25, renderedPosition: middle });
     else if (action.startsWith("save-")) window.getaMenu.save(cy, action.slice(5));
+    else if (action.startsWith("beside-")) setProps("graph-beside", { data: action.slice(7) });
     else if (action === "present") window.getaMenu.present();
     else if (action === "legend") byId("graph-legend").parentElement.classList.toggle("folded");
     else command(action, {});
@@ -503,25 +429,19 @@
   document.addEventListener("mouseout", (event) => {
     if (event.target.closest(".legend-group")) light(chosenGroups());
   });
-  document.addEventListener("keydown", (event) => {
-    const item = event.target.closest && event.target.closest(".tree-item[data-kind=scope]");
-    if (!item || !["+", "-", "ArrowRight", "ArrowLeft"].includes(event.key)) return;
-    const open = item.getAttribute("aria-expanded") === "true", opens = event.key === "+" || event.key === "ArrowRight";
-    if (open === opens) return;
-    event.preventDefault();
-    toggle(item.dataset.id);
-  });
 
-  // for graph_menu.js and graph_beside.js
-  window.getaView = { state, byId, setProps, graph, fit, startView, tapped, toggle, choose, scopeOf, showTip, hideTip };
+  // for graph_beside.js, graph_keys.js, graph_menu.js and graph_overlay.js
+  window.getaView = {
+    state, byId, setProps, graph, show, startView, tapped, toggle, choose, scopeOf, showTip, hideTip, bitsOf, shares, write, written,
+  };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.getaGraph = {
     scene(scene) {
       if (scene) { state.scene = scene; whenDrawn(scene, (cy) => drawn(cy, scene)); }
       return "";
     },
-    paint(now, kind, stage, bits, scheme) {
-      Object.assign(state, { now, overlay: kind, stage, bits, scheme });
+    paint(now, kind, stage, bits, scheme, run) {
+      Object.assign(state, { now, overlay: kind, stage, bits, scheme, run });
       byId("graph-panel").dataset.stage = stage;
       paintAll();
       setTimeout(drawMap, 60);
@@ -533,9 +453,10 @@
       return "";
     },
     match(found) {
+      const current = found && found.query === state.query ? state.matches[state.at] : undefined;
       state.matches = found ? found.nodes : [];
       state.query = found ? found.query : "";
-      state.at = -1;
+      state.at = state.matches.indexOf(current);
       showMatches();
       return "";
     },

@@ -63,17 +63,17 @@
 
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.getaBeside = {
-    scene(drawn, chosen) {
-      const panel = view().byId("graph-panel"), split = Boolean(chosen) && chosen !== "none";
-      scene = split ? drawn : null;
+    scene(drawn) {
+      const panel = view().byId("graph-panel"), split = Boolean(drawn);
+      scene = split && drawn.hosts ? drawn : null;
       if (panel.classList.contains("beside") !== split) {
         panel.classList.toggle("beside", split);
         requestAnimationFrame(() => { const cy = view().graph(); if (cy && view().state.scene) { cy.resize(); view().startView(cy, view().state.scene); } });
       }
-      if (!split) {
+      if (!scene) {
         delete panel.dataset.beside;
         if (view().graph()) view().graph().nodes(".row").removeClass(DIFFERENT);
-      } else if (scene) whenDrawn(scene, mark);
+      } else whenDrawn(scene, mark);
       return "";
     },
   };

@@ -14,10 +14,11 @@ from geta_studio import ids
 from geta_studio.drafts import bounds_of
 from geta_studio.services import Services
 from geta_studio.views.elements import elements, scene
-from geta_studio.views.graph_panel import stage_options, tree
+from geta_studio.views.graph_panel import shape_item, stage_options
 from geta_studio.views.legend import legend
 from geta_studio.views.search import search
 from geta_studio.views.stylesheet import stylesheet
+from geta_studio.views.twin import tree
 from geta_studio.views.unit_state import now, values_of
 
 ALL_BUDGET = 1200
@@ -35,7 +36,7 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.GRAPH_LEGEND, "children"),
         Input(ids.MODEL_KEY, "data"),
         Input(ids.GRAPH_COMMAND, "data"),
-        Input(ids.GRAPH_SHAPE, "checked"),
+        Input(ids.GRAPH_SHAPE, "n_clicks"),
         Input(ids.GRAPH_STAGE, "value"),
         State(ids.GRAPH_OPEN, "data"),
         running=[
@@ -44,10 +45,19 @@ def register(app: Dash, services: Services) -> None:
         ],
     )
     def draw(
-        key: str | None, command: dict[str, Any] | None, shape: bool, stage: str, known: dict[str, Any] | None
+        key: str | None, command: dict[str, Any] | None, shape: int, stage: str, known: dict[str, Any] | None
     ) -> tuple[Any, ...]:
         asked = command if ctx.triggered_id == ids.GRAPH_COMMAND else None
-        return drawing(services, key, asked, View(stage, bool(shape)), known)
+        return drawing(services, key, asked, View(stage, shows_shape(shape)), known)
+
+    @app.callback(
+        Output(ids.GRAPH_SHAPE, "children"),
+        Output(ids.GRAPH_SHAPE, "aria-label"),
+        Input(ids.GRAPH_SHAPE, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def name_shape(clicks: int) -> tuple[str, str]:
+        return shape_item(shows_shape(clicks))
 
     @app.callback(Output(ids.GRAPH_PROGRESS, "children"), Input(ids.GRAPH_POLL, "n_intervals"))
     def show_progress(_: int) -> str:
@@ -102,14 +112,14 @@ def register(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.GRAPH_MATCHES, "data"),
         Input(ids.GRAPH_SEARCH, "value"),
-        State(ids.MODEL_KEY, "data"),
-        State(ids.GRAPH_NOW, "data"),
-        State(ids.BITS, "data"),
+        Input(ids.MODEL_KEY, "data"),
+        Input(ids.GRAPH_NOW, "data"),
+        Input(ids.BITS, "data"),
+        State(ids.GRAPH_MATCHES, "data"),
     )
-    def find(query: str | None, key: str | None, now: dict[str, Any] | None, bits: Any) -> dict[str, Any]:
-        analysis = services.analysis(key)
-        widths = (now or {}).get("bits") or upper_bounds(analysis, bits)
-        return {"query": query or "", "nodes": search(analysis, query or "", widths) if analysis else []}
+    def find(query: str | None, key: str | None, now: dict[str, Any] | None, bits: Any, known: Any) -> Any:
+        found = matches(services.analysis(key), query or "", now, bits)
+        return no_update if found == known else found
 
     _clientside(app)
 
@@ -126,6 +136,7 @@ def _clientside(app: Dash) -> None:
                 Input(ids.GRAPH_STAGE, "value"),
                 Input(ids.BITS, "data"),
                 Input(ids.PROVIDER, "forceColorScheme"),
+                Input(ids.RUN_ID, "data"),
             ],
         ),
         ("choose", SINK_SELECT, [Input(ids.SELECTION, "data")]),
@@ -133,6 +144,11 @@ def _clientside(app: Dash) -> None:
         ("step", SINK_STEP, [Input(ids.GRAPH_SEARCH, "n_submit")]),
     ):
         app.clientside_callback(ClientsideFunction("getaGraph", name), Output(sink, "data"), *inputs)
+
+
+def shows_shape(clicks: int) -> bool:
+    """Whether shape and mask ops are shown after so many clicks on their entry; at first they are not."""
+    return clicks % 2 == 1
 
 
 class Opened(NamedTuple):
@@ -246,6 +262,16 @@ def state_now(services: Services, run_id: int | None, key: str | None) -> dict[s
         return None
     units, quantizers, saliency = (values_of(services.frame(run_id, k)) for k in ("units", "quantizers", "saliency"))
     return now(analysis, units, quantizers, saliency)
+
+
+def matches(
+    analysis: Mapping[str, Any] | None, query: str, now: Mapping[str, Any] | None, bits: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """`{"query", "nodes": [ids]}` of a search, by the bits of the run on screen, else by the bounds being edited."""
+    if analysis is None or not query:
+        return {"query": query, "nodes": []}
+    widths = (now or {}).get("bits") or upper_bounds(analysis, bits)
+    return {"query": query, "nodes": search(analysis, query, widths)}
 
 
 def upper_bounds(analysis: Mapping[str, Any] | None, bits: Mapping[str, Any] | None) -> dict[str, float]:

@@ -40,6 +40,7 @@ def layout(first: Opening) -> Component:
             "primaryShade": {"light": 7, "dark": 5},
             "defaultRadius": 5,
             "fontFamily": "var(--geta-font)",
+            "components": {"Menu": {"defaultProps": {"withInitialFocusPlaceholder": False}}},
         },
         children=[
             *_state(first),

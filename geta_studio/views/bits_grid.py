@@ -13,6 +13,9 @@ from geta_studio import ids
 
 INVALID_PAIR = "!(params.data.b_l >= 2 && params.data.b_l <= params.data.b_u && params.data.b_u <= 16)"
 
+QUOTED_MATCH = '`"${params.value}"`.includes(params.filterText)'
+"""A part of a name; a quotation mark stands for its end: "conv1" in quotation marks is not layer1.0.conv1."""
+
 
 def bits_grid() -> Component:
     """A row a quantizer; `b_l` and `b_u` are edited in place."""
@@ -68,7 +71,11 @@ def _columns() -> list[dict[str, Any]]:
             "filter": "agTextColumnFilter",
             "floatingFilter": True,
             "suppressFloatingFilterButton": True,
-            "filterParams": {"filterPlaceholder": "find a layer", "buttons": []},
+            "filterParams": {
+                "filterPlaceholder": "find a layer",
+                "buttons": [],
+                "textMatcher": {"function": QUOTED_MATCH},
+            },
             "tooltipField": "layer",
         },
         {

@@ -15,7 +15,7 @@ from typing import Any
 
 from geta_engine.graph.hierarchy import SCOPE_PREFIX, short_count
 from geta_engine.graph.repeats import written
-from geta_engine.graph.stages import branch_scopes
+from geta_engine.graph.stages import branch_scopes, quantizers_of
 from geta_studio.views.palette import group_slots
 
 Element = dict[str, Any]
@@ -40,6 +40,7 @@ class Painter:
         self.macs = analysis["model"]["macs"]
         self.branches = analysis["graph"].get("branches", [])
         self.branch_of = branch_scopes(analysis["graph"])
+        self.quantizers = quantizers_of(analysis["graph"])
 
     def row(self, entry: Mapping[str, Any]) -> list[Element]:
         """A row or a closed scope with its parts."""
@@ -63,7 +64,7 @@ class Painter:
             "params": sum(n["n_params"] or 0 for n in members),
             "macs": sum(n["macs"] or 0 for n in members),
             "weights": [n["quantizer"] for n in members if n["quantizer"]],
-            "quantizer": next((n["part_of"] for n in members if n.get("part_of")), None),
+            "quantizer": self.quantizer_of(entry),
             "tip": self.tip(entry, members, group),
         }
         kinds = f"{kind}{self._branch(row['id'])}"
@@ -109,6 +110,7 @@ class Painter:
         """An open scope: a frame, and a toggle that carries its title."""
         scope = entry["id"].removeprefix(SCOPE_PREFIX)
         frame = {"id": entry["id"], "w": entry["w"], "h": entry["h"], "kind": "box", "scope": scope}
+        frame["quantizer"] = self.branches[self.branch_of[scope]]["quantizer"] if scope in self.branch_of else None
         left, top = entry["x"] - entry["w"] / 2, entry["y"] - entry["h"] / 2
         title = f"{entry['label']}  {entry['badge']}" if entry["badge"] else entry["label"]
         toggle = {"id": f"{entry['id']}|toggle", "host": entry["id"], "scope": scope, "label": title}
@@ -129,6 +131,13 @@ class Painter:
         data |= {"label": "A", "mark": "A"}
         x, y = edge["pill"]
         return _node(data, x, y, "part pill")
+
+    def quantizer_of(self, entry: Mapping[str, Any]) -> str | None:
+        """The quantizer that a row is of; of a closed scope only where it holds nothing else, as a branch does."""
+        found = [self.quantizers.get(key) for key in entry["members"]]
+        if entry["kind"] == "scope" and len(set(found)) > 1:
+            return None
+        return next((quantizer for quantizer in found if quantizer), None)
 
     def group_of(self, entry: Mapping[str, Any]) -> int | None:
         """The group of what leaves a row or scope."""

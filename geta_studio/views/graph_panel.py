@@ -10,16 +10,15 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from geta_engine.graph.hierarchy import SCOPE_PREFIX
 from geta_studio import ids
 from geta_studio.views.legend import OVERLAYS, STAGES, scale
-from geta_studio.views.links import acts, named, selects
+from geta_studio.views.links import acts, named
 from geta_studio.views.stylesheet import stylesheet
 
 cyto.load_extra_layouts()  # brings the SVG export
 _HIDDEN: dict[str, Any] = {"aria-hidden": "true"}
-TREE_LIMIT = 400
-"""The readable twin lists at most this many things; the search finds the rest."""
+MENU = "What can be done with this"
+CANVAS = "The graph: arrow keys move it, the menu key opens the menu of what is selected, the list says what it shows"
 
 
 def graph_panel() -> Component:
@@ -30,7 +29,7 @@ def graph_panel() -> Component:
         children=[
             *(dcc.Store(id=name) for name in (ids.GRAPH_OPEN, ids.GRAPH_SCENE, ids.GRAPH_COMMAND, ids.GRAPH_NOW)),
             *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_TOLD, *ids.GRAPH_SINKS)),
-            _canvas(ids.GRAPH, "graph-canvas"),
+            html.Div(_canvas(ids.GRAPH), className="graph-focus", tabIndex=0, role="application", **named(CANVAS)),
             _other(),
             _toolbar(),
             html.Div(
@@ -40,7 +39,7 @@ def graph_panel() -> Component:
             html.Canvas(id=ids.GRAPH_MAP, className="graph-map", **_HIDDEN),
             _zoom(),
             html.Div(id=ids.GRAPH_TIP, className="graph-tip", role="tooltip"),
-            html.Div(id=ids.GRAPH_MENU, className="graph-menu", role="menu", hidden=True),
+            html.Div(id=ids.GRAPH_MENU, className="graph-menu", role="menu", hidden=True, **named(MENU)),
             _busy(),
             _question(),
             html.Nav(id=ids.GRAPH_TREE, className="graph-tree", **named("The graph as a list")),
@@ -48,10 +47,10 @@ def graph_panel() -> Component:
     )
 
 
-def _canvas(name: str, look: str) -> Component:
+def _canvas(name: str) -> Component:
     return cyto.Cytoscape(
         id=name,
-        className=look,
+        className="graph-canvas",
         elements=[],
         layout={"name": "preset", "fit": False},
         stylesheet=stylesheet("light"),
@@ -69,9 +68,9 @@ def _other() -> Component:
     """The graph beside, with a line about what differs."""
     return html.Div(
         [
-            *(dcc.Store(id=name) for name in (ids.GRAPH_OTHER_SCENE, ids.GRAPH_OTHER_SINK)),
+            *(dcc.Store(id=name) for name in (ids.GRAPH_BESIDE, ids.GRAPH_OTHER_SCENE, ids.GRAPH_OTHER_SINK)),
             dcc.Interval(id=ids.GRAPH_OTHER_POLL, interval=400, disabled=True),
-            _canvas(ids.GRAPH_OTHER, "graph-canvas"),
+            _canvas(ids.GRAPH_OTHER),
             html.P(id=ids.GRAPH_OTHER_TITLE, className="graph-other-title", role="status"),
         ],
         className="graph-other",
@@ -127,41 +126,66 @@ VIEWS = {
     "fold": ("Fold all modules", "Close every module"),
     "present": ("Present", "The graph alone, in large type; Esc ends it"),
 }
+SHAPE = {
+    False: ("Show shape and mask ops", "Views, permutes and masks are left out of the drawing"),
+    True: ("Hide shape and mask ops", "Views, permutes and masks are drawn"),
+}
+"""The entry that shows or hides them, by whether they are shown."""
 EXPORTS = {"png": "PNG picture", "svg": "SVG drawing", "dot": "Graphviz DOT", "json": "JSON analysis"}
 
 
 def _views() -> Component:
     """A menu of what is shown of the graph."""
     items = [_item(action, text, title) for action, (text, title) in VIEWS.items()]
-    helpers = dmc.Switch(id=ids.GRAPH_SHAPE, label="Shape and mask ops", size="xs", checked=False)
-    beside = dmc.Select(
-        id=ids.GRAPH_BESIDE,
-        label="Beside it",
-        data=[],
-        value="none",
-        size="xs",
-        w=190,
-        allowDeselect=False,
-        comboboxProps={"withinPortal": False},
-    )
-    rest = [html.Div(part, className="menu-switch") for part in (helpers, beside)]
-    return _menu("View ▾", "What is shown of the graph", [*items, *rest])
+    text, title = SHAPE[False]
+    helpers = dmc.MenuItem(text, id=ids.GRAPH_SHAPE, n_clicks=0, className="menu-item", **named(_label(text, title)))
+    beside = html.Div(id=ids.GRAPH_BESIDE_ITEMS)
+    return _menu("View", "What is shown of the graph", [*items, dmc.MenuDivider(), helpers, beside])
+
+
+def shape_item(shown: bool) -> tuple[str, str]:
+    """Text and label of the menu entry that shows or hides shape and mask ops."""
+    text, title = SHAPE[shown]
+    return text, _label(text, title)
+
+
+def beside_items(choices: Mapping[str, str], chosen: str | None) -> list[Component]:
+    """Menu entries for what can stand beside the graph (key -> what it is called), and for nothing."""
+    if not choices:
+        return []
+    named_choices = {"": "Nothing beside it", **{key: f"Beside it: {text}" for key, text in choices.items()}}
+    items = [
+        _item(f"beside-{key}", f"{'✓ ' if key == (chosen or '') else ''}{text}", "Two graphs side by side")
+        for key, text in named_choices.items()
+    ]
+    return [dmc.MenuDivider(), *items]
 
 
 def _exports() -> Component:
     """A menu of what can be saved; the browser makes the pictures, the server writes the texts."""
     items = [_item(f"save-{kind}", text, f"Save as {text}") for kind, text in EXPORTS.items()]
-    return _menu("Save ▾", "Save what is on screen", items)
+    return _menu("Save", "Save what is on screen", items)
 
 
 def _item(action: str, text: str, title: str) -> Component:
-    return html.Button(text, className="menu-item", title=title, role="menuitem", **acts(action, title))
+    return dmc.MenuItem(text, className="menu-item", **acts(action, _label(text, title)))
+
+
+def _label(text: str, title: str) -> str:
+    """A name for screen readers that starts with what is written, as voice control needs it."""
+    return title if text in title else f"{text}: {title}"
 
 
 def _menu(text: str, title: str, items: list[Component]) -> Component:
-    opener = html.Button(text, className="graph-button", title=title)
+    """The button is the target's own wrapper, so that what Mantine says of the menu is said of the button."""
+    button: Any = {"component": "button", "type": "button", "className": "graph-button", "title": title}
     return dmc.Menu(
-        [dmc.MenuTarget(opener), dmc.MenuDropdown(items)], position="bottom-end", shadow="sm", keepMounted=True
+        [dmc.MenuTarget(f"{text} ▾", boxWrapperProps=button), dmc.MenuDropdown(items)],
+        position="bottom-end",
+        shadow="sm",
+        transitionProps={"duration": 0},
+        returnFocus=True,
+        menuItemTabIndex=0,
     )
 
 
@@ -208,54 +232,3 @@ def _zoom() -> Component:
         ],
         className="graph-zoom",
     )
-
-
-def tree(layout: Mapping[str, Any], analysis: Mapping[str, Any]) -> list[Component]:
-    """The visible graph as nested lists of buttons, for keyboards and screen readers: Enter selects, + and − open and
-    close a module."""
-    inside: dict[str, list[Mapping[str, Any]]] = {}
-    boxes = {box["id"]: box for box in layout["boxes"]}
-    order = {node["id"]: place for place, node in enumerate(analysis["graph"]["nodes"])}
-    for node in layout["nodes"]:
-        inside.setdefault(node["parent"], []).append(node)
-    for box in boxes.values():
-        inside.setdefault(box["parent"], []).append(box)
-    first = {key: min(order[m] for m in node["members"]) for node in layout["nodes"] for key in [node["id"]]}
-    shown = min(len(layout["nodes"]), TREE_LIMIT)
-    title = html.P(f"{shown} of {len(layout['nodes'])} nodes. Enter inspects, + and − open and close modules.")
-    return [title, _branch("", inside, first, boxes, [TREE_LIMIT])]
-
-
-def _branch(
-    scope: str, inside: Mapping[str, Any], first: dict[str, int], boxes: Mapping[str, Any], left: list[int]
-) -> Component:
-    def place(entry: Mapping[str, Any]) -> int:
-        name = entry["id"].removeprefix(SCOPE_PREFIX)
-        if entry["id"] not in boxes:
-            return first[entry["id"]]
-        return min((place(child) for child in inside.get(name, ())), default=0)
-
-    items = []
-    for entry in sorted(inside.get(scope, ()), key=place):
-        if left[0] <= 0:
-            break
-        left[0] -= 1
-        items.append(html.Li(_leaf(entry, inside, first, boxes, left)))
-    return html.Ul(items)
-
-
-def _leaf(
-    entry: Mapping[str, Any],
-    inside: Mapping[str, Any],
-    first: dict[str, int],
-    boxes: Mapping[str, Any],
-    left: list[int],
-) -> list[Component]:
-    scope = entry["id"].removeprefix(SCOPE_PREFIX) if entry["id"].startswith(SCOPE_PREFIX) else None
-    opened = entry["id"] in boxes
-    words = [entry["label"], entry.get("detail", ""), entry.get("badge", "")]
-    data = selects("node", entry["id"]) if scope is None else selects("scope", scope)
-    if scope is not None:
-        data["aria-expanded"] = str(opened).lower()
-    button = html.Button(", ".join(word for word in words if word), className="tree-item", **data)
-    return [button, _branch(scope, inside, first, boxes, left)] if opened and scope is not None else [button]

@@ -11,6 +11,7 @@ from dash.development.base_component import Component
 
 from geta_studio.views.figures import FONT, ink
 from geta_studio.views.inspector_parts import Subject, chips, facts, reason_box
+from geta_studio.views.links import named
 from geta_studio.views.palette import THEMES, Scheme
 from geta_studio.views.text import count, percent
 from geta_studio.views.unit_state import REDUNDANT, ZERO, GroupUnits
@@ -81,7 +82,7 @@ def members(group: Mapping[str, Any]) -> Component:
         for m in group["members"]
     ]
     table = html.Table([html.Thead(header), html.Tbody(rows)], className="inspect-table")
-    return html.Div(table, className="table-scroll")
+    return html.Div(table, className="table-scroll", tabIndex=0, role="region", **named("Members of the group"))
 
 
 def _shape(member: Mapping[str, Any]) -> str:

@@ -11,7 +11,8 @@ Node = Mapping[str, Any]
 Groups = Mapping[int, Mapping[str, Any]]
 
 
-COMPARED = re.compile(r"(bits|params|macs)(<=|>=|<|>|=)(\d+(?:\.\d+)?)")
+COMPARED = re.compile(r"(bits|params|macs)(<=|>=|<|>|=)(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d{1,2})?([kmg]?)")
+_UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 _SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}
 
 
@@ -20,7 +21,8 @@ def search(analysis: Mapping[str, Any], query: str, bits: Mapping[str, float] | 
 
     A word is part of a name, module path, op or parameter; `op:conv` looks at the op alone, `group:3` at the groups a
     node writes or reads, `param:bias` at its parameters; `unprunable` finds nodes whose output cannot be pruned;
-    `bits<6`, `params>=1000` and `macs>0` compare. `bits` maps weight quantizers to bit widths.
+    `bits<6`, `params>=1e6` and `macs>=1.5k` compare, with k, M and G for thousands, millions and billions.
+    `bits` maps weight quantizers to bit widths.
     """
     words = query.lower().split()
     if not words:
@@ -44,9 +46,9 @@ def _fits(word: str, node: Node, groups: Groups, bits: Mapping[str, float]) -> b
 
 
 def _compares(asked: re.Match[str], node: Node, bits: Mapping[str, float]) -> bool:
-    name, sign, number = asked.groups()
+    name, sign, number, power, unit = asked.groups()
     have = {"bits": bits.get(node["quantizer"] or ""), "params": node["n_params"], "macs": node["macs"]}[name]
-    return have is not None and bool(_SIGNS[sign](have, float(number)))
+    return have is not None and bool(_SIGNS[sign](have, float(number + (power or "")) * _UNITS[unit]))
 
 
 def _unprunable(node: Node, groups: Groups) -> bool:

@@ -109,6 +109,7 @@ def dock(run_open: bool) -> Component:
                         id=ids.TIMELINE,
                         className="timeline",
                         role="img",
+                        **_wild(aria_label="Timeline of the run: its stages, to scale"),
                         children=[
                             html.Div(id=ids.TIMELINE_BANDS, className="bands"),
                             html.Div(id=ids.TIMELINE_CURSOR, className="cursor", style={"display": "none"}),

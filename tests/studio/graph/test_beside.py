@@ -34,10 +34,8 @@ def test_dense_and_compact_side_by_side(server: Server, page: Any, tmp_path: Pat
     page.goto(f"{server.url}/?model=resnet8&run=1")
     page.wait_for_selector("#graph-panel[data-drawn='resnet8']")
     page.click("text=View ▾")
-    page.click("#graph-beside")
-    page.click("text=compact model, run 1")
+    page.click("text=Beside it: compact model of run 1")
     page.wait_for_selector("#graph-panel[data-beside='compact-1']")
-    page.keyboard.press("Escape")
     assert page.evaluate(f"() => {OTHER}.getElementById('conv2d').data('nodes')") == ["conv2d", "batch_norm", "relu"]
     assert "→" in page.locator("#graph-other-title").inner_text()
     ids = "cy => cy.nodes('.changed').map(n => n.id()).sort()"
@@ -53,7 +51,8 @@ def test_dense_and_compact_side_by_side(server: Server, page: Any, tmp_path: Pat
     page.wait_for_function("() => location.search.includes('select=node:conv2d_1')")
     page.evaluate(f"() => {OTHER}.nodes('.toggle')[0].emit('tap')")
     page.wait_for_function(f"() => {CY}.nodes('.row').length === {OTHER}.nodes('.row').length")
-    page.evaluate("() => window.dash_clientside.set_props('graph-beside', {value: 'none'})")
+    page.click("text=View ▾")
+    page.click("text=Nothing beside it")
     page.wait_for_selector("#graph-panel:not(.beside)")
     assert page.evaluate(f"() => {CY}.nodes('.changed').length") == 0
 

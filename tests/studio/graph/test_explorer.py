@@ -114,3 +114,82 @@ def test_an_overlay_without_a_run_says_so(shown: Any, overlay: str) -> None:
     shown.click(f"[role=option]:has-text('{overlay}')")
     shown.wait_for_selector("#graph-scale:has-text('nothing yet')")
     shown.wait_for_function(f"() => location.search.includes('overlay={overlay.lower()}')")
+
+
+@pytest.mark.timeout(300)
+def test_an_overlay_that_a_stage_cannot_show_says_which_can(shown: Any, server: Server) -> None:
+    shown.goto(f"{server.url}/?model=resnet20&stage=branches&overlay=sparsity")
+    shown.wait_for_function(f"() => document.getElementById('graph')?._cyreg && {CY}.nodes('.branch').length > 3")
+    shown.wait_for_selector("#graph-scale:has-text('from the QADG stage on')")
+    assert "open or launch" not in shown.inner_text("#graph-scale")
+
+
+@pytest.mark.timeout(300)
+def test_a_closed_branch_selects_its_quantizer(shown: Any) -> None:
+    shown.click("#graph-stage >> text=Branches")
+    shown.wait_for_function(f"() => {CY}.nodes('.box.attached').length > 3")
+    scope = shown.evaluate(f"() => {CY}.nodes('.box.attached')[0].id().slice(6)")
+    shown.evaluate("scope => getaView.toggle(scope)", scope)
+    shown.wait_for_function(f"id => {CY}.getElementById(id).hasClass('row')", arg=f"scope:{scope}")
+    shown.evaluate(f"id => {CY}.getElementById(id).emit('tap')", f"scope:{scope}")
+    shown.wait_for_function("() => location.search.includes('select=quantizer:conv1.weight')")
+    shown.wait_for_selector("#inspect-head >> text=conv1")
+
+
+@pytest.mark.timeout(300)
+def test_the_menu_of_a_pill_is_its_quantizers_and_copies_without_a_clipboard(server: Server, page: Any) -> None:
+    page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
+    page.goto(server.url)
+    page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
+    quantizer = page.evaluate(f"() => {CY}.nodes('.pill')[0].data('quantizers')[0]")
+    page.mouse.click(*place_of(page, ".pill"), button="right")
+    page.click("#graph-menu >> text=Copy name")
+    page.click("#graph-search")
+    page.keyboard.press("Control+V")
+    assert page.input_value("#graph-search") == quantizer
+    page.mouse.click(*place_of(page, ".pill"), button="right")
+    page.click("#graph-menu >> text=Inspect")
+    page.wait_for_function("id => location.search.includes(`select=quantizer:${id}`)", arg=quantizer)
+    page.mouse.click(*place_of(page, ".pill"), button="right")
+    page.click("#graph-menu >> text=Set bits")
+    page.wait_for_selector("#bits-grid .ag-row-selected")
+    assert page.locator("#bits-grid .ag-center-cols-container .ag-row-selected").count() == 1
+    assert page.inner_text("#bits-scope") == "bits for the 1 selected"
+    assert page.inner_text("#bits-grid .ag-row-selected [col-id=kind]") == "A"
+
+
+@pytest.mark.timeout(300)
+def test_set_bits_finds_the_layer_and_no_other_whose_name_has_it(shown: Any) -> None:
+    shown.mouse.click(*place_of(shown, "#conv2d"), button="right")
+    shown.click("#graph-menu >> text=Set bits")
+    cells = "[...document.querySelectorAll('#bits-grid [col-id=layer].ag-cell')].map(cell => cell.textContent)"
+    shown.wait_for_function(f"() => {cells}.length && {cells}.every(name => name === 'conv1')")
+    shown.fill("#bits-grid .ag-floating-filter input", "")
+    shown.wait_for_function(f"() => {cells}.length > 3")
+    shown.fill("#bits-grid .ag-floating-filter input", "layer1.0")
+    shown.wait_for_function(f"() => {cells}.length > 3 && {cells}.every(name => name.startsWith('layer1.0.'))")
+
+
+@pytest.mark.timeout(300)
+def test_presenting_a_graph_that_does_not_fit_starts_at_its_top_in_readable_type(shown: Any) -> None:
+    shown.click("button:has-text('View ▾')")
+    shown.click("[data-graph=all]")
+    shown.wait_for_function("() => Number(document.getElementById('graph-panel').dataset.draws) === 2")
+    before = shown.evaluate(f"() => ({{zoom: {CY}.zoom(), ...{CY}.pan()}})")
+    shown.click("button:has-text('View ▾')")
+    shown.click("[data-graph=present]")
+    shown.wait_for_function(f"() => document.body.matches('.presenting') && {CY}.zoom() > 14 / 12 - 0.01")
+    first = shown.evaluate(f"() => {CY}.nodes('.row')[0].renderedPosition()")
+    assert 0 < first["x"] < 1280 and 0 < first["y"] < 200
+    shown.keyboard.press("Escape")
+    shown.wait_for_function(f"zoom => Math.abs({CY}.zoom() - zoom) < 1e-6", arg=before["zoom"])
+    assert shown.evaluate(f"() => {CY}.pan().x") == pytest.approx(before["x"])
+
+
+@pytest.mark.timeout(300)
+def test_matches_follow_the_bounds_that_are_edited(shown: Any) -> None:
+    shown.fill("#graph-search", "bits>=8")
+    shown.wait_for_selector("#graph-match-count:text-is('22')")
+    shown.click("[role=tab]:has-text('Configure')")
+    shown.fill("#bits-upper", "6")
+    shown.wait_for_selector("#graph-match-count:text-is('none')")

@@ -9,12 +9,14 @@ from dash.development.base_component import Component
 
 from geta_engine.graph.hierarchy import build
 from geta_engine.graph.layout import layout_graph
+from geta_engine.graph.repeats import is_fold
 from geta_engine.graph.shown import default_open
 from geta_engine.store.records import FrameEvent
 from geta_studio import ids
-from geta_studio.callbacks.graph import View, apply, drawing, state_now
-from geta_studio.views.graph_panel import graph_panel, stage_options, tree
+from geta_studio.callbacks.graph import View, apply, at_stage, drawing, matches, state_now
+from geta_studio.views.graph_panel import graph_panel, stage_options
 from geta_studio.views.legend import legend
+from geta_studio.views.twin import tree
 
 PLAIN = View("groups", False)
 
@@ -169,6 +171,56 @@ def test_the_readable_twin_lists_what_is_on_screen_in_program_order(report: Any)
         b.to_plotly_json()["props"].get("data-id"): b.to_plotly_json()["props"].get("aria-expanded") for b in found
     }
     assert state["layer2"] == "true" and state["layer1"] == "false" and state["linear"] is None
+
+
+def titles_below(tree_item: Any) -> list[str]:
+    return [words(button)[0].split(",")[0] for button in buttons(tree_item, "tree-item")]
+
+
+def test_a_module_opened_inside_a_fold_is_listed_within_it(report: Any) -> None:
+    graph = report("resnet56")["graph"]
+    fold = next(scope for scope in layout_graph(graph, frozenset({"layer1"}))["scopes"] if is_fold(scope))
+    layout = layout_graph(graph, frozenset({"layer1", fold, "layer1.3"}))
+    top = tree(layout, report("resnet56"))[1]
+    entries = {words(li.children[0])[0].split(",")[0]: li for li in items_of(top)}
+    inner = next(li for li in items_of(entries["layer1"].children[1]) if len(li.children) > 1)
+    assert {"layer1.2", "layer1.3"} <= set(titles_below(items_of(inner.children[1])))
+    assert "layer1.3" not in entries
+
+
+def items_of(listed: Any) -> list[Any]:
+    return list(listed.children)
+
+
+def test_the_twin_leads_from_branches_and_their_ops_to_quantizers(studio: Any) -> None:
+    analysis = at_stage(studio.analysis("resnet20"), "branches")
+    closed = layout_graph(analysis["graph"], frozenset({"layer1", "layer1.0"}))
+    opened = layout_graph(analysis["graph"], frozenset(closed["scopes"]))
+    for layout in (closed, opened):
+        found = {
+            button.to_plotly_json()["props"].get("data-id"): button.to_plotly_json()["props"]
+            for button in buttons(tree(layout, analysis), "tree-item")
+        }
+        assert found["layer1.0.conv1.weight"]["data-kind"] == "quantizer"
+    known = {node["id"] for node in studio.analysis("resnet20")["graph"]["nodes"]}
+    selected = [button.to_plotly_json()["props"] for button in buttons(tree(opened, analysis), "tree-item")]
+    assert all(props["data-id"] in known for props in selected if props.get("data-kind") == "node")
+
+
+def test_a_closed_branch_is_its_quantizers_and_a_closed_module_is_not(studio: Any) -> None:
+    opened = {"model": "resnet20", "graph": "branches", "scopes": ["layer1", "layer1.0"], "shape": False}
+    made, *_ = drawing(studio, "resnet20", {"action": "unknown"}, View("branches", False), opened)
+    quantizer = {e["data"]["id"]: e["data"].get("quantizer") for e in made}
+    assert quantizer["scope:layer1.0.attached · conv1"] == "layer1.0.conv1.weight"
+    assert quantizer["scope:layer2"] is None
+
+
+def test_matches_follow_the_bounds(report: Any) -> None:
+    analysis = report("resnet20")
+    bits = {"model": "resnet20", "default": [4, 8], "layers": {}}
+    assert len(matches(analysis, "bits>=8", None, bits)["nodes"]) == 22
+    assert matches(analysis, "bits>=8", None, {**bits, "default": [4, 6]})["nodes"] == []
+    assert matches(None, "conv", None, bits) == {"query": "conv", "nodes": []}
 
 
 def test_the_twin_is_bounded(report: Any) -> None:

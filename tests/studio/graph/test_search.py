@@ -48,6 +48,21 @@ def test_unprunable(report: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("query", "least"), [("params>=1e4", 1e4), ("params>=10k", 1e4), ("params>=.01M", 1e4), ("params>=1.5E+4", 1.5e4)]
+)
+def test_numbers_with_a_power_or_a_unit(report: Any, query: str, least: float) -> None:
+    analysis = report("resnet20")
+    expected = [n["id"] for n in analysis["graph"]["nodes"] if (n["n_params"] or 0) >= least]
+    assert search(analysis, query) == expected and len(expected) > 2
+
+
+def test_units_of_multiply_adds(report: Any) -> None:
+    analysis = report("resnet20")
+    assert search(analysis, "macs>=.1M") == search(analysis, "macs>=100000") != []
+    assert search(analysis, "macs>=1G") == [] and search(analysis, "macs<1g") == search(analysis, "macs<=1e9")
+
+
+@pytest.mark.parametrize(
     "query", ["", "   ", "nothing-like-this", "op:", "group:", "group:zz", "<b>", "op:conv op:relu"]
 )
 def test_nothing_found(report: Any, query: str) -> None:

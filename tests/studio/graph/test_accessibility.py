@@ -1,0 +1,94 @@
+"""axe over the studio in both schemes: nothing serious on any screen, menus, search and presenting included."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from serving import Server
+
+SEVERE = {"serious", "critical"}
+
+
+def severe(page: Any) -> list[str]:
+    """The serious and critical violations on screen: rule, element, and what is wrong with it."""
+    found = Axe().run(page).response["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:160]} ({node['failureSummary'].splitlines()[1].strip()[:160]})"
+        for rule in found
+        if rule["impact"] in SEVERE
+        for node in rule["nodes"]
+    ]
+
+
+def configure(page: Any) -> None:
+    page.click("[role=tab]:has-text('Configure')")
+    page.wait_for_selector("#bits-grid .ag-row")
+
+
+def view_menu(page: Any) -> None:
+    page.click("button:has-text('View ▾')")
+    page.wait_for_selector("[role=menu] >> text=Present")
+
+
+def node_selected(page: Any) -> None:
+    page.keyboard.press("Escape")
+    page.evaluate("getaView.choose({kind: 'node', id: 'conv2d_1'})")
+    page.wait_for_selector("#inspect-head >> text=layer1.0.conv1")
+
+
+def group_selected(page: Any) -> None:
+    page.click(".legend-group >> nth=1")
+    page.wait_for_selector("#inspect-head .group-number")
+
+
+def searched(page: Any) -> None:
+    page.fill("#graph-search", "op:conv")
+    page.wait_for_selector("#graph-match-count:text-is('21')")
+
+
+def node_menu(page: Any) -> None:
+    node = "document.getElementById('graph')._cyreg.cy.getElementById('conv2d_1')"
+    page.evaluate(f"getaMenu.open({node}, {node}.renderedPosition())")
+    page.wait_for_selector("[role=menuitem]:has-text('Inspect')")
+
+
+def coloured(page: Any) -> None:
+    page.keyboard.press("Escape")
+    page.click("#graph-overlay")
+    page.click("[role=option]:has-text('Bits')")
+    page.wait_for_selector("#graph-scale .scale-row")
+
+
+def presenting(page: Any) -> None:
+    page.click("button:has-text('View ▾')")
+    page.click("[role=menuitem]:has-text('Present')")
+    page.wait_for_selector("body.presenting")
+
+
+def runs(page: Any) -> None:
+    page.keyboard.press("Escape")
+    page.click("#runs-link")
+    page.wait_for_selector("#runs-grid .ag-header-row")
+
+
+SCREENS: tuple[Callable[[Any], None], ...] = (
+    *(configure, view_menu, node_selected, group_selected, searched, node_menu, coloured, presenting, runs),
+)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_on_any_screen(server: Server, page: Any, scheme: str) -> None:
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.goto(server.url)
+    page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
+    page.wait_for_selector("#dock-figures .js-plotly-plot")
+    problems: dict[str, str] = {}
+    for show in SCREENS:
+        show(page)
+        page.wait_for_timeout(400)
+        problems = dict.fromkeys(severe(page), show.__name__) | problems
+    assert not problems, "\n".join(f"{screen}: {problem}" for problem, screen in problems.items())

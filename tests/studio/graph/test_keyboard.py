@@ -1,0 +1,136 @@
+"""The graph page without a mouse: search, the list that mirrors the graph, the menu of a node, View, Save, Present."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from serving import Server
+
+CY = "document.getElementById('graph')._cyreg.cy"
+FOCUSED = "document.activeElement"
+
+
+@pytest.fixture
+def shown(server: Server, page: Any) -> Any:
+    page.goto(server.url)
+    page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
+    page.wait_for_selector(".tree-item", state="attached")
+    return page
+
+
+def press(page: Any, *keys: str) -> None:
+    for key in keys:
+        page.keyboard.press(key)
+
+
+def tab_to(page: Any, selector: str, key: str = "Tab") -> None:
+    """Press Tab until the focus is on such an element."""
+    for _ in range(90):
+        if page.evaluate(f"s => !!{FOCUSED}.closest(s)", selector):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{selector} is not in the tab order")
+
+
+def focused(page: Any, name: str = "textContent") -> Any:
+    return page.evaluate(f"n => {FOCUSED}[n] ?? {FOCUSED}.getAttribute(n)", name)
+
+
+def wait_focus(page: Any, text: str) -> None:
+    page.wait_for_function(f"t => ({FOCUSED}.textContent || '').includes(t)", arg=text)
+
+
+@pytest.mark.timeout(300)
+def test_a_match_is_selected_and_its_menu_opened_and_left(shown: Any) -> None:
+    tab_to(shown, "#graph-search")
+    shown.keyboard.type("layer1.0.conv1")
+    shown.wait_for_selector("#graph-match-count:text-is('1')")
+    press(shown, "Enter")
+    shown.wait_for_function("() => location.search.includes('select=node:conv2d_1')")
+    tab_to(shown, ".graph-focus", "Shift+Tab")
+    before = shown.evaluate(f"() => ({{...{CY}.pan()}})")
+    press(shown, "ArrowDown")
+    assert shown.evaluate(f"() => {CY}.pan().y") == before["y"] - 80
+    press(shown, "Shift+F10")
+    shown.wait_for_selector("#graph-menu >> text=Inspect")
+    assert focused(shown) == "Inspect" and focused(shown, "role") == "menuitem"
+    press(shown, "End")
+    assert focused(shown) == "Copy link to this"
+    press(shown, "ArrowDown")
+    assert focused(shown) == "Inspect"
+    press(shown, "Escape")
+    assert shown.locator("#graph-menu").is_hidden() and focused(shown, "className") == "graph-focus"
+    press(shown, "ContextMenu", "ArrowDown", "Enter")
+    shown.wait_for_function("() => location.search.includes('select=group:')")
+    assert shown.locator("#graph-menu").is_hidden() and focused(shown, "className") == "graph-focus"
+
+
+@pytest.mark.timeout(300)
+def test_the_list_moves_opens_closes_selects_and_has_the_menu(shown: Any) -> None:
+    tab_to(shown, ".tree-item")
+    assert focused(shown).startswith("input x") and shown.locator("#graph-tree").is_visible()
+    press(shown, "ArrowDown", "ArrowDown")
+    assert focused(shown).startswith("layer1") and focused(shown, "ariaExpanded") == "true"
+    press(shown, "-")
+    shown.wait_for_function(f"() => {CY}.getElementById('scope:layer1').hasClass('scope')")
+    shown.wait_for_selector(".tree-item[data-scope=layer1][aria-expanded=false]")
+    wait_focus(shown, "layer1")
+    press(shown, "ArrowRight")
+    shown.wait_for_function(f"() => {CY}.getElementById('scope:layer1').hasClass('box')")
+    shown.wait_for_selector(".tree-item[data-scope=layer1][aria-expanded=true]")
+    wait_focus(shown, "layer1")
+    press(shown, "ArrowDown")
+    assert focused(shown).startswith("layer1.0")
+    press(shown, "Enter")
+    shown.wait_for_function("() => location.search.includes('select=scope:layer1.0')")
+    press(shown, "ContextMenu")
+    shown.wait_for_selector("#graph-menu >> text=Copy name")
+    assert focused(shown) == "Inspect"
+    press(shown, "Escape")
+    assert focused(shown).startswith("layer1.0")
+    press(shown, "Shift+Tab", "Tab")
+    assert focused(shown).startswith("layer1.0")
+
+
+@pytest.mark.timeout(300)
+def test_view_save_and_present(shown: Any) -> None:
+    tab_to(shown, ".graph-button[aria-haspopup=menu]")
+    press(shown, "Enter")
+    shown.wait_for_selector("[role=menuitem]:has-text('Present')")
+    wait_focus(shown, "Open all modules")
+    press(shown, "Escape")
+    wait_focus(shown, "View")
+    assert focused(shown, "aria-expanded") == "false"
+    press(shown, "Enter")
+    wait_focus(shown, "Open all modules")
+    press(shown, "End")
+    wait_focus(shown, "Show shape and mask ops")
+    press(shown, "Enter")
+    shown.wait_for_function(f"() => {CY}.getElementById('flatten').nonempty()")
+    wait_focus(shown, "View")
+    press(shown, "Enter")
+    shown.wait_for_selector("[role=menuitem]:has-text('Hide shape and mask ops')")
+    press(shown, "Escape")
+    wait_focus(shown, "View")
+    press(shown, "Tab", "Enter")
+    wait_focus(shown, "PNG picture")
+    press(shown, "End")
+    with shown.expect_download() as download:
+        press(shown, "Enter")
+    assert download.value.suggested_filename == "resnet20-graph.json"
+    wait_focus(shown, "Save")
+    press(shown, "Shift+Tab", "Enter")
+    wait_focus(shown, "Open all modules")
+    press(shown, "ArrowDown", "ArrowDown")
+    wait_focus(shown, "Present")
+    press(shown, "Enter")
+    shown.wait_for_selector("body.presenting")
+    wait_focus(shown, "View")
+    press(shown, "Enter")
+    wait_focus(shown, "Open all modules")
+    press(shown, "Escape")
+    wait_focus(shown, "View")
+    assert shown.locator("body.presenting").count() == 1
+    press(shown, "Escape")
+    shown.wait_for_selector("body:not(.presenting)")
