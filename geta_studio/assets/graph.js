@@ -183,7 +183,7 @@
     const low = Math.min(...bits), high = Math.max(...bits);
     const same = high - low < 0.05;
     const label = same ? letter + written(high) : `${letter}${Math.round(low)}–${Math.round(high)}`;
-    write(node, { label, wide: label.length > 4 ? 1 : 0, across: Math.max(40, 20 + 7.5 * label.length) });
+    write(node, { label, wide: label.length > 4 ? 1 : 0, across: Math.max(40, 20 + 8 * label.length) });
   }
 
   function shares(groups) {
