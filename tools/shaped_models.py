@@ -30,7 +30,7 @@ SHAPED = {"bert-base": BERT_BASE, "qwen3-8b": QWEN3_8B}
 
 
 def spec_of(name: str, folder: Path) -> str:
-    """What to give as --model: hf:DIR for a shaped model, whose config.json is written below `folder`; else the name."""
+    """What to give as --model: hf:DIR for a shaped model, its config.json written below `folder`; else the name."""
     if name not in SHAPED:
         return name
     target = folder / name
