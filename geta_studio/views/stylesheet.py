@@ -15,7 +15,7 @@ NAME_SIZE, DETAIL_SIZE = 13.5, 12
 STRIPE = 3.2
 """Width of a row's coloured left edge, in percent of the row."""
 DEPTHS = 4
-BOX_OPACITY = 0.055
+BOX_OPACITY, BRANCH_OPACITY = 0.055, 0.1
 
 
 def stylesheet(scheme: Scheme, stage: str = "groups") -> list[Rule]:
@@ -212,13 +212,13 @@ def _boxes(theme: Theme) -> list[Rule]:
     )
     depths = (_rule(f".box.depth{depth}", z_index=depth) for depth in range(DEPTHS))
     titles = (_title(theme, depth) for depth in range(DEPTHS))
-    outlined = {"background_opacity": 0.1, "border_width": 2.2, "z_index": 5}
+    outlined = {"background_opacity": BRANCH_OPACITY, "border_width": 2.2, "z_index": 5}
     branches = [
         rule
         for kind, colour, line in (("attached", theme.attached, "solid"), ("inserted", theme.accent, "dashed"))
         for rule in (
             _rule(f".box.{kind}", background_color=colour, border_color=colour, border_style=line, **outlined),
-            _rule(f".toggle.close.{kind}", color=colour),
+            _rule(f".toggle.close.{kind}", color=colour, text_background_color=mix(theme.page, colour, BRANCH_OPACITY)),
             _rule(f".row.{kind}", border_color=colour, border_style=line, border_width=2.2, color=colour),
         )
     ]
