@@ -20,22 +20,13 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tools.find_chromium import find
+from tools.shaped_models import spec_of
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "graph_ui.json"
 START_S, REACT_S = 60.0, 60.0
 """A server that has not answered by then, or a page that has not moved, will not."""
 CY = "document.getElementById('graph')._cyreg.cy"
-QWEN3_8B = {
-    "hidden_size": 4096,
-    "num_hidden_layers": 36,
-    "num_attention_heads": 32,
-    "num_key_value_heads": 8,
-    "head_dim": 128,
-    "intermediate_size": 12288,
-    "vocab_size": 151936,
-    "architectures": ["Qwen3ForCausalLM"],
-}
 FRAMES = """async ([gesture, seconds]) => {
   const cy = document.getElementById('graph')._cyreg.cy, box = document.getElementById('graph').getBoundingClientRect();
   const canvas = document.querySelector('#graph canvas'), extent = (node) => node.renderedBoundingBox();
@@ -247,10 +238,7 @@ def main() -> None:
     rows = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        shaped = folder / "qwen3-8b"
-        shaped.mkdir()
-        (shaped / "config.json").write_text(json.dumps({"model_type": "qwen3", **QWEN3_8B}))
-        for model, budget, large in (("resnet50", 1.5, False), (f"hf:{shaped}", 2.5, True)):
+        for model, budget, large in (("resnet50", 1.5, False), (spec_of("qwen3-8b", folder), 2.5, True)):
             rows += measure(model, folder, budget, large, given.repeats)
     machine = {"cores": os.cpu_count(), "load": os.getloadavg()[0]}
     RESULTS.write_text(json.dumps({"machine": machine, "repeats": given.repeats, "rows": rows}, indent=1) + "\n")

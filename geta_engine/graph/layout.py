@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 from geta_engine.graph import hierarchy, shown
@@ -221,7 +222,8 @@ def _tidy(points: Sequence[Point]) -> list[list[float]]:
 def _pill(points: Sequence[Sequence[float]]) -> list[float]:
     """Where an edge's quantizer mark sits: just above what reads it."""
     (x0, y0), (x1, y1) = points[-2], points[-1]
-    rise = min(RISE_PILL, max(y1 - y0, 0.0)) if abs(x0 - x1) < 0.5 else 0.0
+    straight = takewhile(lambda point: abs(point[0] - x1) < 0.5, reversed(points))
+    rise = min(RISE_PILL, max(y1 - y for _, y in straight))
     x = (points[-3][0] + x0) / 2 if len(points) > 2 and y1 - y0 < RISE_PILL + 2 and abs(points[-3][1] - y0) < 1 else x0
     return [round(x, 1), round(y1 - rise, 1)]
 

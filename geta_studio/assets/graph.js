@@ -69,6 +69,7 @@
     else if (scene.focus) focus(cy, scene.hosts[scene.focus], true);
     else if (scene.anchor && state.held) holdStill(cy, scene);
     else if (!scene.anchor) startView(cy, scene);
+    if (state.held && state.held.seen) keepInView(cy, chosenNode(cy));
     state.shown = scene.model;
     state.held = null;
     paintAll();
@@ -121,6 +122,25 @@
     cy.pan({ x: x === null ? (cy.width() - scene.width * zoom) / 2 : x, y: y === null ? TOP : y });
   }
 
+  // What is selected, or what stands for it on screen.
+  function chosenNode(cy) {
+    const { selection, scene } = state;
+    if (!selection || !scene || selection.kind === "group") return cy.collection();
+    const node = selection.kind === "quantizer" ? scene.readers[selection.id] : selection.id;
+    const closed = cy.getElementById(`scope:${selection.id}`);
+    return closed.nonempty() ? closed : cy.getElementById(scene.hosts[node] || "");
+  }
+
+  function outside(cy, node) {
+    const box = node.renderedBoundingBox({ includeLabels: false }), legend = document.querySelector(".graph-legend").offsetHeight;
+    const beyond = (from, to, low, high) => Math.max(low - from, Math.min(0, high - to));
+    return { x: beyond(box.x1, box.x2, 0, cy.width()), y: beyond(box.y1, box.y2, TOP, cy.height() - legend - MARGIN) };
+  }
+
+  function keepInView(cy, node) {
+    if (node.nonempty()) cy.panBy(outside(cy, node));
+  }
+
   function fit(cy) {
     if (state.scene) move(cy, whole(cy, state.scene, cy.minZoom()));
   }
@@ -157,7 +177,9 @@
     const cy = graph(), node = cy.getElementById(`scope:${scope}`);
     if (node.nonempty()) {
       const at = node.renderedPosition(), zoom = cy.zoom();
-      state.held = { x: at.x - (node.data("w") * zoom) / 2, y: at.y - (node.data("h") * zoom) / 2 };
+      const chosen = chosenNode(cy), off = chosen.nonempty() && outside(cy, chosen);
+      const seen = Boolean(off) && off.x === 0 && off.y === 0;
+      state.held = { x: at.x - (node.data("w") * zoom) / 2, y: at.y - (node.data("h") * zoom) / 2, seen };
     }
     command("toggle", { scope });
   }
@@ -188,7 +210,7 @@
     const low = Math.min(...bits), high = Math.max(...bits);
     const same = high - low < 0.05;
     const label = same ? letter + written(high) : `${letter}${Math.round(low)}–${Math.round(high)}`;
-    write(node, { label, wide: label.length > 4 ? 1 : 0, across: Math.max(40, 20 + 7.5 * label.length) });
+    write(node, { label, wide: label.length > 4 ? 1 : 0, across: Math.max(40, 20 + 8 * label.length) });
   }
 
   function shares(groups) {

@@ -12,6 +12,8 @@ from geta_engine.config import INITIAL_BITS, MIN_BITS
 from geta_studio import ids
 
 INVALID_PAIR = "!(params.data.b_l >= 2 && params.data.b_l <= params.data.b_u && params.data.b_u <= 16)"
+SHORT = "params.value < 1e6 ? ',' : '.3s'"
+"""589,824 in full, 16,777,216 as 16.8M: what the column has room for."""
 
 QUOTED_MATCH = '`"${params.value}"`.includes(params.filterText)'
 """A part of a name; a quotation mark stands for its end: "conv1" in quotation marks is not layer1.0.conv1."""
@@ -92,7 +94,8 @@ def _columns() -> list[dict[str, Any]]:
             "width": 62,
             "minWidth": 50,
             "type": "rightAligned",
-            "valueFormatter": {"function": "params.value ? d3.format(',')(params.value) : '–'"},
+            "valueFormatter": {"function": f"params.value ? d3.format({SHORT})(params.value) : '–'"},
+            "tooltipField": "parameters",
         },
         {
             "field": "share",

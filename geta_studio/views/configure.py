@@ -14,6 +14,7 @@ from geta_studio import ids
 from geta_studio.estimate import Estimate, Reach
 from geta_studio.views.bits_grid import bits_grid
 from geta_studio.views.shell import icon
+from geta_studio.views.status import band
 from geta_studio.views.text import count, percent, size
 
 DATA_CHOICES = ("digits", "fashion-mnist", "mnist:DIR", "cifar10:DIR", "npz:FILE", "distill", "distill:DATA")
@@ -243,12 +244,7 @@ def schedule_bands(schedule: Mapping[str, Any]) -> list[Component]:
     """The stages to scale, from numbers that may still be half typed."""
     lengths = {name: schedule.get(name) for name in STAGES}
     return [
-        html.Div(
-            STAGES[name],
-            className=f"band stage-{name}",
-            style={"flexGrow": length},
-            title=f"{STAGES[name]}: {length} steps",
-        )
+        band(name, length, f"{STAGES[name]}: {length} steps")
         for name, length in lengths.items()
         if isinstance(length, int) and length > 0
     ]

@@ -8,7 +8,6 @@ nodes on edges.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from math import hypot
 from typing import Any
@@ -23,6 +22,10 @@ INSET = 11.0
 TOGGLE = 21.0
 PILL_REACH = 48.0
 """Half a pill and half a diamond with room between, in px."""
+NAME_CLEAR = 8.0
+"""How much further out than at the right a diamond stands at the left, where the row's name starts."""
+MARK_HEIGHT = 24.0
+"""Marks closer than this in y, in px, can lie on each other."""
 GREY = "grey"
 
 
@@ -30,10 +33,7 @@ class Painter:
     """Makes elements for one analysis; `facts` are its nodes by id, `groups` its groups by id."""
 
     def __init__(self, analysis: Mapping[str, Any], edges: Sequence[Mapping[str, Any]] = ()) -> None:
-        self.pills: dict[str, list[float]] = defaultdict(list)
-        for edge in edges:
-            if edge["pill"]:
-                self.pills[edge["target"]].append(edge["pill"][0])
+        self.pills = [edge["pill"] for edge in edges if edge["pill"]]
         self.facts = {node["id"]: node for node in analysis["graph"]["nodes"]}
         self.groups = {group["id"]: group for group in analysis["groups"]}
         self.slots = group_slots(analysis)
@@ -97,14 +97,17 @@ class Painter:
         if row["weights"]:
             diamond = {**host, "id": f"{entry['id']}|weights", "quantizers": row["weights"], "label": "W", "mark": "W"}
             diamond |= {"across": 40}
-            side = self.free_corner(entry) * (w / 2 - 6)
-            parts.append(_node(diamond, x + side, y - h / 2 - 5, "part diamond"))
+            parts.append(_node(diamond, *self.free_place(entry), "part diamond"))
         return parts
 
-    def free_corner(self, entry: Mapping[str, Any]) -> int:
-        """1 for the upper right corner; -1 for the left one where a pill would lie on a diamond at the right."""
-        right = entry["x"] + entry["w"] / 2 - 6
-        return -1 if any(abs(pill - right) < PILL_REACH for pill in self.pills.get(entry["id"], ())) else 1
+    def free_place(self, entry: Mapping[str, Any]) -> tuple[float, float]:
+        """Where a row's diamond goes on its upper edge: the right corner, else the left, else between them, as far from
+        every pill as `PILL_REACH` asks or the edge allows."""
+        x, y, reach = entry["x"], entry["y"] - entry["h"] / 2 - 5, entry["w"] / 2 - 6
+        near = [pill for pill, height in self.pills if abs(height - y) < MARK_HEIGHT]
+        between = (x + reach - step for step in range(4, round(2 * reach), 4))
+        places = [x + reach, x - reach - NAME_CLEAR, *between]
+        return max(places, key=lambda place: min([PILL_REACH, *(abs(place - pill) for pill in near)])), y
 
     def box(self, entry: Mapping[str, Any]) -> list[Element]:
         """An open scope: a frame, and a toggle that carries its title."""
@@ -114,10 +117,10 @@ class Painter:
         left, top = entry["x"] - entry["w"] / 2, entry["y"] - entry["h"] / 2
         title = f"{entry['label']}  {entry['badge']}" if entry["badge"] else entry["label"]
         toggle = {"id": f"{entry['id']}|toggle", "host": entry["id"], "scope": scope, "label": title}
-        kind = self._branch(entry["id"])
+        kind = f"depth{min(entry['depth'], 3)}{self._branch(entry['id'])}"
         return [
-            _node(frame, entry["x"], entry["y"], f"box depth{min(entry['depth'], 3)}{kind}"),
-            _node(toggle, left + 15, top + 14, f"part toggle close{kind}"),
+            _node(frame, entry["x"], entry["y"], f"box {kind}"),
+            _node(toggle, left + 15, top + 14, f"part toggle close {kind}"),
         ]
 
     def _branch(self, key: str) -> str:
@@ -169,11 +172,13 @@ class Painter:
         ]
 
     def saves(self, group: int) -> str:
-        """What goes with one unit of a group, and what that saves of the model."""
+        """What goes with one unit of a group, and what that saves of the model; with all bits equal a share of the
+        multiply-adds is a share of the BOPs."""
         own = self.groups[group]
         tensors = len({member["parameter"] for member in own["members"]})
-        size, macs = short_count(own["unit_params"]), 100 * own["unit_macs"] / max(1, self.macs)
-        return f"a unit is a slice of {tensors} tensors: {size} parameters, {macs:.2g} % of the MACs"
+        size, share = short_count(own["unit_params"]), 100 * own["unit_macs"] / max(1, self.macs)
+        bops = f"{share:.2g} %" if share >= 0.01 else "under 0.01 %"
+        return f"a unit is a slice of {tensors} tensors; removing it saves {size} parameters and {bops} of the BOPs"
 
 
 def elements(analysis: Mapping[str, Any], layout: Mapping[str, Any]) -> list[Element]:

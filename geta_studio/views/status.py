@@ -89,15 +89,13 @@ def run_label(run: int, status: str, step: int, steps: int) -> str:
 
 def bands(stages: Sequence[Stage]) -> list[Component]:
     """The stages drawn to scale, as flex items."""
-    return [
-        html.Div(
-            STAGES[name],
-            className=f"band stage-{name}",
-            style={"flexGrow": end - start},
-            title=_span(name, start, end),
-        )
-        for name, start, end in stages
-    ]
+    return [band(name, end - start, _span(name, start, end)) for name, start, end in stages]
+
+
+def band(stage: str, length: int, title: str) -> Component:
+    """A stage as a flex item that grows with its length; its name is shown where there is room for all of it."""
+    name = html.Span(STAGES[stage], className="band-name")
+    return html.Div(name, className=f"band stage-{stage}", style={"flexGrow": length}, title=title)
 
 
 def _span(name: str, start: int, end: int) -> str:

@@ -10,9 +10,12 @@ from geta_studio.views.palette import THEMES, Scheme, Theme, mix, shades
 
 Rule = dict[str, Any]
 FONT = 'Inter, "Segoe UI", system-ui, -apple-system, Roboto, "DejaVu Sans", sans-serif'
-NAME_SIZE, DETAIL_SIZE, MARK_SIZE = 13.5, 12, 11.5
+NAME_SIZE, DETAIL_SIZE = 13.5, 12
+"""In px of the graph; assets/graph.js knows the smaller one as TEXT_PX."""
 STRIPE = 3.2
 """Width of a row's coloured left edge, in percent of the row."""
+DEPTHS = 4
+BOX_OPACITY, BRANCH_OPACITY = 0.055, 0.1
 
 
 def stylesheet(scheme: Scheme, stage: str = "groups") -> list[Rule]:
@@ -99,7 +102,7 @@ def _text(theme: Theme) -> list[Rule]:
             width=22,
             height=14,
             background_opacity=0,
-            font_size=MARK_SIZE,
+            font_size=DETAIL_SIZE,
             font_weight=700,
             text_halign="left",
             text_valign="center",
@@ -112,7 +115,7 @@ def _text(theme: Theme) -> list[Rule]:
             width=1,
             height=1,
             background_opacity=0,
-            font_size=MARK_SIZE,
+            font_size=DETAIL_SIZE,
             font_weight=600,
             color=theme.muted,
             text_halign="left",
@@ -134,7 +137,7 @@ def _marks(theme: Theme) -> list[Rule]:
             background_color=theme.surface,
             border_width=1.3,
             border_color=theme.ink,
-            font_size=11,
+            font_size=DETAIL_SIZE,
             z_index=20,
             **mark,
         ),
@@ -147,7 +150,7 @@ def _marks(theme: Theme) -> list[Rule]:
             background_color=theme.surface,
             border_width=1.3,
             border_color=theme.accent,
-            font_size=11,
+            font_size=DETAIL_SIZE,
             z_index=20,
             **mark,
         ),
@@ -175,6 +178,8 @@ def _marks(theme: Theme) -> list[Rule]:
             text_halign="right",
             text_valign="center",
             text_margin_x=5,
+            text_background_opacity=1,
+            text_background_padding=2,
         ),
     ]
 
@@ -200,23 +205,30 @@ def _boxes(theme: Theme) -> list[Rule]:
         width="data(w)",
         height="data(h)",
         background_color=theme.box,
-        background_opacity=0.055,
+        background_opacity=BOX_OPACITY,
         border_width=1,
         border_color=theme.box_line,
         z_index=0,
     )
-    depths = (_rule(f".box.depth{depth}", z_index=depth) for depth in range(4))
-    outlined = {"background_opacity": 0.1, "border_width": 2.2, "z_index": 5}
+    depths = (_rule(f".box.depth{depth}", z_index=depth) for depth in range(DEPTHS))
+    titles = (_title(theme, depth) for depth in range(DEPTHS))
+    outlined = {"background_opacity": BRANCH_OPACITY, "border_width": 2.2, "z_index": 5}
     branches = [
         rule
         for kind, colour, line in (("attached", theme.attached, "solid"), ("inserted", theme.accent, "dashed"))
         for rule in (
             _rule(f".box.{kind}", background_color=colour, border_color=colour, border_style=line, **outlined),
-            _rule(f".toggle.close.{kind}", color=colour),
+            _rule(f".toggle.close.{kind}", color=colour, text_background_color=mix(theme.page, colour, BRANCH_OPACITY)),
             _rule(f".row.{kind}", border_color=colour, border_style=line, border_width=2.2, color=colour),
         )
     ]
-    return [frame, *depths, *branches, _rule(".row.parameter", shape="cut-rectangle")]
+    return [frame, *depths, *titles, *branches, _rule(".row.parameter", shape="cut-rectangle")]
+
+
+def _title(theme: Theme, depth: int) -> Rule:
+    """A box's title hides the edges behind it: it lies on the colour that so many boxes in each other come to."""
+    behind = mix(theme.page, theme.box, 1 - (1 - BOX_OPACITY) ** (depth + 1))
+    return _rule(f".toggle.close.depth{depth}", text_background_color=behind)
 
 
 def _edges(theme: Theme) -> list[Rule]:

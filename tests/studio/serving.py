@@ -20,7 +20,8 @@ CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrom
 class Server:
     """`python app.py` in a process of its own."""
 
-    def __init__(self, store: Path, **environment: str) -> None:
+    def __init__(self, store: Path, *arguments: str, **environment: str) -> None:
+        self._arguments = arguments
         self.store = f"sqlite:///{store}/geta.db"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -36,6 +37,7 @@ class Server:
     def start(self) -> Server:
         """Start and wait for the first byte."""
         command = [sys.executable, str(ROOT / "app.py"), "--port", str(self.port), "--store", self.store]
+        command += self._arguments
         started = time.monotonic()
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment, cwd=ROOT)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from geta_engine.graph.layout import default_open, layout_graph
-from geta_studio.views.elements import control_points, elements, scene
+from geta_studio.views.elements import Painter, control_points, elements, scene
 from geta_studio.views.stylesheet import stylesheet
 
 
@@ -116,3 +116,17 @@ def test_no_mark_lies_on_another(report: Any, model: str) -> None:
         pills = [e["position"] for e in with_class(found, "pill")]
         crossing = [(d, p) for d in diamonds for p in pills if abs(d["x"] - p["x"]) < 36 and abs(d["y"] - p["y"]) < 20]
         assert diamonds and crossing == []
+
+
+def test_a_diamond_gives_way_to_pills() -> None:
+    """Three rows side by side, as in attention: a pill on the middle one and at either corner of it."""
+    painter = Painter({"graph": {"nodes": [], "edges": []}, "groups": [], "model": {"macs": 1}}, [])
+    entry = {"x": 100.0, "y": 100.0, "w": 164.0, "h": 42.0}
+    assert painter.free_place(entry) == (176.0, 74.0)
+    painter.pills = [(192.0, 65.0)]
+    assert painter.free_place(entry) == (16.0, 74.0)
+    painter.pills = [(8.0, 65.0), (100.0, 65.0), (192.0, 65.0)]
+    x, _ = painter.free_place(entry)
+    assert min(abs(x - pill) for pill, _ in painter.pills) > 40
+    painter.pills = [(192.0, 165.0)]
+    assert painter.free_place(entry) == (176.0, 74.0)

@@ -49,10 +49,11 @@ def oklab(rgb: np.ndarray) -> np.ndarray:
     "sight", [NORMAL, PROTANOPIA, DEUTERANOPIA, TRITANOPIA], ids=["all", "protan", "deutan", "tritan"]
 )
 def test_any_two_groups_can_be_told_apart(scheme: Any, sight: np.ndarray) -> None:
-    """0.02 is about a just noticeable difference in OKLab."""
+    """A difference of 0.02 in OKLab is just noticeable on large patches side by side. Borders are a few px wide and
+    apart from each other, so three times that is asked of any two; the group's number stands on the row as well."""
     for one, other in combinations(THEMES[scheme].slots, 2):
         distance = np.linalg.norm(oklab(sight @ linear(one)) - oklab(sight @ linear(other)))
-        assert distance > 0.045, (one, other)
+        assert distance > 0.06, (one, other)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,0 +1,122 @@
+"""Pictures of the graph for the documentation: `python tools/screenshots.py [--model NAME ...] [--out FOLDER]`.
+
+Starts the studio on each model with a store of its own, waits for the first view, and writes
+graph-{model}-{1280,1920}-{light,dark}.png; for resnet20 also graph-resnet20-{protanopia,deuteranopia,tritanopia}.png,
+as Chromium simulates these kinds of sight.
+"""
+
+from __future__ import annotations
+
+import argparse
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))
+from tools.find_chromium import find  # noqa: E402
+from tools.shaped_models import SHAPED, spec_of  # noqa: E402
+
+MODELS = ("resnet20", *SHAPED)
+SIZES = ((1280, 720), (1920, 1080))
+SCHEMES = ("light", "dark")
+DEFICIENCIES = ("protanopia", "deuteranopia", "tritanopia")
+DRAWN = "#graph-panel[data-drawn]"
+
+
+@contextmanager
+def studio(model: str, folder: Path) -> Iterator[str]:
+    """The address of a server with `model` on screen."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable,
+        "app.py",
+        "--port",
+        str(port),
+        "--store",
+        f"sqlite:///{folder}/geta.db",
+        "--model",
+        model,
+    ]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        while True:
+            try:
+                httpx.get(f"{url}/api/health")
+                break
+            except httpx.TransportError:
+                if process.poll() is not None:
+                    raise SystemExit("the studio ended before it answered") from None
+                time.sleep(0.1)
+        yield url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@contextmanager
+def opened(browser: Any, url: str, size: tuple[int, int], scheme: str) -> Iterator[Any]:
+    """A page with its first graph drawn and everything beside it settled."""
+    width, height = size
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme=scheme, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(url)
+    page.wait_for_selector(DRAWN, timeout=180_000)
+    page.wait_for_selector("#dock-figures .js-plotly-plot, #dock-empty", timeout=60_000)
+    page.wait_for_timeout(2500)
+    yield page
+    context.close()
+
+
+def first_views(browser: Any, url: str, name: str, out: Path) -> None:
+    for size in SIZES:
+        for scheme in SCHEMES:
+            with opened(browser, url, size, scheme) as page:
+                page.screenshot(path=out / f"graph-{name}-{size[0]}-{scheme}.png")
+
+
+def simulated(browser: Any, url: str, name: str, out: Path) -> None:
+    """The light view as people see it who lack a kind of cone."""
+    with opened(browser, url, SIZES[0], "light") as page:
+        session = page.context.new_cdp_session(page)
+        for kind in DEFICIENCIES:
+            session.send("Emulation.setEmulatedVisionDeficiency", {"type": kind})
+            page.screenshot(path=out / f"graph-{name}-{kind}.png")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", action="append", choices=MODELS, help="this one only; may be given again")
+    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    given = parser.parse_args()
+    given.out.mkdir(parents=True, exist_ok=True)
+
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as play, tempfile.TemporaryDirectory() as name:
+        browser = play.chromium.launch(executable_path=find(), args=["--no-sandbox"])
+        for model in given.model or MODELS:
+            folder = Path(name) / model
+            folder.mkdir()
+            with studio(spec_of(model, folder), folder) as url:
+                first_views(browser, url, model, given.out)
+                if model == "resnet20":
+                    simulated(browser, url, model, given.out)
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
