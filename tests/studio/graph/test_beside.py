@@ -41,15 +41,15 @@ def test_dense_and_compact_side_by_side(server: Server, page: Any, tmp_path: Pat
     ids = "cy => cy.nodes('.changed').map(n => n.id()).sort()"
     left, right = (page.evaluate(f"() => ({ids})({graph})") for graph in (CY, OTHER))
     assert left == right and "conv2d" in left
-    page.evaluate(f"() => {CY}.viewport({{zoom: 1.1, pan: {{x: -17, y: 31}}}})")
+    page.evaluate(f"() => {{ {CY}.viewport({{zoom: 1.1, pan: {{x: -17, y: 31}}}}) }}")
     assert page.evaluate(f"() => [{OTHER}.zoom(), {OTHER}.pan()]") == [1.1, {"x": -17, "y": 31}]
     places = "cy => cy.nodes('.row').map(n => [n.id(), n.position('x'), n.position('y')])"
     assert page.evaluate(f"() => ({places})({CY})") == page.evaluate(f"() => ({places})({OTHER})")
-    page.evaluate(f"() => {OTHER}.getElementById('conv2d').emit('mouseover')")
+    page.evaluate(f"() => {{ {OTHER}.getElementById('conv2d').emit('mouseover') }}")
     page.wait_for_selector("#graph-tip.on >> text=/parameters/")
-    page.evaluate(f"() => {OTHER}.getElementById('conv2d_1').emit('tap')")
+    page.evaluate(f"() => {{ {OTHER}.getElementById('conv2d_1').emit('tap') }}")
     page.wait_for_function("() => location.search.includes('select=node:conv2d_1')")
-    page.evaluate(f"() => {OTHER}.nodes('.toggle')[0].emit('tap')")
+    page.evaluate(f"() => {{ {OTHER}.nodes('.toggle')[0].emit('tap') }}")
     page.wait_for_function(f"() => {CY}.nodes('.row').length === {OTHER}.nodes('.row').length")
     page.click("text=View ▾")
     page.click("text=Nothing beside it")
@@ -72,13 +72,13 @@ def test_a_layout_that_takes_long_shows_it_and_can_be_cancelled(server: Server, 
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
     before = page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()")
     os.kill(layout_process(server), signal.SIGSTOP)
-    page.evaluate(f"() => {CY}.nodes('.toggle')[0].emit('tap')")
+    page.evaluate(f"() => {{ {CY}.nodes('.toggle')[0].emit('tap') }}")
     page.wait_for_selector("#graph-busy.on >> text=/Laying out the graph: 0 of [0-9]+ modules/")
     page.click("#graph-cancel")
     page.wait_for_selector("text=the layout of the graph was cancelled: the graph stays as it was")
     page.wait_for_selector("#graph-busy:not(.on)", state="attached")
     assert page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()") == before
     draws = page.get_attribute("#graph-panel", "data-draws")
-    page.evaluate(f"() => {CY}.nodes('.toggle')[0].emit('tap')")
+    page.evaluate(f"() => {{ {CY}.nodes('.toggle')[0].emit('tap') }}")
     page.wait_for_selector(f"#graph-panel:not([data-draws='{draws}'])")
     assert page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()") != before
