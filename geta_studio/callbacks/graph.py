@@ -186,9 +186,9 @@ def drawing(
     scopes = frozenset(known["scopes"]) if same and known else default_open(staged["graph"], show_shape=view.shape)
     if view.graph == "branches" and not (same and known and known.get("graph") == "branches"):
         scopes |= branch_scopes(staged["graph"]).keys()
-    opened = apply(staged["graph"], scopes, command, view.shape) if same and command else Opened(scopes, None, None)
-    if same and command and command.get("action") == "all" and opened.scopes == scopes:
+    if same and command and too_many(staged["graph"], command, view.shape):
         return (no_update,) * 4
+    opened = apply(staged["graph"], scopes, command, view.shape) if same and command else Opened(scopes, None, None)
     layout = services.layout(staged, opened.scopes, view.graph, view.shape)
     return (
         elements(staged, layout),
@@ -222,21 +222,27 @@ def question(
 ) -> tuple[bool, Any]:
     """Whether to ask before all modules are opened, and what."""
     analysis = services.analysis(known["model"]) if known else None
-    if known is None or analysis is None or not command or command.get("action") != "all":
+    if known is None or analysis is None or not command:
         return False, no_update
-    _, count = everything(at_stage(analysis, known["graph"])["graph"], known["shape"])
-    if count <= ALL_BUDGET:
-        return False, no_update
-    return True, (
+    count = too_many(at_stage(analysis, known["graph"])["graph"], command, known["shape"])
+    return bool(count), (
         f"All modules together have {count:,} nodes. Drawing them takes some seconds, and then the graph moves less "
         f"smoothly. You can also open level by level, up to {ALL_BUDGET:,} nodes."
     )
 
 
+def too_many(graph: Mapping[str, Any], command: Mapping[str, Any], show_shape: bool) -> int:
+    """How many nodes "all" would show, where they are more than are opened without a question; else 0."""
+    if command.get("action") != "all":
+        return 0
+    _, count = everything(graph, show_shape)
+    return count if count > ALL_BUDGET else 0
+
+
 def apply(
     graph: Mapping[str, Any], scopes: frozenset[str], command: Mapping[str, Any], show_shape: bool = False
 ) -> Opened:
-    """What a command of the graph makes of the open scopes; `all` of a large graph waits for an answer."""
+    """What a command of the graph makes of the open scopes."""
     action = command.get("action")
     if action == "toggle":
         scope = str(command["scope"])
@@ -246,8 +252,7 @@ def apply(
     if action == "reveal":
         return Opened(scopes | scopes_around(graph, command["node"], show_shape), None, command["node"])
     if action in ("all", "everything"):
-        whole, count = everything(graph, show_shape)
-        return Opened(whole if action == "everything" or count <= ALL_BUDGET else scopes, None, None)
+        return Opened(everything(graph, show_shape)[0], None, None)
     if action == "most":
         return Opened(default_open(graph, ALL_BUDGET, every=True, show_shape=show_shape), None, None)
     if action == "fold":
