@@ -72,7 +72,7 @@ STUDIES = {
         "vit_tiny", 12, "fashion-mnist", 3000, {"optimizer": "adam", "lr": 2e-3, "batch_size": 64, **TAYLOR}
     ),
     "fashion vgg7": Study(
-        "vgg7", 16, "fashion-mnist", 360, {"optimizer": "adam", "lr": 1e-3, "batch_size": 32, **TAYLOR}
+        "vgg7", 16, "fashion-mnist", 900, {"optimizer": "adam", "lr": 1e-3, "batch_size": 32, **TAYLOR}
     ),
     "pareto": Study(
         "resnet20", 16, "fashion-mnist", 450, {"optimizer": "adam", "lr": 3e-3, "batch_size": 64, **TAYLOR}
