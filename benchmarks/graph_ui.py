@@ -5,26 +5,22 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import socket
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-import httpx
-
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from tools.find_chromium import find
 from tools.shaped_models import spec_of
+from tools.studio import studio
 
 ROOT = Path(__file__).parent.parent
 RESULTS = Path(__file__).parent / "results" / "graph_ui.json"
-START_S, REACT_S = 60.0, 60.0
+REACT_S = 60.0
 """A server that has not answered by then, or a page that has not moved, will not."""
 CY = "document.getElementById('graph')._cyreg.cy"
 FRAMES = """async ([gesture, seconds]) => {
@@ -67,48 +63,6 @@ UNTIL = """async ([act, ready, seconds]) => {
   await new Promise(requestAnimationFrame);
   return performance.now() - started;
 }"""
-
-
-@contextmanager
-def studio(model: str, folder: Path) -> Iterator[tuple[str, int]]:
-    """A server with `model` analysed: its address and its process id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "app.py",
-        "--port",
-        str(port),
-        "--store",
-        f"sqlite:///{folder}/geta.db",
-        "--model",
-        model,
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(url, process)
-        yield url, process.pid
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def wait_for(url: str, process: subprocess.Popen[bytes], seconds: float = START_S) -> None:
-    """Wait for the server's first answer; end the benchmark with a sentence where there will be none."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise SystemExit(
-                f"the studio ended with code {process.returncode} before it answered: run app.py to see why"
-            )
-        try:
-            httpx.get(f"{url}/api/health")
-            return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise SystemExit(f"the studio did not answer in {seconds:g} s: is the machine busy?")
 
 
 def memory_mb(pid: int) -> float:

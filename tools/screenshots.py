@@ -8,61 +8,24 @@ as Chromium simulates these kinds of sight.
 from __future__ import annotations
 
 import argparse
-import socket
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 from tools.find_chromium import find  # noqa: E402
 from tools.shaped_models import SHAPED, spec_of  # noqa: E402
+from tools.studio import studio  # noqa: E402
 
 MODELS = ("resnet20", *SHAPED)
 SIZES = ((1280, 720), (1920, 1080))
 SCHEMES = ("light", "dark")
 DEFICIENCIES = ("protanopia", "deuteranopia", "tritanopia")
 DRAWN = "#graph-panel[data-drawn]"
-
-
-@contextmanager
-def studio(model: str, folder: Path) -> Iterator[str]:
-    """The address of a server with `model` on screen."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "app.py",
-        "--port",
-        str(port),
-        "--store",
-        f"sqlite:///{folder}/geta.db",
-        "--model",
-        model,
-    ]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        while True:
-            try:
-                httpx.get(f"{url}/api/health")
-                break
-            except httpx.TransportError:
-                if process.poll() is not None:
-                    raise SystemExit("the studio ended before it answered") from None
-                time.sleep(0.1)
-        yield url
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @contextmanager
@@ -111,7 +74,7 @@ def main() -> None:
         for model in given.model or MODELS:
             folder = Path(name) / model
             folder.mkdir()
-            with studio(spec_of(model, folder), folder) as url:
+            with studio(spec_of(model, folder), folder) as (url, _):
                 first_views(browser, url, model, given.out)
                 if model == "resnet20":
                     simulated(browser, url, model, given.out)

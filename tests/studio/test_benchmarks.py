@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from benchmarks.graph_ui import studio, until, wait_for
+from benchmarks.graph_ui import until
+from tools.studio import studio, wait_for
 
 
 @pytest.mark.timeout(60)
