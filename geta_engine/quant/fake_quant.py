@@ -41,10 +41,9 @@ class _FakeQuantizeWeights(torch.autograd.Function):
     def forward(ctx: Any, places: tuple[int, ...], count: int, *tensors: Tensor) -> tuple[Tensor, ...]:
         ctx.places, ctx.count = places, count
         ctx.save_for_backward(*tensors)
+        own = _chosen(list(zip(*(vector.unbind() for vector in tensors[:count]))), places)
         run = kernels.active()
         formula = run.forward if count == 2 else run.forward_t
-        rows = zip(*(vector.unbind() for vector in tensors[:count]))
-        own = _chosen(list(rows), places)
         return tuple(formula(_flat(x), *scalars).view(x.shape) for x, scalars in zip(tensors[count:], own))
 
     @staticmethod

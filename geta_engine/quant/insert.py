@@ -36,7 +36,7 @@ class PreparedModel(nn.Module):
 
     `program` is the graph module (nodes keep their traced names, quantizers are `fake_quantize` nodes marked with
     their id in `meta["quantizer"]`), `quantizers` the bank of their parameters, `origin` what was traced. What runs is
-    `program` with its weights quantized in one call.
+    `program` with its weights quantized in one call; what is exported is `program`.
     """
 
     def __init__(self, program: GraphModule, quantizers: QuantizerBank, origin: TracedModel) -> None:
@@ -59,6 +59,8 @@ class PreparedModel(nn.Module):
         return self
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
+        if torch.compiler.is_exporting() and not self._dense:
+            return self.program(*args, **kwargs)
         (run,) = self._dense or self._quantized
         return run(*args, **kwargs)
 
