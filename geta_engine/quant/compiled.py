@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.fx.experimental.proxy_tensor import make_fx
 
 from geta_engine.quant import kernels
 
@@ -72,6 +71,7 @@ def _compile(formula: Callable[..., Any], tensors: tuple[Tensor, ...]) -> Callab
     from torch._inductor import config
     from torch._inductor.compile_fx import compile_fx_inner
     from torch._inductor.decomposition import select_decomp_table
+    from torch.fx.experimental.proxy_tensor import make_fx
 
     def as_tuple(*args: Tensor) -> tuple[Tensor, ...]:
         result = formula(*args)

@@ -69,11 +69,7 @@ def _marked(
         return part
     pair = pairs[data["nodes"][-1]]
     tip = [data["tip"][0], *(pair.lines if len(data["nodes"]) == 1 else _total(data["nodes"], pairs))]
-    return {
-        "classes": f"{part['classes']} {kinds[data['id']]}",
-        **{k: v for k, v in part.items() if k != "classes"},
-        "data": {**data, "tip": tip},
-    }
+    return {**part, "classes": f"{part['classes']} {kinds[data['id']]}", "data": {**data, "tip": tip}}
 
 
 def _total(nodes: Sequence[str], pairs: Mapping[str, Difference]) -> list[str]:
