@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from itertools import chain
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +16,7 @@ from geta_engine.compact.removal import Removal
 from geta_engine.compact.rewrites import rewrite
 from geta_engine.errors import CheckFailed
 from geta_engine.graph.model import Qadg
+from geta_engine.qadg.context import is_leaf_module
 from geta_engine.quant.fake_quant import fake_quantize
 from geta_engine.quant.insert import BANK, PreparedModel
 from geta_engine.trace import TracedModel
@@ -93,23 +95,38 @@ def _bake(module: GraphModule, node: Node, d: Tensor, q_m: Tensor, t: Tensor | N
         node.replace_all_uses_with(source)
     else:
         with module.graph.inserting_before(node):
-            node.replace_all_uses_with(_plain_quantizer(node, source, d, q_m, t))
+            ops = _plain_quantizer(node, source, d, q_m, t)
+        stack = _around(next(iter(node.users)))
+        for op in ops:
+            op.meta["nn_module_stack"] = stack
+        node.replace_all_uses_with(ops[-1])
     module.graph.erase_node(node)
 
 
-def _plain_quantizer(node: Node, x: Node, d: Tensor, q_m: Tensor, t: Tensor | None) -> Node:
-    """The activation quantizer in ATen ops with its numbers as constants (t = 1: clamp, divide, round, multiply)."""
+def _around(reader: Node) -> dict[str, Any]:
+    """The modules in which a quantizer of what a node reads is drawn: those around its layer."""
+    stack = dict(reader.meta.get("nn_module_stack") or {})
+    if is_leaf_module(reader):
+        stack.popitem()
+    return stack
+
+
+def _plain_quantizer(node: Node, x: Node, d: Tensor, q_m: Tensor, t: Tensor | None) -> list[Node]:
+    """The activation quantizer in ATen ops with its numbers as constants (t = 1: clamp, divide, round, multiply), in
+    order."""
     call = node.graph.call_function
     step, clip = float(d), float(q_m)
     if t is None:
-        c = call(_aten.clamp.default, (x, -clip, clip))
+        first = [call(_aten.clamp.default, (x, -clip, clip))]
     else:
-        magnitude = call(_aten.clamp.default, (call(_aten.abs.default, (x,)), 0.0, clip))
-        c = call(
-            _aten.mul.Tensor, (call(_aten.pow.Tensor_Scalar, (magnitude, float(t))), call(_aten.sign.default, (x,)))
-        )
-    levels = call(_aten.round.default, (call(_aten.div.Tensor, (c, step)),))
-    return call(_aten.mul.Tensor, (levels, step))
+        size = call(_aten.abs.default, (x,))
+        magnitude = call(_aten.clamp.default, (size, 0.0, clip))
+        power = call(_aten.pow.Tensor_Scalar, (magnitude, float(t)))
+        sign = call(_aten.sign.default, (x,))
+        first = [size, magnitude, power, sign, call(_aten.mul.Tensor, (power, sign))]
+    ratio = call(_aten.div.Tensor, (first[-1], step))
+    levels = call(_aten.round.default, (ratio,))
+    return [*first, ratio, levels, call(_aten.mul.Tensor, (levels, step))]
 
 
 @torch.no_grad()

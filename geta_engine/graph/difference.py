@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from difflib import SequenceMatcher
 from typing import Any, Literal, NamedTuple
 
 Graph = Mapping[str, Any]
+Facts = Mapping[str, Any]
 Kind = Literal["same", "changed", "gone", "new"]
+Side = Literal["before", "after"]
+_TOLD = ("shape", "n_params", "macs")
+_ONE_OP = {"view": "reshape", "_unsafe_view": "reshape", "view_as": "reshape", "reshape_as": "reshape"} | {
+    "view_copy": "reshape",
+    "expand_as": "expand",
+}
+"""Ops that a cut program spells otherwise."""
 
 
 class Difference(NamedTuple):
-    """One node in both graphs: its ids (None where it is missing), and its facts before and after."""
+    """One node in both graphs: its facts before and after, None where it is missing.
 
-    before: Mapping[str, Any] | None
-    after: Mapping[str, Any] | None
+    A layer that is whole in one graph and written out as ops in the other (a norm that keeps its divisor) is one
+    difference; the facts of the ops together hold their ids as "parts".
+    """
+
+    before: Facts | None
+    after: Facts | None
+
+    def ids(self, side: Side) -> Sequence[str]:
+        """The nodes of one graph that this is about."""
+        facts = getattr(self, side)
+        return () if facts is None else facts.get("parts") or (facts["id"],)
 
     @property
     def kind(self) -> Kind:
@@ -22,15 +40,14 @@ class Difference(NamedTuple):
             return "gone"
         if self.before is None:
             return "new"
-        told = ("shape", "n_params", "macs")
-        return "same" if all(self.before[name] == self.after[name] for name in told) else "changed"
+        return "same" if all(self.before[name] == self.after[name] for name in _TOLD) else "changed"
 
     @property
     def lines(self) -> list[str]:
         """What changed, a line each: the shape, parameters and multiply-adds."""
         before, after = self.before, self.after
         if before is None or after is None:
-            return ["only in the compact graph" if before is None else "not in the compact graph"]
+            return ["only in this graph" if before is None else "not in the other graph"]
         lines = []
         if before["shape"] != after["shape"]:
             lines.append(f"{_sizes(before['shape'])} → {_sizes(after['shape'])}")
@@ -42,13 +59,20 @@ class Difference(NamedTuple):
 
 
 def differences(before: Graph, after: Graph) -> list[Difference]:
-    """The nodes of both graphs, paired: layers by name, ops by their module, kind and order in it.
+    """The nodes of both graphs, paired: layers and inputs by name, the ops of a quantizer by the layer it is for, other
+    ops by their order in their module.
 
     Node ids do not pair them: they are numbered anew when a program is exported again.
     """
-    old, new = _keyed(before["nodes"]), _keyed(after["nodes"])
-    paired = [Difference(node, new.get(key)) for key, node in old.items()]
-    return paired + [Difference(None, node) for key, node in new.items() if key not in old]
+    whole = [_whole_layers(graph["nodes"]) for graph in (before, after)]
+    old, new = _gathered(before["nodes"], whole[1]), _gathered(after["nodes"], whole[0])
+    twins = _by_name(_named(before, old), _named(after, new))
+    taken = set(twins.values())
+    rest = [node for node in old if node["id"] not in twins], [node for node in new if node["id"] not in taken]
+    twins |= _by_order(*rest)
+    taken, facts = set(twins.values()), {node["id"]: node for node in new}
+    paired = [Difference(node, facts.get(twins.get(node["id"], ""))) for node in old]
+    return paired + [Difference(None, node) for node in new if node["id"] not in taken]
 
 
 def kind_of(members: Sequence[Difference]) -> Kind:
@@ -57,15 +81,89 @@ def kind_of(members: Sequence[Difference]) -> Kind:
     return kinds.pop() if len(kinds) == 1 else "changed"
 
 
-def _keyed(nodes: Sequence[Mapping[str, Any]]) -> dict[tuple[str, ...], Mapping[str, Any]]:
-    seen: Counter[tuple[str, ...]] = Counter()
-    keyed: dict[tuple[str, ...], Mapping[str, Any]] = {}
+def _whole_layers(nodes: Iterable[Facts]) -> set[str]:
+    """Names of the layers that are one node each."""
+    named = Counter(node["name"] for node in nodes if node["kind"] == "layer")
+    scopes = {node["scope"] for node in nodes}
+    return {name for name, count in named.items() if count == 1 and name not in scopes}
+
+
+def _gathered(nodes: Iterable[Facts], whole: set[str]) -> list[Facts]:
+    """The nodes, with the ops of each layer that the other graph has whole as one, where the last of them stands."""
+    parts: dict[str, list[Facts]] = defaultdict(list)
     for node in nodes:
-        what = node["name"] if node["kind"] in ("layer", "input") else ""
-        key = (node["scope"], node["op"], what)
-        keyed[(*key, str(seen[key]))] = node
-        seen[key] += 1
-    return keyed
+        parts[_part_of(node, whole) or node["id"]].append(node)
+    last = {members[-1]["id"]: members for members in parts.values()}
+    return [_together(last[node["id"]]) for node in nodes if node["id"] in last]
+
+
+def _part_of(node: Facts, whole: set[str]) -> str | None:
+    """The layer whose op a node is, of those that are whole in the other graph."""
+    names = (node["scope"], node["name"] if node["kind"] == "layer" else "")
+    return next((name for name in names if name in whole), None)
+
+
+def _together(members: Sequence[Facts]) -> Facts:
+    if len(members) == 1:
+        return members[0]
+    sums = {name: sum(node[name] or 0 for node in members) for name in ("n_params", "macs")}
+    return {**members[-1], **sums, "parts": [node["id"] for node in members]}
+
+
+def _named(graph: Graph, nodes: Sequence[Facts]) -> dict[tuple[str, ...], str]:
+    """What tells a node from all others whatever its id is -> its id, for layers, inputs and the ops of quantizers."""
+    keys = _branch_keys(graph)
+    seen: Counter[tuple[str, ...]] = Counter()
+    found = {key: node for node, key in keys.items()}
+    for node in nodes:
+        if node["kind"] in ("layer", "input") and node["id"] not in keys:
+            key = (node["kind"], node["name"])
+            found[(*key, str(seen[key]))] = node["id"]
+            seen[key] += 1
+    return found
+
+
+def _branch_keys(graph: Graph) -> dict[str, tuple[str, ...]]:
+    """Op of a quantizer -> its key. Ops are counted from the end: t = 1 leaves out some of the first."""
+    seen: Counter[tuple[str, str]] = Counter()
+    ops = {node["id"]: node["op"] for node in graph["nodes"]}
+    keys: dict[str, tuple[str, ...]] = {}
+    for branch in graph.get("branches", ()):
+        what = (branch["kind"], branch["layer"])
+        from_end: Counter[str] = Counter()
+        for node in reversed(branch["nodes"]):
+            if node in ops:
+                keys[node] = (*what, str(seen[what]), ops[node], str(from_end[ops[node]]))
+                from_end[ops[node]] += 1
+        seen[what] += 1
+    return keys
+
+
+def _by_name(old: Mapping[tuple[str, ...], str], new: Mapping[tuple[str, ...], str]) -> dict[str, str]:
+    return {node: new[key] for key, node in old.items() if key in new}
+
+
+def _by_order(old: Iterable[Facts], new: Iterable[Facts]) -> dict[str, str]:
+    """Old -> new id of ops of one kind that follow each other alike in their module."""
+    left, right = _by_scope(old), _by_scope(new)
+    twins: dict[str, str] = {}
+    for scope in left.keys() & right.keys():
+        a, b = left[scope], right[scope]
+        matcher = SequenceMatcher(None, [_op(node) for node in a], [_op(node) for node in b], autojunk=False)
+        for at, to, size in matcher.get_matching_blocks():
+            twins |= {x["id"]: y["id"] for x, y in zip(a[at : at + size], b[to : to + size])}
+    return twins
+
+
+def _by_scope(nodes: Iterable[Facts]) -> dict[str, list[Facts]]:
+    found: dict[str, list[Facts]] = defaultdict(list)
+    for node in nodes:
+        found[node["scope"]].append(node)
+    return found
+
+
+def _op(node: Facts) -> str:
+    return f"{node['kind']} {_ONE_OP.get(node['op'], node['op'])}"
 
 
 def _sizes(shape: Sequence[Any] | None) -> str:

@@ -123,7 +123,8 @@ def build(graph: Graph, show_shape: bool = False) -> Hierarchy:
 
 
 def _made(node: Mapping[str, Any]) -> str:
-    return f"{node['op']} {node['detail']}"
+    """What tells one make of node from another: the same as what "make" names, where a graph says so."""
+    return str(node.get("make") or f"{node['op']} {node['detail']}")
 
 
 def _with_folds(path: tuple[str, ...], around: Mapping[str, str]) -> tuple[str, ...]:

@@ -102,7 +102,8 @@ def _written_out(graph: Mapping[str, Any], quantizers: Sequence[Mapping[str, Any
         else:
             continue
         chain = [f"{name}|{op}" for op, _ in _STEPS]
-        nodes += [_step(key, op, detail, facts[targets[0]]) for key, (op, detail) in zip(chain, _STEPS)]
+        steps = [_step(key, op, detail, facts[targets[0]]) for key, (op, detail) in zip(chain, _STEPS)]
+        nodes += [{**step, "shape": facts[source]["shape"]} if source in facts else step for step in steps]
         pairs = [*zip([source, *chain], chain), *((chain[-1], target) for target in targets)]
         edges += [{"source": a, "target": b, "quantizer": None} for a, b in pairs]
         branch = {"kind": _KINDS[quantizer["kind"]], "layer": quantizer["layer"], "quantizer": name}

@@ -20,6 +20,8 @@ from geta_engine.qadg.context import argument, op_name, shape_of
 from geta_engine.qadg.rules.reduction import reduced_dims
 
 _aten = torch.ops.aten
+WRITTEN_OUT = "geta_engine.compact.WrittenOut"
+"""The class of a module whose one op is now several."""
 
 
 def _ratio(source: Node, dims: Sequence[int], removal: Removal) -> float:
@@ -29,7 +31,13 @@ def _ratio(source: Node, dims: Sequence[int], removal: Removal) -> float:
 
 
 def _call(node: Node, target: Any, *args: Any) -> Node:
-    return node.graph.call_function(target, args)
+    """An op in the place of a node, or beside it: of the same module, which is no longer a single op."""
+    made = node.graph.call_function(target, args)
+    stack = node.meta.get("nn_module_stack")
+    if stack:
+        key, (path, _) = next(reversed(stack.items()))
+        made.meta["nn_module_stack"] = {**stack, key: (path, WRITTEN_OUT)}
+    return made
 
 
 def _mean(node: Node, x: Node, dims: list[int], ratio: float) -> Node:

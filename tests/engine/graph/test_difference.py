@@ -9,6 +9,7 @@ import torch
 
 import geta_engine as ge
 from geta_engine.graph.difference import Difference, differences, kind_of
+from geta_engine.graph.stages import graph_at
 from geta_engine.qadg.report import analysis_report
 
 
@@ -42,7 +43,7 @@ def test_nodes_that_only_one_graph_has(graphs):
     dense, small = graphs
     pairs = differences(dense, {"nodes": small["nodes"][:-3]})
     assert [pair.kind for pair in pairs[-3:]] == ["gone"] * 3 and pairs[-1].after is None
-    assert pairs[-1].lines == ["not in the compact graph"]
+    assert pairs[-1].lines == ["not in the other graph"]
     assert [pair.kind for pair in differences({"nodes": []}, small)] == ["new"] * len(small["nodes"])
 
 
@@ -57,3 +58,77 @@ def test_what_is_drawn_as_one(graphs):
     same, changed = pairs["conv2d"], pairs["conv2d_1"]
     assert kind_of([same, pairs["batch_norm"]]) == "same" and kind_of([same, changed]) == "changed"
     assert kind_of([Difference(changed.before, None)]) == "gone"
+
+
+class Normed(torch.nn.Module):
+    """A residual of linear layers with a norm between them, whose channels can all be cut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.norm = torch.nn.Linear(6, 12), torch.nn.LayerNorm(12)
+        self.up, self.down, self.head = torch.nn.Linear(12, 20), torch.nn.Linear(20, 12), torch.nn.Linear(12, 5)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        return self.head(x + self.down(torch.relu(self.up(self.norm(x)))))
+
+
+@pytest.fixture(scope="module")
+def normed() -> tuple[dict[str, Any], dict[str, Any]]:
+    """Analyses of a network with a norm, weights and activations quantized, and of what is left when 3 of the 12
+    channels that the norm is over are cut away."""
+    torch.manual_seed(0)
+    traced = ge.trace(Normed(), (torch.randn(2, 6),))
+    qadg = ge.analyze(traced, activations=True)
+    model = ge.prepare(traced, qadg)
+    named = dict(model.program.named_parameters())
+    with torch.no_grad():
+        for name in ("stem.weight", "stem.bias", "down.weight", "down.bias", "norm.weight", "norm.bias"):
+            named[name][:3] = 0.0
+    return analysis_report(traced, activations=True), analysis_report(ge.compact(model, qadg), activations=True)
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["dense first", "compact first"])
+def test_a_norm_that_is_written_out_is_one_difference(normed, turned):
+    dense, small = (analysis["graph"] for analysis in normed)
+    found = differences(small, dense) if turned else differences(dense, small)
+    whole, out = ("after", "before") if turned else ("before", "after")
+    (norm,) = (pair for pair in found if getattr(pair, whole) and getattr(pair, whole)["op"] == "layer_norm")
+    assert len(norm.ids(whole)) == 1 and len(norm.ids(out)) == 14
+    assert {node["scope"] for node in small["nodes"] if node["id"] in norm.ids(out)} == {"", "norm"}
+    assert set(norm.lines) & {"24 → 18 parameters (-25 %)", "18 → 24 parameters (+33 %)"} and norm.kind == "changed"
+    assert not [pair for pair in found if pair.kind in ("gone", "new")]
+    for side, graph in ((whole, dense), (out, small)):
+        assert sorted(key for pair in found for key in pair.ids(side)) == sorted(n["id"] for n in graph["nodes"])
+
+
+@pytest.mark.parametrize("stage", ["trace", "branches"])
+def test_ops_of_quantizers_are_paired_by_what_they_quantize(normed, stage):
+    """The weights of a compact model are rounded already: their branches are gone, those of activations are not."""
+    dense, small = (graph_at(analysis, stage) for analysis in normed)
+    found = differences(dense, small)
+    kinds = {"weight": "attached", "activation": "inserted"}
+    for quantizer in normed[0]["quantizers"]:
+        own = [p for p in found if p.before and p.before["part_of"] == quantizer["id"]]
+        assert [pair.before["op"] for pair in own] == ["clamp", "div", "round", "mul"]
+        if kinds[quantizer["kind"]] == "attached":
+            assert {pair.kind for pair in own} == {"gone"}
+            continue
+        (branch,) = (b for b in small["branches"] if b["layer"] == quantizer["layer"])
+        assert [pair.after["id"] for pair in own] == list(branch["nodes"])
+        cut = quantizer["layer"] in ("up", "head")
+        assert {pair.kind for pair in own} == {"changed" if cut else "same"}
+    assert not [pair for pair in found if pair.kind == "new"]
+
+
+def test_an_op_that_was_put_between_others_is_new_and_the_others_keep_their_twins():
+    facts = {"kind": "op", "scope": "norm", "shape": [4], "n_params": 0, "macs": 0}
+    written = [{**facts, "id": f"{place}", "name": op, "op": op} for place, op in enumerate(("pow", "mul", "add", "mul"))]
+    dense = [node for node in written if node["id"] != "1"]
+    found = differences({"nodes": dense}, {"nodes": [{**node, "id": f"c{node['id']}"} for node in written]})
+    assert [(p.before and p.before["id"], p.after["id"]) for p in found] == [
+        ("0", "c0"),
+        ("2", "c2"),
+        ("3", "c3"),
+        (None, "c1"),
+    ]
