@@ -21,7 +21,7 @@ from geta_engine.runs.workspace import Workspace
 from geta_engine.store import FrameEvent, RunRecord, Store
 from geta_engine.store.records import Command
 from geta_studio.layouts import Layouts
-from geta_studio.models import ModelLibrary
+from geta_studio.models import COMPACT_KEY, ModelLibrary
 from geta_studio.pace import Pace
 from geta_studio.series import SeriesCache
 
@@ -206,6 +206,16 @@ class Services:
     def compacted(self, key: str | None) -> list[RunRecord]:
         """The finished runs of a model whose compact model is there, newest first."""
         return [run for run in self.runs() if self.library.key_of(run) == key and self.compact_file(run.id)]
+
+    def made_by(self, key: str | None) -> RunRecord | None:
+        """The run whose compact model a key names, or None."""
+        named = COMPACT_KEY.fullmatch(key or "")
+        return next((run for run in self.runs() if named and run.id == int(named[1])), None)
+
+    def siblings(self, run: RunRecord) -> list[RunRecord]:
+        """The other finished runs of the model of a run whose compact model is there, newest first."""
+        others = (other for other in self.runs() if other.id != run.id and other.spec == run.spec)
+        return [other for other in others if self.compact_file(other.id)]
 
     def data_problem(self, spec: str) -> str | None:
         """A sentence when the data source cannot be used, else None."""

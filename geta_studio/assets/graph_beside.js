@@ -34,10 +34,12 @@
     following = false;
   }
 
+  // A tap here is one on what stands for the same in the graph on screen.
   function choose(row) {
-    const node = scene.pairs[row.data("nodes")[0]];
-    if (row.hasClass("scope")) view().choose({ kind: "scope", id: view().scopeOf(row) });
-    else if (node) view().choose({ kind: "node", id: node });
+    const { hosts } = view().state.scene, node = row.data("nodes").map((id) => scene.pairs[id]).find((id) => id in hosts);
+    const twin = node && view().graph().getElementById(hosts[node]);
+    if (twin && twin.nonempty()) view().tapped(twin);
+    else if (row.hasClass("scope")) view().choose({ kind: "scope", id: view().scopeOf(row) });
   }
 
   function whenDrawn(wanted, act) {

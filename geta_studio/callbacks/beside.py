@@ -1,14 +1,15 @@
-"""Side by side: the compact model of a run beside the graph that is on screen."""
+"""Side by side: a model beside what a run made of it, or what two runs made of one model."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output
 
-from geta_engine.graph.difference import differences
+from geta_engine.graph.difference import Difference, differences
 from geta_studio import ids
+from geta_studio.callbacks.graph import at_stage
 from geta_studio.services import Services
 from geta_studio.views import beside as view
 from geta_studio.views.elements import elements, scene
@@ -54,26 +55,55 @@ def register(app: Dash, services: Services) -> None:
 
 
 def choices(services: Services, key: str | None) -> dict[str, str]:
-    """What can stand beside a model: the compact models of its finished runs, by key."""
-    return {f"compact-{run.id}": f"compact model of run {run.id}" for run in services.compacted(key)}
+    """What can stand beside a model, by key: the compact models of its finished runs; beside one of these, those of the
+    other runs of the same model, and that model."""
+    run = services.made_by(key)
+    others = services.siblings(run) if run else services.compacted(key)
+    found = {f"compact-{other.id}": f"compact model of run {other.id}" for other in others}
+    if run is None:
+        return found
+    dense = services.library.key_of(run)
+    return {**found, dense: f"the dense {services.library.label(dense)}"}
 
 
 def other(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
     """(elements, scene, title, whether there is nothing to wait for) of the graph beside the one on screen."""
-    dense = services.analysis(known["model"]) if known else None
-    if known is None or dense is None or chosen not in choices(services, known["model"]):
+    own = services.analysis(known["model"]) if known else None
+    if known is None or own is None or chosen not in (offered := choices(services, known["model"])):
         return [], None, "", True
     state = services.prepare(chosen)
-    compact = services.analysis(chosen)
-    if compact is None:
+    beside = services.analysis(chosen)
+    if beside is None:
         return [], {"model": chosen, "hosts": None}, state.text, state.state == "failed"
-    scopes, shape = frozenset(known["scopes"]), known["shape"]
-    left = services.layout(dense, scopes, "groups", shape)
-    right = view.aligned(left, services.layout(compact, scopes, "groups", shape))
-    found = differences(dense["graph"], compact["graph"])
-    run = services.run(int(chosen.removeprefix("compact-")))
-    bits = {q["id"]: q["bits"] for q in run.summary.get("quantizers", ())}
-    parts = view.marked(elements(compact, right), right, found, bits)
-    pairs = {pair.after["id"]: pair.before["id"] for pair in found if pair.after and pair.before}
-    drawn = {**scene(chosen, compact, right, None, None), "left": view.marks(left, found, "before"), "pairs": pairs}
-    return parts, drawn, view.summary(services.library.label(chosen), dense["graph"], compact["graph"], found), True
+    left, right = (at_stage(analysis, known["graph"]) for analysis in (own, beside))
+    found = differences(left["graph"], right["graph"])
+    parts, drawn = _drawn(services, left, right, found, known, chosen)
+    return parts, drawn, view.summary(_title(services, known["model"], chosen, offered), left, right, found), True
+
+
+def _drawn(
+    services: Services,
+    left: Mapping[str, Any],
+    right: Mapping[str, Any],
+    found: Sequence[Difference],
+    known: Mapping[str, Any],
+    chosen: str,
+) -> tuple[list[Any], dict[str, Any]]:
+    """Elements and scene of the right graph, folded, opened and placed as the left one where that can be."""
+    right = {**right, "graph": view.made_alike(right["graph"], found)}
+    shown = frozenset(known["scopes"]), known["graph"], known["shape"]
+    places = services.layout(left, *shown)
+    placed = view.aligned(places, services.layout(right, *shown), found)
+    run = services.made_by(chosen)
+    bits = view.bits_of(run.summary.get("quantizers", ()), right["quantizers"]) if run else {}
+    drawn = scene(chosen, right, placed, None, None)
+    drawn |= {"left": view.marks(places, found, "before"), "pairs": view.twins(found)}
+    return view.marked(elements(right, placed), placed, found, bits), drawn
+
+
+def _title(services: Services, key: str, chosen: str, offered: Mapping[str, str]) -> str:
+    """What the two graphs are, in the order in which they stand."""
+    runs = [services.made_by(name) for name in (key, chosen)]
+    if all(runs):
+        return " → ".join(f"run {run.id}" for run in runs if run)
+    return f"run {runs[0].id} → {offered[chosen]}" if runs[0] else services.library.label(chosen)

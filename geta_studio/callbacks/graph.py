@@ -13,6 +13,7 @@ from geta_engine.graph.stages import Stage, branch_scopes, graph_at
 from geta_studio import ids
 from geta_studio.drafts import bounds_of
 from geta_studio.services import Services
+from geta_studio.views.beside import bits_of
 from geta_studio.views.elements import elements, scene
 from geta_studio.views.graph_panel import shape_item, stage_options
 from geta_studio.views.legend import legend
@@ -261,8 +262,10 @@ def apply(
 
 
 def state_now(services: Services, run_id: int | None, key: str | None) -> dict[str, Any] | None:
-    """Bits and unit states of the run on screen from its newest frames."""
+    """Bits and unit states of the run on screen from its newest frames; of a compact model, the bits it has."""
     analysis = services.analysis(key)
+    if analysis is not None and run_id is None and (made_by := services.made_by(key)):
+        return {"bits": bits_of(made_by.summary.get("quantizers", ()), analysis["quantizers"]), "groups": {}}
     if run_id is None or analysis is None or not services.has_run(run_id):
         return None
     units, quantizers, saliency = (values_of(services.frame(run_id, k)) for k in ("units", "quantizers", "saliency"))

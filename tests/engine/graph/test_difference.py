@@ -123,7 +123,8 @@ def test_ops_of_quantizers_are_paired_by_what_they_quantize(normed, stage):
 
 def test_an_op_that_was_put_between_others_is_new_and_the_others_keep_their_twins():
     facts = {"kind": "op", "scope": "norm", "shape": [4], "n_params": 0, "macs": 0}
-    written = [{**facts, "id": f"{place}", "name": op, "op": op} for place, op in enumerate(("pow", "mul", "add", "mul"))]
+    ops = ("pow", "mul", "add", "mul")
+    written = [{**facts, "id": f"{place}", "name": op, "op": op} for place, op in enumerate(ops)]
     dense = [node for node in written if node["id"] != "1"]
     found = differences({"nodes": dense}, {"nodes": [{**node, "id": f"c{node['id']}"} for node in written]})
     assert [(p.before and p.before["id"], p.after["id"]) for p in found] == [

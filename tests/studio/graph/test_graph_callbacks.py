@@ -33,6 +33,9 @@ class Studio:
     def layout(self, analysis: dict[str, Any], scopes: frozenset[str], stage: str, show_shape: bool) -> dict[str, Any]:
         return layout_graph(analysis["graph"], scopes, show_shape)
 
+    def made_by(self, key: str | None) -> None:
+        return None
+
     def has_run(self, run_id: int | None) -> bool:
         return run_id == 7
 
