@@ -62,11 +62,11 @@ class ModelLibrary:
         return f"run-{run.id}"
 
     def label(self, key: str) -> str:
-        """What a person calls the model: a zoo name, the name of the uploaded file, or "model of run 7"."""
+        """What a person calls the model: a zoo name, the name of an upload, "model of run 7" or "run 7, compact"."""
         labels = {option["value"]: option["label"] for option in self.options()}
         run, compact = RUN_KEY.fullmatch(key), COMPACT_KEY.fullmatch(key)
         if compact:
-            return f"compact model of run {compact[1]}"
+            return f"run {compact[1]}, compact"
         return f"model of run {run[1]}" if run else labels.get(key, shortened(key))
 
     def add(self, part: Path, sha256: str, name: str) -> str:

@@ -66,10 +66,9 @@ def differences(before: Graph, after: Graph) -> list[Difference]:
     """
     whole = [_whole_layers(graph["nodes"]) for graph in (before, after)]
     old, new = _gathered(before["nodes"], whole[1]), _gathered(after["nodes"], whole[0])
-    twins = _by_name(_named(before, old), _named(after, new))
-    taken = set(twins.values())
-    rest = [node for node in old if node["id"] not in twins], [node for node in new if node["id"] not in taken]
-    twins |= _by_order(*rest)
+    named = _named(before, old), _named(after, new)
+    twins = {node: named[1][key] for key, node in named[0].items() if key in named[1]}
+    twins |= _by_order(*(_others(nodes, names.values()) for nodes, names in zip((old, new), named)))
     taken, facts = set(twins.values()), {node["id"]: node for node in new}
     paired = [Difference(node, facts.get(twins.get(node["id"], ""))) for node in old]
     return paired + [Difference(None, node) for node in new if node["id"] not in taken]
@@ -139,8 +138,9 @@ def _branch_keys(graph: Graph) -> dict[str, tuple[str, ...]]:
     return keys
 
 
-def _by_name(old: Mapping[tuple[str, ...], str], new: Mapping[tuple[str, ...], str]) -> dict[str, str]:
-    return {node: new[key] for key, node in old.items() if key in new}
+def _others(nodes: Iterable[Facts], named: Iterable[str]) -> list[Facts]:
+    left_out = set(named)
+    return [node for node in nodes if node["id"] not in left_out]
 
 
 def _by_order(old: Iterable[Facts], new: Iterable[Facts]) -> dict[str, str]:

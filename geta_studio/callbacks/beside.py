@@ -43,9 +43,11 @@ def register(app: Dash, services: Services) -> None:
     def draw(chosen: str | None, known: dict[str, Any] | None, _: int) -> Shown:
         return other(services, chosen, known)
 
-    @app.callback(Output(ids.GRAPH_OTHER, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"))
-    def restyle(scheme: str | None) -> list[dict[str, Any]]:
-        return stylesheet("dark" if scheme == "dark" else "light")
+    @app.callback(
+        Output(ids.GRAPH_OTHER, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"), Input(ids.GRAPH_STAGE, "value")
+    )
+    def restyle(scheme: str | None, stage: str) -> list[dict[str, Any]]:
+        return stylesheet("dark" if scheme == "dark" else "light", stage)
 
     app.clientside_callback(
         ClientsideFunction("getaBeside", "scene"),
@@ -69,16 +71,16 @@ def choices(services: Services, key: str | None) -> dict[str, str]:
 def other(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
     """(elements, scene, title, whether there is nothing to wait for) of the graph beside the one on screen."""
     own = services.analysis(known["model"]) if known else None
-    if known is None or own is None or chosen not in (offered := choices(services, known["model"])):
+    if known is None or own is None or chosen not in choices(services, known["model"]):
         return [], None, "", True
     state = services.prepare(chosen)
     beside = services.analysis(chosen)
     if beside is None:
-        return [], {"model": chosen, "hosts": None}, state.text, state.state == "failed"
+        return [], {"model": chosen, "hosts": None}, view.waiting(state.text), state.state == "failed"
     left, right = (at_stage(analysis, known["graph"]) for analysis in (own, beside))
     found = differences(left["graph"], right["graph"])
     parts, drawn = _drawn(services, left, right, found, known, chosen)
-    return parts, drawn, view.summary(_title(services, known["model"], chosen, offered), left, right, found), True
+    return parts, drawn, view.summary(_title(services, known["model"], chosen), left, right, found), True
 
 
 def _drawn(
@@ -101,9 +103,7 @@ def _drawn(
     return view.marked(elements(right, placed), placed, found, bits), drawn
 
 
-def _title(services: Services, key: str, chosen: str, offered: Mapping[str, str]) -> str:
-    """What the two graphs are, in the order in which they stand."""
-    runs = [services.made_by(name) for name in (key, chosen)]
-    if all(runs):
-        return " → ".join(f"run {run.id}" for run in runs if run)
-    return f"run {runs[0].id} → {offered[chosen]}" if runs[0] else services.library.label(chosen)
+def _title(services: Services, key: str, chosen: str) -> str:
+    """What the two graphs are, in the order in which they stand: "dense → run 1", "run 1 → run 2"."""
+    runs = (services.made_by(name) for name in (key, chosen))
+    return " → ".join(f"run {run.id}" if run else "dense" for run in runs)

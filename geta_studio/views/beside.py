@@ -6,6 +6,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from dash import html
+from dash.development.base_component import Component
+
 from geta_engine.graph.difference import Difference, Kind, Side, kind_of
 from geta_engine.graph.hierarchy import short_count
 from geta_studio.views.elements import Element
@@ -33,12 +36,13 @@ def made_alike(graph: Mapping[str, Any], differences: Iterable[Difference]) -> d
 
 
 def aligned(layout: Layout, other: Layout, differences: Iterable[Difference]) -> Layout:
-    """`other` at the places of `layout`, where both draw the same things; else as it is."""
+    """`other` at the places of `layout`, where that draws all that it draws, what is gone left out; else as it is."""
     places = {entry["id"]: entry for entry in (*layout["nodes"], *layout["boxes"])}
     routes = {(edge["source"], edge["target"]): edge for edge in layout["edges"]}
     names = _counterparts(layout, other, twins(differences))
     ends = [(names[edge["source"]], names[edge["target"]]) for edge in other["edges"]]
-    if sorted(names.values()) != sorted(places) or set(ends) != routes.keys():
+    there = set(names.values())
+    if len(there) < len(names) or not there <= places.keys() or not set(ends) <= routes.keys():
         return other
     return {
         **other,
@@ -136,10 +140,20 @@ def _total(pairs: Sequence[Difference]) -> list[str]:
     return lines
 
 
-def summary(title: str, left: Mapping[str, Any], right: Mapping[str, Any], differences: Iterable[Difference]) -> str:
-    """One line over the right graph: parameters of both, and how many of the ops that can be seen differ."""
+def waiting(text: str) -> list[Component]:
+    """What stands where the right graph will be."""
+    return [html.Span(text, className="graph-other-what")]
+
+
+def summary(
+    title: str, left: Mapping[str, Any], right: Mapping[str, Any], differences: Iterable[Difference]
+) -> list[Component]:
+    """Two lines on the right graph: whose parameters became how many, and how many ops differ of those to be seen."""
     was, now = (short_count(analysis["model"]["params"]) for analysis in (left, right))
     seen = [pair for pair in differences if (pair.after or pair.before or {})["kind"] not in _HIDDEN]
     counts = {kind: sum(pair.kind == kind for pair in seen) for kind in _KINDS}
     told = [f"{count} {kind}" for kind, count in counts.items() if count]
-    return f"{title} · {was} → {now} parameters · {', '.join(told) or 'nothing differs'}"
+    return [
+        html.Span(f"{title} · {was} → {now} parameters", className="graph-other-what"),
+        html.Span(", ".join(told) or "nothing differs", className="graph-other-counts"),
+    ]

@@ -133,3 +133,11 @@ def test_an_op_that_was_put_between_others_is_new_and_the_others_keep_their_twin
         ("3", "c3"),
         (None, "c1"),
     ]
+
+
+def test_a_step_of_a_quantizer_that_is_gone_is_not_taken_for_another_op():
+    facts = {"kind": "op", "scope": "mlp", "shape": [4], "n_params": 0, "macs": 0}
+    nodes = [{**facts, "id": key, "name": op, "op": op} for key, op in (("q", "mul"), ("times", "mul"))]
+    branch = {"kind": "attached", "layer": "mlp.up", "nodes": ["q"]}
+    found = differences({"nodes": nodes, "branches": [branch]}, {"nodes": nodes[1:]})
+    assert [(pair.before["id"], pair.kind) for pair in found] == [("q", "gone"), ("times", "same")]
