@@ -23,7 +23,7 @@ TASKS = {"bert": "auto", "qwen3": "causal-lm"}
 INNER = {"bert": "bert.encoder.layer.0.attention.self", "qwen3": "model.layers.0.mlp"}
 """A module that the first view has open."""
 SPARSITY = {"bert": 0.5, "qwen3": 0.1}
-"""Half cuts every layer of the BERT, its norms too, which are written out then; a tenth leaves some of the Qwen3 alone."""
+"""Half cuts every layer of the BERT, and its norms are written out then; a tenth leaves some of the Qwen3 alone."""
 BARS = f"""() => {CY}.nodes('.bar').map(bar => {{
   const row = {CY}.getElementById(bar.data('host'));
   return {{ label: bar.data('label'), detail: bar.data('detail'), groups: row.data('outputs'), row: row.id() }};
@@ -146,7 +146,8 @@ def test_side_by_side_marks_the_layers_that_were_cut(finished: tuple[str, Finish
     if name == "bert":
         norm = f"{OTHER}.getElementById('scope:bert.embeddings.LayerNorm')"
         tip = page.evaluate(f"() => {norm}.hasClass('changed') && {norm}.data('tip')")
-        assert tip[1] == "B × 16 × 32 → B × 16 × {0}".format(kept := made.kept(1))
+        kept = made.kept(1)
+        assert tip[1] == f"B × 16 × 32 → B × 16 × {kept}"
         assert tip[2].startswith(f"64 → {2 * kept} parameters")
 
 
