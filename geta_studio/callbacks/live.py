@@ -147,5 +147,5 @@ def phase_outputs(services: Services, phase: dict[str, Any] | None) -> tuple[Any
     done = services.compact_file(run.id) is not None
     href = f"/api/runs/{run.id}/compact.pt2" if done else None
     off = [not usable for usable in controls(phase["status"])]
-    summary = run.summary if phase["status"] == "done" else None
-    return *off, bands(stages), dock_empty_style(True), result_card(summary), href, "false" if done else "true"
+    card = result_card(run.summary if phase["status"] == "done" else None, f"compact-{run.id}" if done else None)
+    return *off, bands(stages), dock_empty_style(True), card, href, "false" if done else "true"

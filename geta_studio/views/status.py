@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dash import html
+from dash import dcc, html
 from dash.development.base_component import Component
 
 from geta_engine.config import STAGES
@@ -109,8 +109,8 @@ def cursor_style(live: Mapping[str, Any] | None) -> dict[str, str]:
     return {"left": f"{100 * live['step'] / max(1, live['steps']):.3f}%"}
 
 
-def result_card(summary: Mapping[str, Any] | None) -> Component:
-    """The end of a run on one card; says what to do while there is none."""
+def result_card(summary: Mapping[str, Any] | None, compact_key: str | None = None) -> Component:
+    """The end of a run on one card, with a way to its compact model; says what to do while there is none."""
     if not summary or "params_compact" not in summary:
         text = "When a run is done, its accuracy, cost and size stand here, with the compact model to download."
         return html.Div([html.Strong("No result yet"), html.P(text)], className="empty")
@@ -128,8 +128,15 @@ def result_card(summary: Mapping[str, Any] | None) -> Component:
             html.Div([_head(*head) for head in heads], className="result-heads"),
             _table(_facts(summary, metric)),
             html.P(note, className="note") if _is_verified(summary) else None,
+            _way_to(compact_key) if compact_key else None,
         ],
     )
+
+
+def _way_to(key: str) -> Component:
+    """To a compact model as the model on screen, beside which those of other runs can stand."""
+    link = dcc.Link("Open the compact model", href=f"/?model={key}", className="inspect-link")
+    return html.P([link, ", to look at it alone or beside another run's."], className="note")
 
 
 def _facts(summary: Mapping[str, Any], metric: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -168,7 +168,9 @@ def test_a_module_opens_and_closes_on_both_sides(finished: tuple[str, Finished],
 
 def test_two_runs_of_one_network_side_by_side(server: Server, page: Any, tmp_path: Path) -> None:
     results = [run_of(server.store, tmp_path, "resnet8", "digits", sparsity) for sparsity in (0.05, 0.6)]
-    drawn(page, f"{server.url}/?model=compact-1")
+    drawn(page, f"{server.url}/?model=resnet8&run=1")
+    page.click("text=Open the compact model")
+    page.wait_for_selector("#graph-panel[data-drawn='compact-1']")
     page.click("text=View ▾")
     page.click("text=Beside it: compact model of run 2")
     page.wait_for_selector("#graph-panel[data-beside='compact-2']")
