@@ -59,8 +59,20 @@
       for (const [id, kind] of Object.entries(scene.left)) main.getElementById(id).addClass(kind);
     });
     cy.nodes().panify();
-    follow(main, cy);
-    view().byId("graph-panel").dataset.beside = scene.model;
+    const shown = scene;
+    requestAnimationFrame(() => { // after the view that a narrower graph starts with
+      if (scene !== shown) return;
+      startBelowTitle(main);
+      follow(main, cy);
+      view().byId("graph-panel").dataset.beside = scene.model;
+    });
+  }
+
+  // The title hangs lower than the toolbar, under which a graph starts.
+  function startBelowTitle(main) {
+    const title = document.querySelector(".graph-other-what"), low = title.offsetTop + title.offsetHeight + 4;
+    const first = Math.min(...main.nodes(".row").map((row) => row.renderedBoundingBox({ includeLabels: false, includeOverlays: false }).y1));
+    if (first < low && first > title.offsetTop - title.offsetHeight) main.panBy({ x: 0, y: low - first });
   }
 
   window.dash_clientside = window.dash_clientside || {};
