@@ -22,6 +22,8 @@ __all__ = ["default_open", "layout_graph"]
 
 Report = Callable[[int, int], None]
 """Told how many open modules are laid out, of how many."""
+Columns = Mapping[str, Mapping[str, int]]
+"""Open scope -> child -> the column it stands in."""
 
 ROW_HEIGHT = 42.0
 MIN_WIDTH, MAX_WIDTH = 178.0, 248.0
@@ -32,21 +34,28 @@ ROOT_LIMIT, SCOPE_LIMIT = 560.0, 1400.0
 
 
 def layout_graph(
-    graph: dict[str, Any], open_scopes: frozenset[str], show_shape: bool = False, report: Report | None = None
+    graph: dict[str, Any],
+    open_scopes: frozenset[str],
+    show_shape: bool = False,
+    report: Report | None = None,
+    columns: Columns | None = None,
 ) -> dict[str, Any]:
     """Lay out the "graph" of an analysis with these scopes open.
 
-    Returns `{"nodes", "boxes", "edges", "hosts", "scopes", "width", "height", "seconds"}`.
+    `columns` are those of the layout on screen: levels stay in them as long as that is not much worse than new ones,
+    so that opening a scope moves what is beside it as little as can be.
+
+    Returns `{"nodes", "boxes", "edges", "hosts", "scopes", "columns", "width", "height", "seconds"}`.
     A node is an entry of `shown.visible` plus "x", "y" (centre), "w", "h"; a box is an open scope with the same
     four, "label", "badge", "depth" and "parent" (the open scope around it, or ""); an edge is an entry of
     `shown.visible` plus "id", "points" (control points, see `columns`) and "pill" ([x, y] of its quantizer mark, or
     None). `hosts[node]` is what stands for a node on screen, `scopes` are all that can be opened. Scopes that do not
-    exist are ignored.
+    exist are ignored. `columns[scope][child]` counts from 0 at the left.
     """
     started = time.perf_counter()
     tree = hierarchy.build(graph, show_shape)
     seen = shown.visible(graph, tree, open_scopes)
-    levels = _Levels(tree, seen, open_scopes, report)
+    levels = _Levels(tree, seen, open_scopes, report, columns or {})
     root = levels.lay("")
     nodes, boxes = levels.absolute(root)
     result = {
@@ -55,6 +64,7 @@ def layout_graph(
         "edges": levels.edges(),
         "hosts": {key: tree.shown_as(row, open_scopes) for key, row in tree.row_of.items()},
         "scopes": list(tree.scopes),
+        "columns": {**(columns or {}), **levels.columns},
         "width": round(root.width, 1),
         "height": round(root.height, 1),
     }
@@ -73,9 +83,16 @@ class _Levels:
     """Lays scopes out bottom-up and remembers each, and each shape of level, so that repeated blocks cost once."""
 
     def __init__(
-        self, tree: hierarchy.Hierarchy, seen: dict[str, Any], open_scopes: frozenset[str], report: Report | None
+        self,
+        tree: hierarchy.Hierarchy,
+        seen: dict[str, Any],
+        open_scopes: frozenset[str],
+        report: Report | None,
+        before: Columns,
     ) -> None:
         self.report = report
+        self.before = before
+        self.columns: dict[str, dict[str, int]] = {}
         self.nodes = seen["nodes"]
         self.seen_edges = seen["edges"]
         self.open = open_scopes
@@ -151,9 +168,15 @@ class _Levels:
         ends = tuple(end_offsets(key, pair, inner, sizes, index) for key, pair in edges.items())
         placed = attach(self._place(level), level, ends)
         box = bool(scope)
-        wrapped = wrap(placed, level.sizes, SCOPE_LIMIT if box else ROOT_LIMIT)
+        wrapped = wrap(placed, level.sizes, SCOPE_LIMIT if box else ROOT_LIMIT, self._kept(scope, children))
+        self.columns[scope] = dict(zip(children, wrapped.columns, strict=False))
         left, width = centred(wrapped, enter.values(), leave.values()) if box else (0.0, wrapped.width)
         return boxed(wrapped, sizes, children, edges, enter, leave, left, width, box)
+
+    def _kept(self, scope: str, children: Sequence[str]) -> list[int] | None:
+        """The columns that the children of a scope were in, where it was open with the same children."""
+        before = self.before.get(scope, {})
+        return [before[child] for child in children] if before.keys() == set(children) else None
 
     def _size(self, key: str) -> Size:
         entry = self.nodes[key]
