@@ -26,9 +26,11 @@ Columns = Mapping[str, Mapping[str, int]]
 """Open scope -> child -> the column it stands in."""
 
 ROW_HEIGHT = 42.0
-MIN_WIDTH, MAX_WIDTH = 178.0, 248.0
-NAME_CHAR, DETAIL_CHAR = 8.2, 6.9
+MIN_WIDTH, MAX_WIDTH = 178.0, 260.0
+NAME_CHAR, DETAIL_CHAR = 8.6, 6.9
 """Average width in px of a character of a row's bold first line and of its second."""
+SIGN = 21.0
+"""Width in px that the drawing keeps for the sign before the name of a closed scope."""
 ROOT_LIMIT, SCOPE_LIMIT = 560.0, 1400.0
 """Taller levels than this many px are wrapped into columns."""
 
@@ -72,9 +74,9 @@ def layout_graph(
     return {**result, "seconds": time.perf_counter() - started}
 
 
-def row_size(label: str, detail: str, badge: str) -> Size:
+def row_size(label: str, detail: str, badge: str, opens: bool) -> Size:
     """Width and height of a row from what is written on it; longer text is cut by the drawing."""
-    first = len(label) * NAME_CHAR + (len(badge) * NAME_CHAR + 50 if badge else 0)
+    first = len(label) * NAME_CHAR + (len(badge) * NAME_CHAR + 50 if badge else 0) + SIGN * opens
     second = len(detail) * DETAIL_CHAR + 32
     return min(max(first + 30, second + 22, MIN_WIDTH), MAX_WIDTH), ROW_HEIGHT
 
@@ -180,7 +182,7 @@ class _Levels:
 
     def _size(self, key: str) -> Size:
         entry = self.nodes[key]
-        return row_size(entry["label"], entry["detail"], entry["badge"])
+        return row_size(entry["label"], entry["detail"], entry["badge"], entry["kind"] == "scope")
 
     def _place(self, level: Level) -> Placed:
         if level not in self.placed:
@@ -210,14 +212,15 @@ class _Levels:
     def edges(self) -> list[dict[str, Any]]:
         """The visible edges with their control points; call after `absolute`."""
         result = []
-        for number, edge in enumerate(self.seen_edges):
+        for edge in self.seen_edges:
             points: list[Point] = []
             for scope, key, _ in self._pieces(edge["source"], edge["target"]):
                 left, top = self.origin[scope]
                 points += [(x + left, y + top) for x, y in self.subs[scope].routes[key]]
             route = _tidy(points)
             pill = _pill(route) if edge["quantizers"] else None
-            result.append({**edge, "id": f"edge:{number}", "points": route, "pill": pill})
+            name = f"edge:{edge['source']}→{edge['target']}"
+            result.append({**edge, "id": name, "points": route, "pill": pill})
         return result
 
 

@@ -14,6 +14,7 @@ import pygraphviz
 import pytest
 from serving import Server
 
+from geta_engine.graph.layout import layout_graph
 from tools.shaped_models import spec_of
 
 pytestmark = pytest.mark.timeout(300)
@@ -42,6 +43,10 @@ PLACES = f"""() => {{
   }});
   return places;
 }}"""
+
+
+EDGES = f"""() => {CY}.edges().map(edge => [edge.source().id(), edge.target().id()])"""
+OPEN = f"""() => {CY}.nodes('.box').map(box => box.data('scope'))"""
 
 
 @pytest.fixture(scope="module")
@@ -90,6 +95,14 @@ def scroll_to(page: Any, node: str, height: float) -> None:
     """Move the graph up or down until the middle of a node is so many px below its upper edge."""
     move = f"{CY}.panBy({{ x: 0, y: to - {CY}.getElementById(id).renderedPosition('y') }})"
     page.evaluate(f"([id, to]) => {{ {move} }}", [node, height])
+
+
+def assert_all_edges_are_drawn(page: Any) -> None:
+    """What is on screen has the edges that its graph has, from and to what they join."""
+    model = page.evaluate("() => document.getElementById('graph-panel').dataset.drawn")
+    analysis = page.request.get(f"{page.url.split('?')[0]}api/models/{model}/graph.json").json()
+    wanted = layout_graph(analysis["graph"], frozenset(page.evaluate(OPEN)))["edges"]
+    assert sorted(page.evaluate(EDGES)) == sorted([edge["source"], edge["target"]] for edge in wanted)
 
 
 def titles(page: Any) -> list[str]:
@@ -144,6 +157,7 @@ def test_a_block_moves_little_and_keeps_what_is_selected(show: Callable[[str], A
     scroll_to(page, f"scope:{scope}", 280)
     before = page.evaluate(PLACES)
     toggle(page, scope)
+    assert_all_edges_are_drawn(page)
     opened = page.evaluate(PLACES)
     (block,) = page.evaluate(BOXES, f"[id = 'scope:{scope}']")
     grown = [page.evaluate(f"() => {CY}.zoom()") * (block[f"{axis}2"] - block[f"{axis}1"]) for axis in "xy"]
@@ -155,6 +169,7 @@ def test_a_block_moves_little_and_keeps_what_is_selected(show: Callable[[str], A
         assert abs(x1 - x0) <= wide + grown[0] * (abs(x0 - x) > grown[0] / 2), node
         assert abs(y1 - y0) <= high + grown[1] * (y0 > y), node
     toggle(page, scope)
+    assert_all_edges_are_drawn(page)
     again = page.evaluate(PLACES)
     for node in before.keys() & again.keys():
         assert again[node] == pytest.approx(before[node], abs=1), node
