@@ -228,7 +228,9 @@ def _detail(node: Node) -> str:
         weight = shape_of(node.args[1])  # type: ignore[arg-type]
         return f"{weight[1]} → {weight[0]}"
     shape = _shape(node)
-    return " × ".join(map(str, shape)) if shape else ""
+    if not shape:
+        return "scalar" if isinstance(node.meta.get("val"), torch.Tensor) else ""
+    return " × ".join(map(str, shape))
 
 
 def _edges(shown: list[Node], qadg: Qadg) -> list[dict[str, Any]]:

@@ -14,7 +14,7 @@ from geta_studio.views.palette import THEMES, group_slots, ramp_css, shades
 
 STAGES = {"trace": "Trace", "branches": "Branches", "qadg": "QADG", "groups": "Groups", "compact": "Compact"}
 STAGE_NOTES = {
-    "trace": "The traced program, quantizers written out: they look like layers of their own. View has its shape ops.",
+    "trace": "The traced program, op by op: a quantizer looks like layers of its own. Shape ops are hidden, see View.",
     "branches": "Each quantizer is a branch of ops: attached to the weight of a layer, or inserted before its input.",
     "qadg": "Branches folded: an attached one is a mark on its layer, an inserted one a mark on the edge.",
 }
