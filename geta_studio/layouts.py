@@ -19,7 +19,7 @@ from typing import Any
 from geta_engine.errors import InputError
 
 SECONDS = 60.0
-LAYOUT_VERSION = 5
+LAYOUT_VERSION = 6
 """Part of the cache key: raise it when `layout_graph` places nodes otherwise."""
 _PID, _DONE, _TOTAL = range(3)
 
