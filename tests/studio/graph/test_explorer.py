@@ -65,6 +65,36 @@ def test_search_filters_the_menu_and_the_grid(shown: Any) -> None:
     )
 
 
+ENTER_AND_TYPE_ON = """([first, then]) => {
+  const box = document.getElementById('graph-search');
+  const write = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
+  const type = text => { write.call(box, text); box.dispatchEvent(new Event('input', { bubbles: true })); };
+  type(first);
+  box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+  setTimeout(() => type(then), 30);
+}"""
+
+
+@pytest.mark.timeout(300)
+def test_enter_steps_into_the_matches_of_what_is_written(shown: Any) -> None:
+    found = "#graph-match-count:text-is('{}')"
+    shown.fill("#graph-search", "op:conv")
+    shown.wait_for_selector(found.format("21"))
+    shown.fill("#graph-search", "param:fc.bias")
+    shown.press("#graph-search", "Enter")
+    shown.wait_for_selector(found.format("1 / 1"))
+    shown.wait_for_function("() => location.search.includes('select=node:linear')")
+    shown.fill("#graph-search", "layer1.0.conv")
+    for _ in range(2):
+        shown.press("#graph-search", "Enter")
+    shown.wait_for_selector(found.format("2 / 2"))
+    assert shown.evaluate(f"() => {CY}.nodes('.current').map(node => node.id())") == ["conv2d_2"]
+    shown.evaluate(ENTER_AND_TYPE_ON, ["op:conv", "layer2.0.conv"])
+    shown.wait_for_selector(found.format("2"))
+    shown.fill("#graph-search", "op:conv")
+    shown.wait_for_selector(found.format("21"))
+
+
 @pytest.mark.timeout(300)
 def test_what_is_on_screen_can_be_saved(shown: Any, tmp_path: Path) -> None:
     saved = {}
