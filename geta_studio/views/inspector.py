@@ -18,12 +18,17 @@ from geta_studio.views.text import count
 
 
 class Page(NamedTuple):
-    """The parts of the inspector that change: heading, numbers that follow the run, the figure's caption, the rest."""
+    """The parts of the inspector that stay while a run goes on: heading, and what is below the figure."""
 
     head: Sequence[Component]
-    live: Sequence[Component]
-    note: Sequence[Component]
     body: Sequence[Component]
+
+
+class Live(NamedTuple):
+    """The parts that follow the run, made anew at every frame: the numbers, and the figure's caption."""
+
+    numbers: Sequence[Component]
+    note: Sequence[Component]
 
 
 def inspector_panel() -> Component:
@@ -56,7 +61,7 @@ def empty_page() -> Page:
         "Double click a module, or its + and −, to open and close it.",
     )
     listed = html.Ul([html.Li(tip) for tip in tips], className="inspect-tips")
-    return Page([html.H2("Nothing selected"), listed], [], [], [])
+    return Page([html.H2("Nothing selected"), listed], [])
 
 
 def page(subject: Subject | None, selection: Mapping[str, Any] | None) -> Page:
@@ -68,13 +73,26 @@ def page(subject: Subject | None, selection: Mapping[str, Any] | None) -> Page:
     return (maker(subject, selection["id"]) if maker else None) or empty_page()
 
 
+def live(subject: Subject | None, selection: Mapping[str, Any] | None) -> Live:
+    """What the run says of what is selected now; a module has no such numbers."""
+    if subject is None or not selection:
+        return Live([], [])
+    make = {"node": _node_live, "group": _group_live, "quantizer": _quantizer_live}
+    maker = make.get(str(selection.get("kind")))
+    return maker(subject, selection["id"]) if maker else Live([], [])
+
+
 def _node_page(subject: Subject, identity: Any) -> Page | None:
     node = subject.nodes.get(identity)
     if node is None:
         return None
-    live = [quantizer_row(subject, q) for q in subject.quantizers_of(node)]
-    rows = [html.Div([html.H3("Quantizers"), *live], className="inspect-section")] if live else []
-    return Page(head(node["name"], node["op"], node["scope"]), rows, [], _node_body(subject, node))
+    return Page(head(node["name"], node["op"], node["scope"]), _node_body(subject, node))
+
+
+def _node_live(subject: Subject, identity: Any) -> Live:
+    node = subject.nodes.get(identity)
+    rows = [quantizer_row(subject, q) for q in subject.quantizers_of(node)] if node else []
+    return Live([html.Div([html.H3("Quantizers"), *rows], className="inspect-section")] if rows else [], [])
 
 
 def _node_body(subject: Subject, node: Mapping[str, Any]) -> list[Component]:
@@ -143,24 +161,34 @@ def quantizer_row(subject: Subject, quantizer: Mapping[str, Any]) -> Component:
     )
 
 
+def _group(subject: Subject, identity: Any) -> Mapping[str, Any] | None:
+    return subject.groups.get(int(identity)) if str(identity).isdecimal() else None
+
+
 def _group_page(subject: Subject, identity: Any) -> Page | None:
-    group = subject.groups.get(int(identity)) if str(identity).isdecimal() else None
-    if group is None:
-        return None
-    note = []
-    if group["id"] in subject.units:
-        note = [html.Span("Norms of its units now, largest first; orange is redundant, nothing is zero.")]
-    return Page(group_head(subject, group), group_live(subject, group), note, group_body(subject, group))
+    group = _group(subject, identity)
+    return None if group is None else Page(group_head(subject, group), group_body(subject, group))
+
+
+def _group_live(subject: Subject, identity: Any) -> Live:
+    group = _group(subject, identity)
+    if group is None or group["id"] not in subject.units:
+        return Live([], [])
+    note = html.Span("Norms of its units now, largest first; orange is redundant, nothing is zero.")
+    return Live(group_live(subject, group), [note])
 
 
 def _quantizer_page(subject: Subject, identity: Any) -> Page | None:
     quantizer = subject.quantizers.get(identity)
+    return None if quantizer is None else Page(quantizer_head(quantizer), quantizer_body(subject, quantizer))
+
+
+def _quantizer_live(subject: Subject, identity: Any) -> Live:
+    quantizer = subject.quantizers.get(identity)
     if quantizer is None:
-        return None
-    note = []
-    if subject.state(quantizer["id"]) is not None:
-        note = [html.Span("x → x_Q: c = min(|x|, q_m)^t, x_Q = sgn(x) · d · round(c / d)")]
-    return Page(quantizer_head(quantizer), quantizer_live(subject, quantizer), note, quantizer_body(subject, quantizer))
+        return Live([], [])
+    note = html.Span("x → x_Q: c = min(|x|, q_m)^t, x_Q = sgn(x) · d · round(c / d)")
+    return Live(quantizer_live(subject, quantizer), [] if subject.state(identity) is None else [note])
 
 
 def _scope_page(subject: Subject, identity: Any) -> Page | None:
@@ -184,7 +212,7 @@ def _scope_page(subject: Subject, identity: Any) -> Page | None:
     if layers:
         found = chips(subject, [n["id"] for n in layers])
         body.append(html.Div([html.H3("Quantized layers"), found], className="inspect-section"))
-    return Page(head(written(scope), "repeated modules" if is_fold(scope) else "module", ""), [], [], body)
+    return Page(head(written(scope), "repeated modules" if is_fold(scope) else "module", ""), body)
 
 
 def figure_kind(selection: Mapping[str, Any] | None, subject: Subject | None) -> str | None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 import geta_engine as ge
 from geta_engine.qadg.report import analysis_report
 from geta_studio.callbacks.inspector import HIDDEN, figure_now, run_bounds
-from geta_studio.views.inspector import empty_page, figure_kind, inspector_panel, page
+from geta_studio.views.inspector import empty_page, figure_kind, inspector_panel, live, page
 from geta_studio.views.inspector_group import norms_figure, sorted_norms
 from geta_studio.views.inspector_parts import SHOWN_LINKS, Subject, chips
 from geta_studio.views.inspector_quantizer import formula, stairs
@@ -63,11 +65,12 @@ def test_what_is_not_there_is_the_empty_page(report: Any, selection: Any) -> Non
 
 def test_a_layer(report: Any) -> None:
     analysis = report("resnet20")
-    shown = page(Subject(analysis, {"layer1.0.conv1.weight": (4, 6)}), {"kind": "node", "id": "conv2d_1"})
+    subject, selection = Subject(analysis, {"layer1.0.conv1.weight": (4, 6)}), {"kind": "node", "id": "conv2d_1"}
+    shown, now = page(subject, selection), live(subject, selection)
     assert "layer1.0.conv1" in text(shown.head)
     assert "2,304" in text(shown.body) and "B × 16 × 8 × 8" in text(shown.body)
-    assert "bounds 4–6" in text(shown.live)
-    assert ("quantizer", "layer1.0.conv1.weight") in links(shown.live)
+    assert "bounds 4–6" in text(now.numbers)
+    assert ("quantizer", "layer1.0.conv1.weight") in links(now.numbers)
     groups = [identity for kind, identity in links(shown.body) if kind == "group"]
     assert groups[:2] == ["2", "1"]  # writes, reads
 
@@ -85,16 +88,16 @@ def test_a_group_its_members_and_its_chain(report: Any) -> None:
     assert [identity for kind, identity in links(shown.body) if kind == "node"] == group["via"]
     assert all(member["parameter"] in text(shown.body) for member in group["members"])
     assert f"{group['unit_params']:,} parameters" in text(shown.body)
-    assert not shown.live
+    assert live(Subject(analysis), {"kind": "group", "id": group["id"]}) == ([], [])
 
 
 def test_a_group_of_a_run(report: Any) -> None:
     analysis = report("resnet20")
     units, quantizers = frames(analysis)
     subject = Subject(analysis, {}, units, quantizers)
-    shown = page(subject, {"kind": "group", "id": 1})
-    assert "1/16 zero" in text(shown.live)
-    assert "13  kept" in text(shown.live) and "2  redundant" in text(shown.live)
+    numbers = text(live(subject, {"kind": "group", "id": 1}).numbers)
+    assert "1/16 zero" in numbers
+    assert "13  kept" in numbers and "2  redundant" in numbers
     assert figure_kind({"kind": "group", "id": 1}, subject) == "norms"
 
 
@@ -102,9 +105,9 @@ def test_a_quantizer_of_a_run_with_the_formula_filled_in(report: Any) -> None:
     analysis = report("resnet20")
     units, quantizers = frames(analysis)
     subject = Subject(analysis, {"fc.weight": (4, 8)}, units, quantizers)
-    shown = page(subject, {"kind": "quantizer", "id": "fc.weight"})
-    assert "4 to 8 bits" in text(shown.live)
-    assert "log₂(16) + 1 = 5" in text(shown.live)
+    now = live(subject, {"kind": "quantizer", "id": "fc.weight"})
+    assert "4 to 8 bits" in text(now.numbers)
+    assert "log₂(16) + 1 = 5" in text(now.numbers) and "x_Q" in text(now.note)
 
 
 def test_activation_quantizers_link_to_the_layers_that_read_them(report: Any) -> None:
@@ -147,6 +150,26 @@ def test_a_module_holds_what_is_drawn_in_it(scope: str, held: int) -> None:
     net = nn.Sequential(nn.Linear(8, 8), Rms(), Head())
     analysis = analysis_report(ge.trace(net, (torch.randn(2, 2, 8),)))
     assert f"parameters {held} · " in text(page(Subject(analysis), {"kind": "scope", "id": scope}).body)
+
+
+def called(act: Callable[[], Any]) -> set[str]:
+    """The names of the Python functions that run."""
+    names: set[str] = set()
+    sys.setprofile(lambda frame, event, _: names.add(frame.f_code.co_name) if event == "call" else None)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return names
+
+
+@pytest.mark.parametrize("scope", ["layer1.3", "layer1.1..8", "gone"])
+def test_a_frame_of_a_run_does_not_build_the_hierarchy_again(report: Any, scope: str) -> None:
+    analysis = report("resnet56")
+    selection = {"kind": "scope", "id": scope}
+    subject = Subject(analysis, {}, *frames(analysis))
+    assert "build" in called(lambda: page(subject, selection))
+    assert not {"build", "facts", "chips"} & called(lambda: live(subject, selection))
 
 
 def test_repeated_modules_are_one_page(report: Any) -> None:
