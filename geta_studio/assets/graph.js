@@ -264,9 +264,11 @@
       element.toggleClass("faded", chosen.size > 0 && !on);
       if (own) element.toggleClass(own, on);
     };
+    const isMember = (row) => (row.data("groups") || []).some((group) => chosen.has(group));
+    if (!cy.nodes(".row").some(isMember)) chosen.clear(); // the model has no such group: nothing stands out
     cy.batch(() => {
       cy.nodes(".row").forEach((row) => {
-        const on = (row.data("groups") || []).some((group) => chosen.has(group));
+        const on = isMember(row);
         if (on) lit.add(row.id());
         look(row, "member", on);
       });

@@ -12,6 +12,7 @@ from geta_engine.graph.repeats import is_fold, written
 from geta_engine.graph.shown import nodes_inside
 from geta_studio import ids
 from geta_studio.views.inspector_group import group_body, group_head, group_live
+from geta_studio.views.inspector_missing import missing_head
 from geta_studio.views.inspector_parts import Subject, chips, facts, head, link, reason_box, share
 from geta_studio.views.inspector_quantizer import quantizer_body, quantizer_head, quantizer_live
 from geta_studio.views.text import count
@@ -65,12 +66,13 @@ def empty_page() -> Page:
 
 
 def page(subject: Subject | None, selection: Mapping[str, Any] | None) -> Page:
-    """The page of what is selected; the empty page where nothing is, or nothing of this model."""
+    """The page of what is selected; a sentence where this model has no such thing, the empty page where nothing is."""
     if subject is None or not selection:
         return empty_page()
     make = {"node": _node_page, "group": _group_page, "quantizer": _quantizer_page, "scope": _scope_page}
     maker = make.get(str(selection.get("kind")))
-    return (maker(subject, selection["id"]) if maker else None) or empty_page()
+    found = maker(subject, selection["id"]) if maker else None
+    return found or Page(missing_head(subject, selection), [])
 
 
 def live(subject: Subject | None, selection: Mapping[str, Any] | None) -> Live:
@@ -162,7 +164,7 @@ def quantizer_row(subject: Subject, quantizer: Mapping[str, Any]) -> Component:
 
 
 def _group(subject: Subject, identity: Any) -> Mapping[str, Any] | None:
-    return subject.groups.get(int(identity)) if str(identity).isdecimal() else None
+    return next((group for known, group in subject.groups.items() if str(known) == str(identity)), None)
 
 
 def _group_page(subject: Subject, identity: Any) -> Page | None:
@@ -192,9 +194,8 @@ def _quantizer_live(subject: Subject, identity: Any) -> Live:
 
 
 def _scope_page(subject: Subject, identity: Any) -> Page | None:
-    scope, graph = str(identity), subject.analysis["graph"]
-    drawn = nodes_inside(graph, scope) or nodes_inside(graph, scope, show_shape=True)
-    inside = [node for key, node in subject.nodes.items() if key in drawn]
+    scope = str(identity)
+    inside = _inside(subject, scope)
     if not inside:
         return None
     model = subject.analysis["model"]
@@ -215,10 +216,23 @@ def _scope_page(subject: Subject, identity: Any) -> Page | None:
     return Page(head(written(scope), "repeated modules" if is_fold(scope) else "module", ""), body)
 
 
+def _inside(subject: Subject, scope: str) -> list[Mapping[str, Any]]:
+    """The nodes that a drawn scope holds, or a module that holds one thing and is drawn as that."""
+    graph = subject.analysis["graph"]
+    drawn = nodes_inside(graph, scope) or nodes_inside(graph, scope, show_shape=True)
+    return [node for key, node in subject.nodes.items() if (key in drawn if drawn else _is_within(node, scope))]
+
+
+def _is_within(node: Mapping[str, Any], scope: str) -> bool:
+    path = node["name"] if node["kind"] == "layer" else node["scope"]
+    return f"{path}.".startswith(f"{scope}.")
+
+
 def figure_kind(selection: Mapping[str, Any] | None, subject: Subject | None) -> str | None:
     """Which figure belongs to the selection now: "norms", "stairs", or None."""
     if subject is None or not selection:
         return None
-    if selection["kind"] == "group" and str(selection["id"]).isdecimal() and int(selection["id"]) in subject.units:
-        return "norms"
+    if selection["kind"] == "group":
+        group = _group(subject, selection["id"])
+        return "norms" if group is not None and group["id"] in subject.units else None
     return "stairs" if selection["kind"] == "quantizer" and subject.state(selection["id"]) is not None else None

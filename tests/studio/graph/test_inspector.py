@@ -16,6 +16,8 @@ from torch import Tensor, nn
 import geta_engine as ge
 from geta_engine.qadg.report import analysis_report
 from geta_studio.callbacks.inspector import HIDDEN, figure_now, run_bounds
+from geta_studio.curves import ALL_GROUPS, chosen_quantizer, norms_options
+from geta_studio.navigation import parse, selection_of
 from geta_studio.views.inspector import empty_page, figure_kind, inspector_panel, live, page
 from geta_studio.views.inspector_group import norms_figure, sorted_norms
 from geta_studio.views.inspector_parts import SHOWN_LINKS, Subject, chips
@@ -56,11 +58,61 @@ def test_empty_page_says_what_to_do() -> None:
     assert "Nothing selected" in text(inspector_panel())
 
 
-@pytest.mark.parametrize(
-    "selection", [None, {"kind": "node", "id": "gone"}, {"kind": "group", "id": "x"}, {"kind": "other", "id": 1}]
-)
-def test_what_is_not_there_is_the_empty_page(report: Any, selection: Any) -> None:
-    assert text(page(Subject(report("mlp")), selection).head) == text(empty_page().head)
+def test_nothing_selected_is_the_empty_page(report: Any) -> None:
+    assert text(page(Subject(report("mlp")), None).head) == text(empty_page().head)
+
+
+HERE = "click one in the graph."
+ASKED = {
+    "node:gone": "“gone” was asked for, and mlp has no such node: click a node, or search",
+    "scope:layers.1–35": "“layers.1–35” was asked for, and mlp has no such module: click a module, or search",
+    "quantizer:act.gone": "“act.gone” was asked for, and mlp has no such quantizer: click a diamond",
+    "group:-1": "“-1” was asked for, and mlp has no such group: choose one of g1 to g",
+    "group:1e9": "“1e9” was asked for, and mlp has no such group",
+    "group:999": "“999” was asked for, and mlp has no such group",
+    "group:abc": "“abc” was asked for, and mlp has no such group",
+    "group:" + "9" * 5000: f"“{'9' * 79}…” was asked for, and mlp has no such group",
+    "script:alert(1)": f"“script:alert(1)” was asked for, and that is no node, module, group or quantizer: {HERE}",
+    "nonsense": f"“nonsense” was asked for, and that is no node, module, group or quantizer: {HERE}",
+}
+
+
+@pytest.mark.parametrize(("written", "sentence"), ASKED.items(), ids=[name[:20] for name in ASKED])
+def test_an_address_of_what_is_not_there_is_answered_with_a_sentence(report: Any, written: str, sentence: str) -> None:
+    """All that follows the selection of an address: page, numbers, figure, and the dock's group and quantizer."""
+    analysis = report("mlp")
+    subject = Subject(analysis, {}, *frames(analysis))
+    selection = selection_of(parse(f"?model=mlp&select={written}&step=nonsense"))
+    shown = page(subject, selection)
+    assert text(shown.head).startswith(f"Not in this model {sentence}") and text(shown.head).endswith(".")
+    assert not shown.body and live(subject, selection) == ([], [])
+    assert figure_now(subject, selection, "light", None)[1] == HIDDEN
+    assert norms_options(analysis, selection, ALL_GROUPS)[1] == ALL_GROUPS
+    assert chosen_quantizer(analysis, selection) is None
+
+
+@pytest.mark.parametrize("scope", ["conv1", "layer2.0.shortcut"])
+def test_a_module_that_is_drawn_as_one_node_has_a_page(report: Any, scope: str) -> None:
+    analysis = report("resnet20")
+    held = sum(n["n_params"] or 0 for n in analysis["graph"]["nodes"] if f"{n['name']}.".startswith(f"{scope}."))
+    assert f"parameters {held:,} · " in text(page(Subject(analysis), {"kind": "scope", "id": scope}).body)
+
+
+class ByHand(nn.Module):
+    """A layer behind a quantizer of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.step = nn.Linear(8, 3), nn.Parameter(torch.tensor(0.1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(torch.round(x / self.step) * self.step)
+
+
+def test_an_op_of_a_quantizer_is_not_said_to_be_missing(report: Any) -> None:
+    analysis = analysis_report(ge.trace(ByHand(), (torch.randn(2, 8),)))
+    sentence = text(page(Subject(analysis), {"kind": "node", "id": "round_1"}).head)
+    assert "“round_1” was asked for, and it is folded into a quantizer: look at stage Trace or" in sentence
 
 
 def test_a_layer(report: Any) -> None:
