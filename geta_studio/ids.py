@@ -142,6 +142,7 @@ GRAPH_TOLD = "graph-told"
 GRAPH_TIP = "graph-tip"
 GRAPH_MENU = "graph-menu"
 GRAPH_MAP = "graph-map"
+GRAPH_CRUMBS = "graph-crumbs"
 GRAPH_SCALE = "graph-scale"
 GRAPH_BUSY = "graph-busy"
 GRAPH_POLL = "graph-poll"
@@ -157,7 +158,7 @@ GRAPH_OTHER_SCENE = "graph-other-scene"
 GRAPH_OTHER_TITLE = "graph-other-title"
 GRAPH_OTHER_SINK = "graph-other-sink"
 GRAPH_OTHER_POLL = "graph-other-poll"
-GRAPH_SINKS = tuple(f"graph-sink-{name}" for name in ("scene", "paint", "select", "match", "step"))
+GRAPH_SINKS = tuple(f"graph-sink-{name}" for name in ("scene", "paint", "restyled", "select", "match", "step"))
 """dcc.Store: sinks of clientside callbacks that only draw."""
 
 # Inspector

@@ -6,6 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import signal
 import threading
 from collections.abc import Mapping
@@ -22,6 +23,8 @@ SECONDS = 60.0
 LAYOUT_VERSION = 6
 """Part of the cache key: raise it when `layout_graph` places nodes otherwise."""
 _PID, _DONE, _TOTAL = range(3)
+_KEY = re.compile("[0-9a-f]{64}")
+Columns = Mapping[str, Mapping[str, int]]
 
 
 class Layouts:
@@ -35,13 +38,29 @@ class Layouts:
         self._lock = threading.Lock()
 
     def of(
-        self, analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, show_shape: bool
+        self,
+        analysis: Mapping[str, Any],
+        open_scopes: frozenset[str],
+        stage: str,
+        show_shape: bool,
+        after: str | None = None,
     ) -> dict[str, Any]:
-        """The layout as plain data. Raises InputError when it is cancelled or takes longer than `SECONDS`."""
-        file = self._folder / f"{_key(analysis, open_scopes, stage, show_shape)}.json"
-        if not file.is_file():
-            self._write(file, self._compute(analysis["graph"], open_scopes, show_shape))
-        return json.loads(file.read_text(encoding="utf-8"))
+        """The layout as plain data, with its "key"; one that follows the layout `after` stays in its columns.
+
+        Raises InputError when it is cancelled or takes longer than `SECONDS`.
+        """
+        columns = (self.known(after) or {}).get("columns")
+        key = _key(analysis, open_scopes, stage, show_shape, columns)
+        return self.known(key) or self._add(key, self._compute(analysis["graph"], open_scopes, show_shape, columns))
+
+    def known(self, key: str | None) -> dict[str, Any] | None:
+        """The layout of that key, or None where there is none (any more)."""
+        if key is None or not _KEY.fullmatch(key):
+            return None
+        try:
+            return json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
 
     def progress(self) -> tuple[int, int]:
         """Modules laid out by now, of how many; (0, 0) before the first."""
@@ -73,11 +92,13 @@ class Layouts:
                 self._pool = ProcessPoolExecutor(1, context, _begin, (self._shared,))
             return self._pool, self._shared
 
-    def _compute(self, graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool) -> dict[str, Any]:
+    def _compute(
+        self, graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool, columns: Columns | None
+    ) -> dict[str, Any]:
         pool, shared = self._executor()
         shared[_DONE], shared[_TOTAL] = 0, len(open_scopes) + 1
         try:
-            return pool.submit(_layout, graph, open_scopes, show_shape).result(timeout=SECONDS)
+            return pool.submit(_layout, graph, open_scopes, show_shape, columns).result(timeout=SECONDS)
         except TimeoutError:
             self.cancel()
             self.close()
@@ -90,15 +111,20 @@ class Layouts:
         finally:
             shared[_DONE] = shared[_TOTAL] = 0
 
-    def _write(self, file: Path, layout: Mapping[str, Any]) -> None:
+    def _add(self, key: str, layout: Mapping[str, Any]) -> dict[str, Any]:
+        file = self._folder / f"{key}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         part = file.with_suffix(f".{threading.get_ident()}.part")
-        part.write_text(json.dumps(layout), encoding="utf-8")
+        known = {**layout, "key": key}
+        part.write_text(json.dumps(known), encoding="utf-8")
         part.replace(file)
+        return known
 
 
-def _key(analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, show_shape: bool) -> str:
-    parts = [LAYOUT_VERSION, analysis["graph"], sorted(open_scopes), stage, show_shape]
+def _key(
+    analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, show_shape: bool, columns: Columns | None
+) -> str:
+    parts = [LAYOUT_VERSION, analysis["graph"], sorted(open_scopes), stage, show_shape, columns]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -121,14 +147,16 @@ def _begin(shared: SynchronizedArray[int]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _layout(graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool) -> dict[str, Any]:
+def _layout(
+    graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool, columns: Columns | None
+) -> dict[str, Any]:
     """Runs in the pool's process."""
     from geta_engine.graph.layout import layout_graph
 
     def report(done: int, total: int) -> None:
         _shared[_DONE], _shared[_TOTAL] = done, total
 
-    return layout_graph(dict(graph), open_scopes, show_shape, report)
+    return layout_graph(dict(graph), open_scopes, show_shape, report, columns)
 
 
 def _import_layout() -> None:

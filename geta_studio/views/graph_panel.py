@@ -32,6 +32,7 @@ def graph_panel() -> Component:
             html.Div(_canvas(ids.GRAPH), className="graph-focus", tabIndex=0, role="application", **named(CANVAS)),
             _other(),
             _toolbar(),
+            html.Nav(id=ids.GRAPH_CRUMBS, className="graph-crumbs", **named("Modules around what is on screen")),
             html.Div(
                 [html.Div(id=ids.GRAPH_LEGEND), scale(), _button("legend", "Legend", "Fold or open the legend")],
                 className="graph-legend",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from geta_engine.graph.repeats import is_fold
 from geta_engine.graph.shown import default_open
 from geta_engine.store.records import FrameEvent
 from geta_studio import ids
-from geta_studio.callbacks.graph import View, apply, at_stage, drawing, matches, state_now
+from geta_studio.callbacks.graph import View, apply, at_stage, drawing, matches, state_now, told
+from geta_studio.layouts import Layouts
 from geta_studio.views.graph_panel import graph_panel, stage_options
 from geta_studio.views.legend import legend
 from geta_studio.views.twin import tree
@@ -24,14 +26,14 @@ PLAIN = View("groups", False)
 class Studio:
     """The parts of `Services` that the graph asks for, over one analysis."""
 
-    def __init__(self, analysis: dict[str, Any], frames: dict[str, FrameEvent] | None = None) -> None:
-        self.known, self.frames = {"resnet20": analysis}, frames or {}
+    def __init__(self, analysis: dict[str, Any], layouts: Layouts, frames: dict[str, FrameEvent] | None = None) -> None:
+        self.known, self.layouts, self.frames = {"resnet20": analysis}, layouts, frames or {}
 
     def analysis(self, key: str | None) -> dict[str, Any] | None:
         return self.known.get(key or "")
 
-    def layout(self, analysis: dict[str, Any], scopes: frozenset[str], stage: str, show_shape: bool) -> dict[str, Any]:
-        return layout_graph(analysis["graph"], scopes, show_shape)
+    def layout(self, analysis: dict[str, Any], scopes: frozenset[str], stage: str, shape: bool, after: Any) -> Any:
+        return self.layouts.of(analysis, scopes, stage, shape, after)
 
     def has_run(self, run_id: int | None) -> bool:
         return run_id == 7
@@ -40,9 +42,16 @@ class Studio:
         return self.frames.get(kind)
 
 
+@pytest.fixture(scope="module")
+def layouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layouts]:
+    made = Layouts(tmp_path_factory.mktemp("layouts"))
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def studio(report: Any) -> Any:
-    return Studio(report("resnet20"))
+def studio(report: Any, layouts: Layouts) -> Any:
+    return Studio(report("resnet20"), layouts)
 
 
 def words(component: Any) -> list[str]:
@@ -80,9 +89,26 @@ def test_first_drawing_then_fold_then_open_one(studio: Any) -> None:
     assert {"scope:layer2.0", "scope:layer1"} <= rows(made) and shown["anchor"] == "scope:layer2"
 
 
+def test_an_opened_module_stays_in_the_columns_on_screen_and_all_modules_do_not(studio: Any) -> None:
+    first = drawing(studio, "resnet20", None, PLAIN, None)[2]
+    closed = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer1"}, PLAIN, first)[2]
+    again = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer1"}, PLAIN, closed)[2]
+    columns = [studio.layouts.known(opened["layout"])["columns"][""] for opened in (first, closed, again)]
+    assert columns[0] == columns[1] == columns[2] and max(columns[0].values()) > 0
+    folded = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, first)[2]
+    assert studio.layouts.known(folded["layout"])["columns"][""] != columns[0]
+
+
+def test_the_list_tells_what_is_drawn_and_keeps_still_without_it(studio: Any) -> None:
+    opened = drawing(studio, "resnet20", None, PLAIN, None)[2]
+    assert len(buttons(told(studio, opened), "tree-item")) > 34
+    for key in ("0" * 64, "../../etc/passwd", ""):
+        assert told(studio, {**opened, "layout": key}) is no_update
+
+
 def test_another_model_starts_with_its_own_first_view(studio: Any, report: Any) -> None:
     studio.known["mlp"] = report("mlp")
-    _, _, opened, legend_rows = drawing(studio, "mlp", {"action": "fold"}, PLAIN, {"model": "resnet20", "scopes": []})
+    _, _, opened, legend_rows = drawing(studio, "mlp", {"action": "fold"}, PLAIN, {"model": "resnet20"})
     assert opened["model"] == "mlp" and legend_rows is not no_update
 
 
@@ -144,13 +170,13 @@ def test_a_command_for_something_that_is_not_there_changes_nothing(report: Any) 
     assert apply(graph, frozenset({"layer1"}), {"action": "unknown"}).scopes == {"layer1"}
 
 
-def test_live_state_comes_from_the_newest_frames(report: Any) -> None:
+def test_live_state_comes_from_the_newest_frames(report: Any, layouts: Layouts) -> None:
     analysis = report("resnet20")
     units = np.zeros((448, 2), np.float32)
     units[:4, 1] = 2
     bits = np.full((len(analysis["quantizers"]), 4), 6, np.float32)
     frames = {"units": FrameEvent(3, "units", units), "quantizers": FrameEvent(3, "quantizers", bits)}
-    state = state_now(Studio(analysis, frames), 7, "resnet20")  # type: ignore[arg-type]
+    state = state_now(Studio(analysis, layouts, frames), 7, "resnet20")  # type: ignore[arg-type]
     assert state is not None
     assert state["groups"]["1"][:3] == [12, 0, 4] and set(state["bits"].values()) == {6}
 
