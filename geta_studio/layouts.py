@@ -20,7 +20,7 @@ from typing import Any
 from geta_engine.errors import InputError
 
 SECONDS = 60.0
-LAYOUT_VERSION = 6
+LAYOUT_VERSION = 7
 """Part of the cache key: raise it when `layout_graph` places nodes otherwise."""
 _PID, _DONE, _TOTAL = range(3)
 _KEY = re.compile("[0-9a-f]{64}")

@@ -234,7 +234,8 @@ def _detail(node: Node) -> str:
 
 
 def _edges(shown: list[Node], qadg: Qadg) -> list[dict[str, Any]]:
-    quantized = {(q.reads, reader): q.id for q in qadg.quantizers if q.kind == "activation" for reader in q.readers}
+    inputs = [q for q in qadg.quantizers if q.kind == "activation"]
+    quantized = {pair: q.id for q in inputs for pair in zip(q.reads, q.readers, strict=True)}
     drawn = set(shown)
     return [
         {"source": a.name, "target": node.name, "quantizer": quantized.get((a.name, node.name))}

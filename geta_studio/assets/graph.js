@@ -7,7 +7,8 @@
 
   const state = {
     cy: null, scene: null, shown: null, now: null, overlay: "group", stage: "groups", bits: null, scheme: "light",
-    selection: null, matches: [], at: -1, hover: null, held: null, count: 0, pending: null,
+    selection: null, matches: [], at: -1, hover: null, held: null, count: 0,
+    entered: 0, pending: null, // Enters in the search box, and the steps asked for before the matches of what is written are there
   };
   const camera = () => window.getaCamera;
   const byId = (id) => document.getElementById(id);
@@ -208,9 +209,11 @@
       element.toggleClass("faded", chosen.size > 0 && !on);
       if (own) element.toggleClass(own, on);
     };
+    const isMember = (row) => (row.data("groups") || []).some((group) => chosen.has(group));
+    if (!cy.nodes(".row").some(isMember)) chosen.clear(); // the model has no such group: nothing stands out
     cy.batch(() => {
       cy.nodes(".row").forEach((row) => {
-        const on = (row.data("groups") || []).some((group) => chosen.has(group));
+        const on = isMember(row);
         if (on) lit.add(row.id());
         look(row, "member", on);
       });
@@ -307,6 +310,16 @@
     if (rows.nonempty() && !seen) focus(cy, rows[0].id());
   }
 
+  function stepBy(steps) {
+    if (state.matches.length) {
+      state.at = (state.at + steps) % state.matches.length;
+      const id = state.matches[state.at];
+      reveal(id);
+      choose({ kind: "node", id });
+    }
+    showMatches();
+  }
+
   function showMatches() {
     const cy = graph(), hosts = state.scene ? state.scene.hosts : {};
     if (!cy) return;
@@ -355,6 +368,9 @@
     if (element.dataset.graph) press(element.dataset.graph);
     else link(element);
   });
+  document.addEventListener("input", (event) => {
+    if (event.target.id === "graph-search") state.pending = null; // Enter was for what was written then
+  });
   document.addEventListener("mouseover", (event) => {
     const element = event.target.closest(".legend-group");
     if (element) light([Number(element.dataset.id)]);
@@ -394,16 +410,15 @@
       state.matches = found ? found.nodes : [];
       state.query = found ? found.query : "";
       state.at = state.matches.indexOf(current);
-      showMatches();
+      const steps = state.pending && state.pending.query === state.query ? state.pending.steps : 0;
+      if (steps) { state.pending = null; stepBy(steps); } else showMatches();
       return "";
     },
     step(times) {
-      if (!times || !state.matches.length) return "";
-      state.at = (state.at + 1) % state.matches.length;
-      const id = state.matches[state.at];
-      reveal(id);
-      choose({ kind: "node", id });
-      showMatches();
+      const steps = times - state.entered, query = byId("graph-search").value; // Dash may tell of two Enters at once
+      state.entered = times;
+      if (steps > 0 && query === state.query) stepBy(steps);
+      else if (steps > 0) state.pending = { query, steps: state.pending ? state.pending.steps + steps : steps };
       return "";
     },
   };
