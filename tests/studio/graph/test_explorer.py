@@ -244,3 +244,14 @@ def test_matches_follow_the_bounds_that_are_edited(shown: Any) -> None:
     shown.click("[role=tab]:has-text('Configure')")
     shown.fill("#bits-upper", "6")
     shown.wait_for_selector("#graph-match-count:text-is('none')")
+
+
+@pytest.mark.timeout(300)
+def test_another_model_lets_go_of_what_is_selected(shown: Any) -> None:
+    shown.mouse.click(*place_of(shown, "#conv2d_1"))
+    shown.wait_for_function("() => location.search.includes('select=node:conv2d_1')")
+    shown.click("#model-select")
+    shown.click("[role=option]:has-text('lenet')")
+    shown.wait_for_selector("#graph-panel[data-drawn='lenet']")
+    shown.wait_for_function("() => !location.search.includes('select=')")
+    assert "was asked for" not in shown.inner_text("#inspector")
