@@ -1,4 +1,4 @@
-"""Graph layouts: computed in one process beside the server, kept on disk under a hash of all that decides them."""
+"""Graph layouts: computed in one process beside the server, kept under a hash of all that decides them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import hashlib
 import json
 import multiprocessing
 import os
-import re
 import signal
 import threading
 from collections.abc import Mapping
@@ -18,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from geta_engine.errors import InputError
+from geta_studio.layout_files import LayoutFiles
 
 SECONDS = 60.0
 LAYOUT_VERSION = 7
 """Part of the cache key: raise it when `layout_graph` places nodes otherwise."""
 _PID, _DONE, _TOTAL = range(3)
-_KEY = re.compile("[0-9a-f]{64}")
 Columns = Mapping[str, Mapping[str, int]]
 
 
@@ -31,7 +30,7 @@ class Layouts:
     """Layouts by analysis, open scopes, stage and whether shape ops are shown."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._files = LayoutFiles(folder)
         self._pool: ProcessPoolExecutor | None = None
         self._shared: SynchronizedArray[int] | None = None
         self._cancelled = False
@@ -51,16 +50,12 @@ class Layouts:
         """
         columns = (self.known(after) or {}).get("columns")
         key = _key(analysis, open_scopes, stage, show_shape, columns)
-        return self.known(key) or self._add(key, self._compute(analysis["graph"], open_scopes, show_shape, columns))
+        known = self.known(key)
+        return known or self._files.add(key, self._compute(analysis["graph"], open_scopes, show_shape, columns))
 
     def known(self, key: str | None) -> dict[str, Any] | None:
         """The layout of that key, or None where there is none (any more)."""
-        if key is None or not _KEY.fullmatch(key):
-            return None
-        try:
-            return json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
+        return self._files.read(key)
 
     def progress(self) -> tuple[int, int]:
         """Modules laid out by now, of how many; (0, 0) before the first."""
@@ -110,15 +105,6 @@ class Layouts:
             raise InputError(f"the layout of the graph {what}: the graph stays as it was") from None
         finally:
             shared[_DONE] = shared[_TOTAL] = 0
-
-    def _add(self, key: str, layout: Mapping[str, Any]) -> dict[str, Any]:
-        file = self._folder / f"{key}.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{threading.get_ident()}.part")
-        known = {**layout, "key": key}
-        part.write_text(json.dumps(known), encoding="utf-8")
-        part.replace(file)
-        return known
 
 
 def _key(
