@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const HOVER_AFTER = 20, TIP_AFTER = 160; // ms: the group lights up at once, words come when the pointer stays
+  const HOVER_AFTER = 10, TIP_AFTER = 170; // ms: the group lights up at once, words come when the pointer stays
   const SOME = 300, MANY = 4000; // elements above which a moving view is drawn as a picture, and above which without edges
 
   const state = {
@@ -386,7 +386,12 @@
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.getaGraph = {
     scene(scene) {
+      if (scene && scene.legend) window.getaPlain.fill(byId("graph-legend"), scene.legend);
       if (scene) { state.scene = scene; whenDrawn(scene, (cy) => drawn(cy, scene)); }
+      return "";
+    },
+    tell(twin) {
+      if (twin) window.getaPlain.fill(byId("graph-tree"), twin);
       return "";
     },
     paint(now, kind, stage, bits, scheme, run) {

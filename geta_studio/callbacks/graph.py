@@ -23,7 +23,7 @@ from geta_studio.views.unit_state import now, values_of
 
 ALL_BUDGET = 1200
 """More nodes than this are opened at once only after a question."""
-SINK_SCENE, SINK_PAINT, SINK_RESTYLED, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
+SINK_SCENE, SINK_TWIN, SINK_PAINT, SINK_RESTYLED, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
 
 
 def register(app: Dash, services: Services) -> None:
@@ -33,7 +33,6 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.GRAPH, "elements"),
         Output(ids.GRAPH_SCENE, "data"),
         Output(ids.GRAPH_OPEN, "data"),
-        Output(ids.GRAPH_LEGEND, "children"),
         Input(ids.MODEL_KEY, "data"),
         Input(ids.GRAPH_COMMAND, "data"),
         Input(ids.GRAPH_SHAPE, "n_clicks"),
@@ -79,7 +78,7 @@ def register(app: Dash, services: Services) -> None:
         return question(services, command, known)
 
     @app.callback(
-        Output(ids.GRAPH_TREE, "children"),
+        Output(ids.GRAPH_TWIN, "data"),
         Input(ids.GRAPH_TOLD, "data"),
         State(ids.GRAPH_OPEN, "data"),
         prevent_initial_call=True,
@@ -127,6 +126,7 @@ def register(app: Dash, services: Services) -> None:
 def _clientside(app: Dash) -> None:
     for name, sink, inputs in (
         ("scene", SINK_SCENE, [Input(ids.GRAPH_SCENE, "data")]),
+        ("tell", SINK_TWIN, [Input(ids.GRAPH_TWIN, "data")]),
         (
             "paint",
             SINK_PAINT,
@@ -177,28 +177,31 @@ class View(NamedTuple):
 def drawing(
     services: Services, key: str | None, command: Mapping[str, Any] | None, view: View, known: Mapping[str, Any] | None
 ) -> tuple[Any, ...]:
-    """(elements, scene, open scopes, legend) for a model, or nothing new where it is not analysed."""
+    """(elements, scene, open scopes) for a model, or nothing new where it is not analysed."""
     analysis = services.analysis(key)
     if key is None or analysis is None:
-        return (no_update,) * 4
+        return (no_update,) * 3
     shown = known if known is not None and known["model"] == key else {}
     drawn = {"model": key, "graph": view.graph, "shape": view.shape}
     if shown and not command and drawn.items() <= shown.items():
-        return (no_update,) * 4
+        return (no_update,) * 3
     staged = at_stage(analysis, view.graph)
     scopes = frozenset(shown["scopes"]) if shown else default_open(staged["graph"], show_shape=view.shape)
     if view.graph == "branches" and shown.get("graph") != "branches":
         scopes |= branch_scopes(staged["graph"]).keys()
     if shown and command and too_many(staged["graph"], command, view.shape):
-        return (no_update,) * 4
+        return (no_update,) * 3
     opened = apply(staged["graph"], scopes, command, view.shape) if shown and command else Opened(scopes)
     after = None if opened.anew else shown.get("layout")
     layout = services.layout(staged, opened.scopes, view.graph, view.shape, after)
     return (
         elements(staged, layout),
-        {**scene(key, staged, layout, opened.anchor, opened.focus), "shape": view.shape},
+        {
+            **scene(key, staged, layout, opened.anchor, opened.focus),
+            "shape": view.shape,
+            "legend": None if shown else legend(analysis),
+        },
         {**drawn, "scopes": sorted(opened.scopes), "layout": layout["key"]},
-        no_update if shown else legend(analysis),
     )
 
 

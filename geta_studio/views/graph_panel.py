@@ -28,7 +28,7 @@ def graph_panel() -> Component:
         className="graph-panel",
         children=[
             *(dcc.Store(id=name) for name in (ids.GRAPH_OPEN, ids.GRAPH_SCENE, ids.GRAPH_COMMAND, ids.GRAPH_NOW)),
-            *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_TOLD, *ids.GRAPH_SINKS)),
+            *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_TOLD, ids.GRAPH_TWIN, *ids.GRAPH_SINKS)),
             html.Div(_canvas(ids.GRAPH), className="graph-focus", tabIndex=0, role="application", **named(CANVAS)),
             _other(),
             _toolbar(),
