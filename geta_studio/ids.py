@@ -141,7 +141,9 @@ GRAPH_TOLD = "graph-told"
 """dcc.Store: how many drawings there were; written by assets/graph.js when one has settled, for the readable twin."""
 GRAPH_TIP = "graph-tip"
 GRAPH_MENU = "graph-menu"
+GRAPH_TWIN = "graph-twin"
 GRAPH_MAP = "graph-map"
+GRAPH_CRUMBS = "graph-crumbs"
 GRAPH_SCALE = "graph-scale"
 GRAPH_BUSY = "graph-busy"
 GRAPH_POLL = "graph-poll"
@@ -157,7 +159,7 @@ GRAPH_OTHER_SCENE = "graph-other-scene"
 GRAPH_OTHER_TITLE = "graph-other-title"
 GRAPH_OTHER_SINK = "graph-other-sink"
 GRAPH_OTHER_POLL = "graph-other-poll"
-GRAPH_SINKS = tuple(f"graph-sink-{name}" for name in ("scene", "paint", "select", "match", "step"))
+GRAPH_SINKS = tuple(f"graph-sink-{name}" for name in ("scene", "twin", "paint", "restyled", "select", "match", "step"))
 """dcc.Store: sinks of clientside callbacks that only draw."""
 
 # Inspector

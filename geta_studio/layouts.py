@@ -1,4 +1,4 @@
-"""Graph layouts: computed in one process beside the server, kept on disk under a hash of all that decides them."""
+"""Graph layouts: computed in one process beside the server, kept under a hash of all that decides them."""
 
 from __future__ import annotations
 
@@ -17,31 +17,45 @@ from pathlib import Path
 from typing import Any
 
 from geta_engine.errors import InputError
+from geta_studio.layout_files import LayoutFiles
 
 SECONDS = 60.0
-LAYOUT_VERSION = 5
+LAYOUT_VERSION = 7
 """Part of the cache key: raise it when `layout_graph` places nodes otherwise."""
 _PID, _DONE, _TOTAL = range(3)
+Columns = Mapping[str, Mapping[str, int]]
 
 
 class Layouts:
     """Layouts by analysis, open scopes, stage and whether shape ops are shown."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._files = LayoutFiles(folder)
         self._pool: ProcessPoolExecutor | None = None
         self._shared: SynchronizedArray[int] | None = None
         self._cancelled = False
         self._lock = threading.Lock()
 
     def of(
-        self, analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, show_shape: bool
+        self,
+        analysis: Mapping[str, Any],
+        open_scopes: frozenset[str],
+        stage: str,
+        show_shape: bool,
+        after: str | None = None,
     ) -> dict[str, Any]:
-        """The layout as plain data. Raises InputError when it is cancelled or takes longer than `SECONDS`."""
-        file = self._folder / f"{_key(analysis, open_scopes, stage, show_shape)}.json"
-        if not file.is_file():
-            self._write(file, self._compute(analysis["graph"], open_scopes, show_shape))
-        return json.loads(file.read_text(encoding="utf-8"))
+        """The layout as plain data, with its "key"; one that follows the layout `after` stays in its columns.
+
+        Raises InputError when it is cancelled or takes longer than `SECONDS`.
+        """
+        columns = (self.known(after) or {}).get("columns")
+        key = _key(analysis, open_scopes, stage, show_shape, columns)
+        known = self.known(key)
+        return known or self._files.add(key, self._compute(analysis["graph"], open_scopes, show_shape, columns))
+
+    def known(self, key: str | None) -> dict[str, Any] | None:
+        """The layout of that key, or None where there is none (any more)."""
+        return self._files.read(key)
 
     def progress(self) -> tuple[int, int]:
         """Modules laid out by now, of how many; (0, 0) before the first."""
@@ -73,11 +87,13 @@ class Layouts:
                 self._pool = ProcessPoolExecutor(1, context, _begin, (self._shared,))
             return self._pool, self._shared
 
-    def _compute(self, graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool) -> dict[str, Any]:
+    def _compute(
+        self, graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool, columns: Columns | None
+    ) -> dict[str, Any]:
         pool, shared = self._executor()
         shared[_DONE], shared[_TOTAL] = 0, len(open_scopes) + 1
         try:
-            return pool.submit(_layout, graph, open_scopes, show_shape).result(timeout=SECONDS)
+            return pool.submit(_layout, graph, open_scopes, show_shape, columns).result(timeout=SECONDS)
         except TimeoutError:
             self.cancel()
             self.close()
@@ -90,15 +106,11 @@ class Layouts:
         finally:
             shared[_DONE] = shared[_TOTAL] = 0
 
-    def _write(self, file: Path, layout: Mapping[str, Any]) -> None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part = file.with_suffix(f".{threading.get_ident()}.part")
-        part.write_text(json.dumps(layout), encoding="utf-8")
-        part.replace(file)
 
-
-def _key(analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, show_shape: bool) -> str:
-    parts = [LAYOUT_VERSION, analysis["graph"], sorted(open_scopes), stage, show_shape]
+def _key(
+    analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, show_shape: bool, columns: Columns | None
+) -> str:
+    parts = [LAYOUT_VERSION, analysis["graph"], sorted(open_scopes), stage, show_shape, columns]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -121,14 +133,16 @@ def _begin(shared: SynchronizedArray[int]) -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def _layout(graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool) -> dict[str, Any]:
+def _layout(
+    graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool, columns: Columns | None
+) -> dict[str, Any]:
     """Runs in the pool's process."""
     from geta_engine.graph.layout import layout_graph
 
     def report(done: int, total: int) -> None:
         _shared[_DONE], _shared[_TOTAL] = done, total
 
-    return layout_graph(dict(graph), open_scopes, show_shape, report)
+    return layout_graph(dict(graph), open_scopes, show_shape, report, columns)
 
 
 def _import_layout() -> None:

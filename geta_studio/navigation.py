@@ -29,31 +29,33 @@ class Shown(NamedTuple):
 
 
 def parse(search: str | None) -> Place:
-    """`?model=resnet20&run=7&select=group:3` -> Place; what cannot be read is left out."""
+    """`?model=resnet20&run=7&select=group:3` -> Place; what cannot be read is left out.
+
+    What is selected stays as it is written, for the inspector to say so where there is no such thing.
+    """
     query = {key: values[0] for key, values in parse_qs((search or "").lstrip("?")).items()}
     kind, _, identity = query.get("select", "").partition(":")
-    select = {"kind": kind, "id": identity} if kind in KINDS and identity else None
+    select = {"kind": kind, "id": identity} if identity or (kind and kind not in KINDS) else None
     overlay, stage = query.get("overlay"), query.get("stage")
     return Place(
         query.get("model"),
-        run_number(query.get("run")),
+        whole_number(query.get("run")),
         select,
         overlay if overlay in OVERLAYS else None,
         stage if stage in STAGES else None,
     )
 
 
-def run_number(text: Any) -> int | None:
-    """A run id as text -> int, or None."""
+def whole_number(text: Any) -> int | None:
+    """The id of a run or a group as text -> int, or None."""
     return int(text) if isinstance(text, (str, int)) and str(text).isdecimal() and len(str(text)) < 10 else None
 
 
 def selection_of(place: Place) -> dict[str, Any] | None:
-    """The selection an address names; group ids are numbers."""
+    """The selection an address names; the ids of groups are numbers, as far as they can be read."""
     select = place.select
-    if select and select["kind"] == "group":
-        return {"kind": "group", "id": int(select["id"])} if select["id"].isdecimal() else None
-    return select
+    number = whole_number(select["id"]) if select and select["kind"] == "group" else None
+    return select if number is None else {"kind": "group", "id": number}
 
 
 def on_open(place: Place, models: Mapping[int, str], first_model: str, active_run: int | None) -> Shown:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from geta_studio.navigation import Shown, names_nothing, newest_active, on_choice, on_open, parse, run_number
+from geta_studio.navigation import Shown, names_nothing, newest_active, on_choice, on_open, parse, whole_number
 from geta_studio.services import Services
 from geta_studio.views.status import ACTIVE, model_summary, run_label
 
@@ -60,7 +60,7 @@ def navigated(services: Services, changed: str | None, search: str, model: str |
     if model is None or (changed in (None, "address") and not names_nothing(place)):
         active = newest_active(runs, lambda status: status in ACTIVE)
         return _screen(services, on_open(place, models, services.first_model, active))
-    return _screen(services, on_choice("model" if changed == "model" else "run", model, run_number(run), models))
+    return _screen(services, on_choice("model" if changed == "model" else "run", model, whole_number(run), models))
 
 
 def run_options(services: Services) -> Options:

@@ -2,12 +2,14 @@
 
 Starts the studio on each model with a store of its own, waits for the first view, and writes
 graph-{model}-{1280,1920}-{light,dark}.png; for resnet20 also graph-resnet20-{protanopia,deuteranopia,tritanopia}.png,
-as Chromium simulates these kinds of sight.
+as Chromium simulates these kinds of sight. `--model stages` is ResNet8 exported with its quantizers, and run: it writes
+stage-{trace,branches,qadg,groups,compact}-{light,dark}.png.
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,7 +23,11 @@ from tools.find_chromium import find  # noqa: E402
 from tools.shaped_models import SHAPED, spec_of  # noqa: E402
 from tools.studio import studio  # noqa: E402
 
-MODELS = ("resnet20", *SHAPED)
+MODELS = ("resnet20", *SHAPED, "stages")
+STAGES = ("trace", "branches", "qadg", "groups", "compact")
+SHORT_RUN = """
+schedule: {warmup: 100, projection: 60, projection_periods: 2, joint: 120, joint_periods: 4, cooldown: 120}
+"""
 SIZES = ((1280, 720), (1920, 1080))
 SCHEMES = ("light", "dark")
 DEFICIENCIES = ("protanopia", "deuteranopia", "tritanopia")
@@ -38,7 +44,7 @@ def opened(browser: Any, url: str, size: tuple[int, int], scheme: str) -> Iterat
     page = context.new_page()
     page.goto(url)
     page.wait_for_selector(DRAWN, timeout=180_000)
-    page.wait_for_selector("#dock-figures .js-plotly-plot, #dock-empty", timeout=60_000)
+    page.wait_for_selector("#dock-figures .js-plotly-plot:visible, #dock-empty:visible", timeout=60_000)
     page.wait_for_timeout(2500)
     yield page
     context.close()
@@ -60,6 +66,24 @@ def simulated(browser: Any, url: str, name: str, out: Path) -> None:
             page.screenshot(path=out / f"graph-{name}-{kind}.png")
 
 
+def stages(browser: Any, folder: Path, out: Path) -> None:
+    """The construction step by step, up to what a short run leaves."""
+    import geta_engine as ge
+
+    plain = ge.load("resnet8")
+    prepared = ge.prepare(plain, ge.analyze(plain, activations=True))
+    file = folder / "resnet8-quantized.pt2"
+    ge.trace(prepared.program, plain.example_args).save(file)
+    (folder / "short.yaml").write_text(SHORT_RUN)
+    how = ["--data", "digits", "--config", str(folder / "short.yaml"), "--store", f"sqlite:///{folder}/geta.db"]
+    subprocess.run([sys.executable, "-m", "geta_engine.cli", "run", str(file), *how], cwd=ROOT, check=True)
+    with studio(str(file), folder) as (url, _):
+        for stage in STAGES:
+            for scheme in SCHEMES:
+                with opened(browser, f"{url}/?model=given&run=1&stage={stage}", SIZES[0], scheme) as page:
+                    page.screenshot(path=out / f"stage-{stage}-{scheme}.png")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", action="append", choices=MODELS, help="this one only; may be given again")
@@ -74,6 +98,9 @@ def main() -> None:
         for model in given.model or MODELS:
             folder = Path(name) / model
             folder.mkdir()
+            if model == "stages":
+                stages(browser, folder, given.out)
+                continue
             with studio(spec_of(model, folder), folder) as (url, _):
                 first_views(browser, url, model, given.out)
                 if model == "resnet20":

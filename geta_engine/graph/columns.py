@@ -16,18 +16,23 @@ from geta_engine.graph.placing import Placed, Point, Size, Stop
 COLUMN_GAP = 64.0
 LANE = 9.0
 TURN = 16.0
+LEAST_GAP = 8.0
+"""px between two ranks from which on a level can be cut there."""
 RISE = 22.0
 """An S is over this far below where it starts, so that the rest of a long edge runs straight into its target."""
 ASPECT = 1.75
 """Width over height that a wrapped level aims at."""
+PATIENCE = 2.5
+"""Columns that were there before stay until they are this much worse than the best ones."""
 
 
 @dataclass(frozen=True)
 class Wrapped:
-    """A level in columns: centres, control points of the edges, the size of it all, and how much of it above and below
-    the columns is there for the edges between them."""
+    """A level in columns: centres and columns of its things, control points of the edges, the size of it all, and how
+    much of it above and below the columns is there for the edges between them."""
 
     centres: tuple[Point, ...]
+    columns: tuple[int, ...]
     points: tuple[tuple[Point, ...], ...]
     width: float
     height: float
@@ -46,15 +51,39 @@ def smooth(stops: Sequence[Stop]) -> list[Point]:
     return points
 
 
-def wrap(placed: Placed, sizes: Sequence[Size], limit: float, aspect: float = ASPECT) -> Wrapped:
-    """Cut a level over `limit` high at gaps between ranks into columns of a pleasing aspect, or leave it as it is."""
+def wrap(
+    placed: Placed, sizes: Sequence[Size], limit: float, kept: Sequence[int] | None = None, aspect: float = ASPECT
+) -> Wrapped:
+    """Cut a level over `limit` high at gaps between ranks into columns of a pleasing aspect, or leave it as it is.
+
+    `kept` are the columns that the first things of the level were in before: they are kept where they still can be
+    and are not much worse than the best.
+    """
     width = max((x + w / 2 for (x, _), (w, _) in zip(placed.centres, sizes, strict=True)), default=0.0)
     height = max((y + h / 2 for (_, y), (_, h) in zip(placed.centres, sizes, strict=True)), default=0.0)
     width = max([width, *(x for stops in placed.stops for x, _, _ in stops)])
     cuts = _best_cuts(placed, sizes, height, limit, aspect) if height > limit else []
+    before = None if kept is None else _cuts_between(placed, sizes, kept)
+    if before is not None:
+        score, best = (_score(placed, sizes, c, limit, aspect) for c in (before, cuts))
+        cuts = before if score <= best * PATIENCE else cuts
     if not cuts:
-        return Wrapped(placed.centres, tuple(tuple(smooth(s)) for s in placed.stops), width, height)
+        points = tuple(tuple(smooth(s)) for s in placed.stops)
+        return Wrapped(placed.centres, (0,) * len(sizes), points, width, height)
     return _cut(placed, sizes, cuts)
+
+
+def _cuts_between(placed: Placed, sizes: Sequence[Size], columns: Sequence[int]) -> list[float] | None:
+    """Where to cut so that things stand in these columns, or None where no line parts them."""
+    cuts = []
+    spans = [(y - h / 2, y + h / 2) for (_, y), (_, h) in zip(placed.centres, sizes, strict=True)]
+    for column in range(1, max(columns, default=0) + 1):
+        above = max(bottom for (_, bottom), own in zip(spans, columns, strict=False) if own < column)
+        below = min(top for (top, _), own in zip(spans, columns, strict=False) if own >= column)
+        if below - above <= LEAST_GAP:
+            return None
+        cuts.append((above + below) / 2)
+    return cuts
 
 
 def _gaps(placed: Placed, sizes: Sequence[Size]) -> list[float]:
@@ -62,7 +91,7 @@ def _gaps(placed: Placed, sizes: Sequence[Size]) -> list[float]:
     spans = sorted((y - h / 2, y + h / 2) for (_, y), (_, h) in zip(placed.centres, sizes, strict=True))
     gaps, reach = [], spans[0][1]
     for top, bottom in spans:
-        if top - reach > 8:
+        if top - reach > LEAST_GAP:
             gaps.append((top + reach) / 2)
         reach = max(reach, bottom)
     return gaps
@@ -73,13 +102,18 @@ def _best_cuts(placed: Placed, sizes: Sequence[Size], height: float, limit: floa
     best, best_score = [], max(height, 1.0)
     for columns in range(2, min(len(gaps), 24) + 2):
         cuts = _even_cuts(gaps, height, columns)
-        result = _frames(placed, sizes, cuts)
-        total = sum(right - left for left, right, _, _ in result) + COLUMN_GAP * (len(result) - 1)
-        tallest = max(bottom - top for _, _, top, bottom in result)
-        score = max(total / aspect, tallest, limit * 0.6) * (1 + 0.02 * len(cuts))
+        score = _score(placed, sizes, cuts, limit, aspect)
         if score < best_score * 0.97:
             best, best_score = cuts, score
     return best
+
+
+def _score(placed: Placed, sizes: Sequence[Size], cuts: Sequence[float], limit: float, aspect: float) -> float:
+    """How large a level is in these columns, in px; the smaller the better."""
+    frames = _frames(placed, sizes, cuts)
+    total = sum(right - left for left, right, _, _ in frames) + COLUMN_GAP * (len(frames) - 1)
+    tallest = max(bottom - top for _, _, top, bottom in frames)
+    return max(total / aspect, tallest, limit * 0.6) * (1 + 0.02 * len(cuts))
 
 
 def _even_cuts(gaps: Sequence[float], height: float, columns: int) -> list[float]:
@@ -138,7 +172,8 @@ def _cut(placed: Placed, sizes: Sequence[Size], cuts: Sequence[float]) -> Wrappe
         centres.append((cx + dx, cy + dy))
     walk = _Walk(cuts, frames, shifts, gap, {})
     points = tuple(tuple(walk.points(stops)) for stops in placed.stops)
-    return Wrapped(tuple(centres), points, x - gap, bottom, head)
+    columns = tuple(bisect_right(cuts, y) for _, y in placed.centres)
+    return Wrapped(tuple(centres), columns, points, x - gap, bottom, head)
 
 
 @dataclass(frozen=True)

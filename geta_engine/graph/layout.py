@@ -22,31 +22,42 @@ __all__ = ["default_open", "layout_graph"]
 
 Report = Callable[[int, int], None]
 """Told how many open modules are laid out, of how many."""
+Columns = Mapping[str, Mapping[str, int]]
+"""Open scope -> child -> the column it stands in."""
 
 ROW_HEIGHT = 42.0
-MIN_WIDTH, MAX_WIDTH = 178.0, 248.0
-NAME_CHAR, DETAIL_CHAR = 8.2, 6.9
+MIN_WIDTH, MAX_WIDTH = 178.0, 260.0
+NAME_CHAR, DETAIL_CHAR = 8.6, 6.9
 """Average width in px of a character of a row's bold first line and of its second."""
+SIGN = 21.0
+"""Width in px that the drawing keeps for the sign before the name of a closed scope."""
 ROOT_LIMIT, SCOPE_LIMIT = 560.0, 1400.0
 """Taller levels than this many px are wrapped into columns."""
 
 
 def layout_graph(
-    graph: dict[str, Any], open_scopes: frozenset[str], show_shape: bool = False, report: Report | None = None
+    graph: dict[str, Any],
+    open_scopes: frozenset[str],
+    show_shape: bool = False,
+    report: Report | None = None,
+    columns: Columns | None = None,
 ) -> dict[str, Any]:
     """Lay out the "graph" of an analysis with these scopes open.
 
-    Returns `{"nodes", "boxes", "edges", "hosts", "scopes", "width", "height", "seconds"}`.
+    `columns` are those of the layout on screen: levels stay in them as long as that is not much worse than new ones,
+    so that opening a scope moves what is beside it as little as can be.
+
+    Returns `{"nodes", "boxes", "edges", "hosts", "scopes", "columns", "width", "height", "seconds"}`.
     A node is an entry of `shown.visible` plus "x", "y" (centre), "w", "h"; a box is an open scope with the same
     four, "label", "badge", "depth" and "parent" (the open scope around it, or ""); an edge is an entry of
     `shown.visible` plus "id", "points" (control points, see `columns`) and "pill" ([x, y] of its quantizer mark, or
     None). `hosts[node]` is what stands for a node on screen, `scopes` are all that can be opened. Scopes that do not
-    exist are ignored.
+    exist are ignored. `columns[scope][child]` counts from 0 at the left.
     """
     started = time.perf_counter()
     tree = hierarchy.build(graph, show_shape)
     seen = shown.visible(graph, tree, open_scopes)
-    levels = _Levels(tree, seen, open_scopes, report)
+    levels = _Levels(tree, seen, open_scopes, report, columns or {})
     root = levels.lay("")
     nodes, boxes = levels.absolute(root)
     result = {
@@ -55,6 +66,7 @@ def layout_graph(
         "edges": levels.edges(),
         "hosts": {key: tree.shown_as(row, open_scopes) for key, row in tree.row_of.items()},
         "scopes": list(tree.scopes),
+        "columns": {**(columns or {}), **levels.columns},
         "width": round(root.width, 1),
         "height": round(root.height, 1),
     }
@@ -62,9 +74,9 @@ def layout_graph(
     return {**result, "seconds": time.perf_counter() - started}
 
 
-def row_size(label: str, detail: str, badge: str) -> Size:
+def row_size(label: str, detail: str, badge: str, opens: bool) -> Size:
     """Width and height of a row from what is written on it; longer text is cut by the drawing."""
-    first = len(label) * NAME_CHAR + (len(badge) * NAME_CHAR + 50 if badge else 0)
+    first = len(label) * NAME_CHAR + (len(badge) * NAME_CHAR + 50 if badge else 0) + SIGN * opens
     second = len(detail) * DETAIL_CHAR + 32
     return min(max(first + 30, second + 22, MIN_WIDTH), MAX_WIDTH), ROW_HEIGHT
 
@@ -73,9 +85,16 @@ class _Levels:
     """Lays scopes out bottom-up and remembers each, and each shape of level, so that repeated blocks cost once."""
 
     def __init__(
-        self, tree: hierarchy.Hierarchy, seen: dict[str, Any], open_scopes: frozenset[str], report: Report | None
+        self,
+        tree: hierarchy.Hierarchy,
+        seen: dict[str, Any],
+        open_scopes: frozenset[str],
+        report: Report | None,
+        before: Columns,
     ) -> None:
         self.report = report
+        self.before = before
+        self.columns: dict[str, dict[str, int]] = {}
         self.nodes = seen["nodes"]
         self.seen_edges = seen["edges"]
         self.open = open_scopes
@@ -151,13 +170,19 @@ class _Levels:
         ends = tuple(end_offsets(key, pair, inner, sizes, index) for key, pair in edges.items())
         placed = attach(self._place(level), level, ends)
         box = bool(scope)
-        wrapped = wrap(placed, level.sizes, SCOPE_LIMIT if box else ROOT_LIMIT)
+        wrapped = wrap(placed, level.sizes, SCOPE_LIMIT if box else ROOT_LIMIT, self._kept(scope, children))
+        self.columns[scope] = dict(zip(children, wrapped.columns, strict=False))
         left, width = centred(wrapped, enter.values(), leave.values()) if box else (0.0, wrapped.width)
         return boxed(wrapped, sizes, children, edges, enter, leave, left, width, box)
 
+    def _kept(self, scope: str, children: Sequence[str]) -> list[int] | None:
+        """The columns that the children of a scope were in, where it was open with the same children."""
+        before = self.before.get(scope, {})
+        return [before[child] for child in children] if before.keys() == set(children) else None
+
     def _size(self, key: str) -> Size:
         entry = self.nodes[key]
-        return row_size(entry["label"], entry["detail"], entry["badge"])
+        return row_size(entry["label"], entry["detail"], entry["badge"], entry["kind"] == "scope")
 
     def _place(self, level: Level) -> Placed:
         if level not in self.placed:
@@ -187,14 +212,15 @@ class _Levels:
     def edges(self) -> list[dict[str, Any]]:
         """The visible edges with their control points; call after `absolute`."""
         result = []
-        for number, edge in enumerate(self.seen_edges):
+        for edge in self.seen_edges:
             points: list[Point] = []
             for scope, key, _ in self._pieces(edge["source"], edge["target"]):
                 left, top = self.origin[scope]
                 points += [(x + left, y + top) for x, y in self.subs[scope].routes[key]]
             route = _tidy(points)
             pill = _pill(route) if edge["quantizers"] else None
-            result.append({**edge, "id": f"edge:{number}", "points": route, "pill": pill})
+            name = f"edge:{edge['source']}→{edge['target']}"
+            result.append({**edge, "id": name, "points": route, "pill": pill})
         return result
 
 

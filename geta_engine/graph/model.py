@@ -93,8 +93,8 @@ class Group:
 class Quantizer:
     """One quantized tensor: a layer's weight, or the tensor that enters one or more layers.
 
-    `source` is the traced node whose output is quantized, `readers` the nodes that read it quantized. `reads` is the
-    node they read in the traced program: `source` itself, or the end of a branch that quantizes it there already.
+    `source` is the traced node whose output is quantized, `readers` the nodes that read it quantized. `reads[i]` is
+    what `readers[i]` reads in the traced program: `source`, or the end of a branch that quantizes it there already.
     """
 
     id: str
@@ -102,7 +102,7 @@ class Quantizer:
     kind: Literal["weight", "activation"]
     source: str
     readers: tuple[str, ...]
-    reads: str
+    reads: tuple[str, ...]
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ at first.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from geta_engine.graph.hierarchy import NORMS, SCOPE_PREFIX, Graph, Hierarchy, build, short_count
@@ -13,6 +13,8 @@ from geta_engine.graph.repeats import is_fold
 
 DEFAULT_BUDGET = 60
 """The first view shows at most this many rows and closed scopes."""
+MODULES_PER_ROW = 4
+"""A scope is its modules, which are counted on it, where each row beside them has at least this many."""
 
 
 def visible(graph: Graph, hierarchy: Hierarchy, open_scopes: frozenset[str]) -> dict[str, Any]:
@@ -128,11 +130,24 @@ def _scope_entry(target: str, rows: list[str], hierarchy: Hierarchy, facts: Mapp
 
 
 def repeats(hierarchy: Hierarchy, facts: Mapping[str, Any], scope: str) -> str:
-    """`×12` when all modules inside are of the same make, `3 blocks` when they are not, "" below two."""
-    makes = [make for make in (_make(hierarchy, facts, child) for child in _blocks(hierarchy, scope)) if make]
-    if len(makes) < 2:
+    """`×12` when the scope is modules of the same make, `3 blocks` when they are not; "" below two, and where more than
+    a row or so stands beside them: one for `MODULES_PER_ROW` modules, none larger than the largest module.
+
+    Worked: twelve blocks and a norm are `×12`; an attention of two norms among four projections says nothing.
+    """
+    made = {child: _make(hierarchy, facts, child) for child in _blocks(hierarchy, scope)}
+    blocks = {child: make for child, make in made.items() if make}
+    beside = [child for child in made if not child.startswith(SCOPE_PREFIX)]
+    if len(blocks) < 2 or MODULES_PER_ROW * len(beside) > len(blocks):
         return ""
-    return f"×{len(makes)}" if len(set(makes)) == 1 else f"{len(makes)} blocks"
+    if beside and _largest(hierarchy, facts, beside) > _largest(hierarchy, facts, blocks):
+        return ""
+    return f"×{len(blocks)}" if len(set(blocks.values())) == 1 else f"{len(blocks)} blocks"
+
+
+def _largest(hierarchy: Hierarchy, facts: Mapping[str, Any], children: Iterable[str]) -> int:
+    """The most parameters that one of them holds."""
+    return max(sum(facts[key].get("n_params") or 0 for key in _nodes_of(hierarchy, child)) for child in children)
 
 
 def _blocks(hierarchy: Hierarchy, scope: str) -> Iterator[str]:
@@ -148,15 +163,16 @@ def _make(hierarchy: Hierarchy, facts: Mapping[str, Any], child: str) -> tuple[s
     """What a module is made of: the ops inside, in order (nothing for a row or a quantizer branch)."""
     if not child.startswith(SCOPE_PREFIX) or child.removeprefix(SCOPE_PREFIX) in hierarchy.branches:
         return ()
-    return tuple(_ops_inside(hierarchy, facts, child))
+    return tuple(facts[key]["op"] for key in _nodes_of(hierarchy, child))
 
 
-def _ops_inside(hierarchy: Hierarchy, facts: Mapping[str, Any], child: str) -> Iterator[str]:
+def _nodes_of(hierarchy: Hierarchy, child: str) -> Iterator[str]:
+    """The nodes of a row, or of all rows in a scope, in order."""
     if not child.startswith(SCOPE_PREFIX):
-        yield from (facts[key]["op"] for key in hierarchy.rows[child].nodes)
+        yield from hierarchy.rows[child].nodes
         return
     for inner in hierarchy.children[child.removeprefix(SCOPE_PREFIX)]:
-        yield from _ops_inside(hierarchy, facts, inner)
+        yield from _nodes_of(hierarchy, inner)
 
 
 def _visible_edges(hierarchy: Hierarchy, shown: Mapping[str, str]) -> list[dict[str, Any]]:

@@ -228,11 +228,14 @@ def _detail(node: Node) -> str:
         weight = shape_of(node.args[1])  # type: ignore[arg-type]
         return f"{weight[1]} → {weight[0]}"
     shape = _shape(node)
-    return " × ".join(map(str, shape)) if shape else ""
+    if not shape:
+        return "scalar" if isinstance(node.meta.get("val"), torch.Tensor) else ""
+    return " × ".join(map(str, shape))
 
 
 def _edges(shown: list[Node], qadg: Qadg) -> list[dict[str, Any]]:
-    quantized = {(q.reads, reader): q.id for q in qadg.quantizers if q.kind == "activation" for reader in q.readers}
+    inputs = [q for q in qadg.quantizers if q.kind == "activation"]
+    quantized = {pair: q.id for q in inputs for pair in zip(q.reads, q.readers, strict=True)}
     drawn = set(shown)
     return [
         {"source": a.name, "target": node.name, "quantizer": quantized.get((a.name, node.name))}

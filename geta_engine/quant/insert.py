@@ -146,12 +146,11 @@ def _insert(program: GraphModule, qadg: Qadg, learn_t: bool) -> None:
         ]
     for quantizer, parameters in zip(qadg.quantizers, scalars):
         source = nodes[quantizer.source]
-        read = nodes[quantizer.reads]
         with graph.inserting_after(_after(source, quantizer.readers, nodes)):
             marked = graph.call_function(fake_quantize, (source, *parameters))
         marked.meta = {**source.meta, "quantizer": quantizer.id}
-        for reader in quantizer.readers:
-            nodes[reader].replace_input_with(read, marked)
+        for reader, read in zip(quantizer.readers, quantizer.reads, strict=True):
+            nodes[reader].replace_input_with(nodes[read], marked)
     graph.eliminate_dead_code()
     graph.lint()
     program.recompile()

@@ -1,20 +1,16 @@
-// The graph in the browser: view, live values, hover, selection, search, overview map. All of it without a new layout.
+// The graph in the browser: live values, hover, selection, search. All of it without a new layout.
 (function () {
   "use strict";
 
-  const TEXT_PX = 12; // the smallest text of a node, in graph px
-  const READABLE = 11 / TEXT_PX; // zoom below which it is under 11 px on screen
-  const LARGE = 14 / TEXT_PX; // the least zoom of a presentation
-  const TOP = 58; // px at the top that the toolbar covers
-  const MARGIN = 22;
-  const HOVER_AFTER = 20, TIP_AFTER = 160; // ms: the group lights up at once, words come when the pointer stays
+  const HOVER_AFTER = 10, TIP_AFTER = 170; // ms: the group lights up at once, words come when the pointer stays
   const SOME = 300, MANY = 4000; // elements above which a moving view is drawn as a picture, and above which without edges
 
   const state = {
     cy: null, scene: null, shown: null, now: null, overlay: "group", stage: "groups", bits: null, scheme: "light",
-    selection: null, matches: [], at: -1, hover: null, held: null, count: 0, pending: null,
+    selection: null, matches: [], at: -1, hover: null, held: null, count: 0,
+    entered: 0, pending: null, // Enters in the search box, and the steps asked for before the matches of what is written are there
   };
-  const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const camera = () => window.getaCamera;
   const byId = (id) => document.getElementById(id);
   const setProps = (id, props) => window.dash_clientside.set_props(id, props);
 
@@ -37,7 +33,7 @@
     cy.on("tap viewport", () => window.getaMenu.close());
     cy.on("viewport resize", () => { hideTip(); drawMap(); });
     new ResizeObserver(() => { cy.resize(); drawMap(); }).observe(byId("graph"));
-    attachMap(cy);
+    window.getaMap.attach(cy);
   }
 
   // Drawing
@@ -60,16 +56,21 @@
     return hostSets.get(scene);
   }
 
+  function aim(cy, scene) {
+    const anchor = cy.getElementById(scene.anchor || ""), chosen = chosenNode(cy);
+    if (state.shown === scene.model && scene.focus) return focus(cy, scene.hosts[scene.focus], true);
+    if (state.shown !== scene.model || !scene.anchor) return camera().start(cy, scene);
+    if (!state.held || anchor.empty()) return;
+    camera().hold(cy, anchor, state.held);
+    if (state.held.seen && chosen.nonempty()) camera().keepInView(cy, chosen);
+  }
+
   function drawn(cy, scene) {
     cy.nodes().panify();
     const count = cy.elements().length, renderer = cy.renderer();
     renderer.hideEdgesOnViewport = count > MANY;
     renderer.textureOnViewport = count > SOME;
-    if (state.shown !== scene.model) startView(cy, scene);
-    else if (scene.focus) focus(cy, scene.hosts[scene.focus], true);
-    else if (scene.anchor && state.held) holdStill(cy, scene);
-    else if (!scene.anchor) startView(cy, scene);
-    if (state.held && state.held.seen) keepInView(cy, chosenNode(cy));
+    aim(cy, scene);
     state.shown = scene.model;
     state.held = null;
     paintAll();
@@ -88,40 +89,6 @@
     byId("graph-panel").dataset.nodes = String(cy.nodes(".row").length);
   }
 
-  // The view that shows all of the graph between toolbar and legend; never under `least` zoom, then from its start.
-  function whole(cy, scene, least, most = 1.3) {
-    const legend = document.querySelector(".graph-legend").offsetHeight;
-    const width = cy.width() - 2 * MARGIN, height = cy.height() - TOP - legend - MARGIN;
-    const zoom = Math.max(least, Math.min(width / scene.width, height / scene.height, most));
-    const x = scene.width * zoom <= width ? (cy.width() - scene.width * zoom) / 2 : startLeft(cy, scene, zoom);
-    const spare = height - scene.height * zoom;
-    return { zoom, pan: { x, y: TOP + (spare > 0 ? spare / 2 : 0) } };
-  }
-
-  function startView(cy, scene) {
-    cy.viewport(whole(cy, scene, READABLE));
-  }
-
-  function startLeft(cy, scene, zoom) {
-    const first = cy.getElementById(Object.values(scene.hosts)[0]);
-    const x = first.nonempty() ? first.position("x") : 0;
-    const room = cy.width() / 2 - x * zoom;
-    return Math.min(MARGIN, Math.max(room, cy.width() - MARGIN - scene.width * zoom));
-  }
-
-  // Keep the corner of what was opened or closed where it was, as far as that leaves no empty half screen.
-  function holdStill(cy, scene) {
-    const node = cy.getElementById(scene.anchor), all = whole(cy, scene, READABLE);
-    if (node.empty()) return;
-    const zoom = cy.zoom(), corner = { x: node.position("x") - node.data("w") / 2, y: node.position("y") - node.data("h") / 2 };
-    const legend = document.querySelector(".graph-legend").offsetHeight;
-    const keep = (at, size, low, high) => (size <= high - low ? null : Math.min(low, Math.max(at, high - size)));
-    const x = keep(state.held.x - corner.x * zoom, scene.width * zoom, MARGIN, cy.width() - MARGIN);
-    const y = keep(state.held.y - corner.y * zoom, scene.height * zoom, TOP, cy.height() - legend - MARGIN);
-    if (x === null && y === null && zoom >= READABLE) return cy.viewport(all);
-    cy.pan({ x: x === null ? (cy.width() - scene.width * zoom) / 2 : x, y: y === null ? TOP : y });
-  }
-
   // What is selected, or what stands for it on screen.
   function chosenNode(cy) {
     const { selection, scene } = state;
@@ -131,37 +98,18 @@
     return closed.nonempty() ? closed : cy.getElementById(scene.hosts[node] || "");
   }
 
-  function outside(cy, node) {
-    const box = node.renderedBoundingBox({ includeLabels: false }), legend = document.querySelector(".graph-legend").offsetHeight;
-    const beyond = (from, to, low, high) => Math.max(low - from, Math.min(0, high - to));
-    return { x: beyond(box.x1, box.x2, 0, cy.width()), y: beyond(box.y1, box.y2, TOP, cy.height() - legend - MARGIN) };
+  function startView(cy) {
+    if (state.scene) camera().start(cy, state.scene);
   }
 
-  function keepInView(cy, node) {
-    if (node.nonempty()) cy.panBy(outside(cy, node));
-  }
-
-  function fit(cy) {
-    if (state.scene) move(cy, whole(cy, state.scene, cy.minZoom()));
-  }
-
-  // The graph in large type, from its start where it does not fit.
+  // The graph in large type.
   function show(cy) {
-    if (state.scene) cy.viewport(whole(cy, state.scene, LARGE, 2));
-  }
-
-  function move(cy, target) {
-    if (calm.matches) cy.viewport(target);
-    else cy.animate(target, { duration: 220, easing: "ease-out" });
+    if (state.scene) camera().large(cy, state.scene);
   }
 
   function focus(cy, id, sudden) {
     const node = cy.getElementById(id);
-    if (node.empty()) return;
-    const zoom = Math.max(cy.zoom(), READABLE), at = node.position();
-    const pan = { x: cy.width() / 2 - at.x * zoom, y: (cy.height() + TOP) / 2 - at.y * zoom };
-    if (sudden) cy.viewport({ zoom, pan });
-    else move(cy, { zoom, pan });
+    if (node.nonempty()) camera().focus(cy, node, sudden);
   }
 
   function command(action, more) {
@@ -176,10 +124,8 @@
   function toggle(scope) {
     const cy = graph(), node = cy.getElementById(`scope:${scope}`);
     if (node.nonempty()) {
-      const at = node.renderedPosition(), zoom = cy.zoom();
-      const chosen = chosenNode(cy), off = chosen.nonempty() && outside(cy, chosen);
-      const seen = Boolean(off) && off.x === 0 && off.y === 0;
-      state.held = { x: at.x - (node.data("w") * zoom) / 2, y: at.y - (node.data("h") * zoom) / 2, seen };
+      const chosen = chosenNode(cy);
+      state.held = { ...camera().grip(cy, node), seen: chosen.nonempty() && camera().isSeen(cy, chosen) };
     }
     command("toggle", { scope });
   }
@@ -263,9 +209,11 @@
       element.toggleClass("faded", chosen.size > 0 && !on);
       if (own) element.toggleClass(own, on);
     };
+    const isMember = (row) => (row.data("groups") || []).some((group) => chosen.has(group));
+    if (!cy.nodes(".row").some(isMember)) chosen.clear(); // the model has no such group: nothing stands out
     cy.batch(() => {
       cy.nodes(".row").forEach((row) => {
-        const on = (row.data("groups") || []).some((group) => chosen.has(group));
+        const on = isMember(row);
         if (on) lit.add(row.id());
         look(row, "member", on);
       });
@@ -362,6 +310,16 @@
     if (rows.nonempty() && !seen) focus(cy, rows[0].id());
   }
 
+  function stepBy(steps) {
+    if (state.matches.length) {
+      state.at = (state.at + steps) % state.matches.length;
+      const id = state.matches[state.at];
+      reveal(id);
+      choose({ kind: "node", id });
+    }
+    showMatches();
+  }
+
   function showMatches() {
     const cy = graph(), hosts = state.scene ? state.scene.hosts : {};
     if (!cy) return;
@@ -374,53 +332,19 @@
     box.textContent = !state.query ? "" : state.at >= 0 ? `${state.at + 1} / ${total}` : total ? `${total}` : "none";
   }
 
-  // Overview map
-
   function drawMap() {
-    const cy = state.cy, canvas = byId("graph-map"), scene = state.scene;
-    if (!cy || !canvas || !scene) return;
-    const view = cy.extent();
-    const inside = view.x1 <= 0 && view.y1 <= 0 && view.x2 >= scene.width && view.y2 >= scene.height;
-    canvas.classList.toggle("on", !inside);
-    if (inside) return;
-    const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth, height = canvas.clientHeight;
-    if (canvas.width !== Math.round(width * ratio)) { canvas.width = width * ratio; canvas.height = height * ratio; }
-    const pen = canvas.getContext("2d");
-    const scale = Math.min((width - 12) / scene.width, (height - 12) / scene.height);
-    const shift = { x: (width - scene.width * scale) / 2, y: (height - scene.height * scale) / 2 };
-    state.map = { scale, shift };
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.clearRect(0, 0, width, height);
-    const box = (node) => [shift.x + (node.position("x") - node.data("w") / 2) * scale, shift.y + (node.position("y") - node.data("h") / 2) * scale,
-      Math.max(1, node.data("w") * scale), Math.max(1, node.data("h") * scale)];
-    pen.strokeStyle = "rgba(128,140,160,.5)";
-    cy.nodes(".box").forEach((node) => pen.strokeRect(...box(node)));
-    cy.nodes(".row").forEach((node) => { pen.fillStyle = node.style("border-color"); pen.fillRect(...box(node)); });
-    const accent = getComputedStyle(canvas).getPropertyValue("color");
-    pen.strokeStyle = accent;
-    pen.lineWidth = 1.5;
-    pen.strokeRect(shift.x + view.x1 * scale, shift.y + view.y1 * scale, view.w * scale, view.h * scale);
-  }
-
-  function attachMap(cy) {
-    const canvas = byId("graph-map");
-    const go = (event) => {
-      if (!event.buttons || !state.map) return;
-      const at = canvas.getBoundingClientRect(), zoom = cy.zoom();
-      const x = (event.clientX - at.left - state.map.shift.x) / state.map.scale, y = (event.clientY - at.top - state.map.shift.y) / state.map.scale;
-      cy.pan({ x: cy.width() / 2 - x * zoom, y: cy.height() / 2 - y * zoom });
-    };
-    canvas.onpointerdown = go;
-    canvas.onpointermove = go;
+    if (!state.cy || !state.scene || !byId("graph-map")) return;
+    window.getaMap.draw(state.cy, state.scene);
+    window.getaCrumbs.draw(state.cy);
   }
 
   // The page around the graph: buttons, legend, the list, links in the inspector
 
   function press(action) {
     const cy = graph();
-    if (!cy) return;
+    if (!cy || !state.scene) return;
     const middle = { x: cy.width() / 2, y: cy.height() / 2 };
-    if (action === "fit") fit(cy);
+    if (action === "fit") camera().fit(cy, state.scene);
     else if (action === "in") cy.zoom({ level: cy.zoom() * 1.25, renderedPosition: middle });
     else if (action === "out") cy.zoom({ level: cy.zoom() / 1.25, renderedPosition: middle });
     else if (action.startsWith("save-")) window.getaMenu.save(cy, action.slice(5));
@@ -444,6 +368,9 @@
     if (element.dataset.graph) press(element.dataset.graph);
     else link(element);
   });
+  document.addEventListener("input", (event) => {
+    if (event.target.id === "graph-search") state.pending = null; // Enter was for what was written then
+  });
   document.addEventListener("mouseover", (event) => {
     const element = event.target.closest(".legend-group");
     if (element) light([Number(element.dataset.id)]);
@@ -459,7 +386,12 @@
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.getaGraph = {
     scene(scene) {
+      if (scene && scene.legend) window.getaPlain.fill(byId("graph-legend"), scene.legend);
       if (scene) { state.scene = scene; whenDrawn(scene, (cy) => drawn(cy, scene)); }
+      return "";
+    },
+    tell(twin) {
+      if (twin) window.getaPlain.fill(byId("graph-tree"), twin);
       return "";
     },
     paint(now, kind, stage, bits, scheme, run) {
@@ -467,6 +399,10 @@
       byId("graph-panel").dataset.stage = stage;
       paintAll();
       setTimeout(drawMap, 60);
+      return "";
+    },
+    restyled() {
+      setTimeout(drawMap, 60); // the map takes its colours from what is drawn
       return "";
     },
     choose(selection) {
@@ -479,16 +415,15 @@
       state.matches = found ? found.nodes : [];
       state.query = found ? found.query : "";
       state.at = state.matches.indexOf(current);
-      showMatches();
+      const steps = state.pending && state.pending.query === state.query ? state.pending.steps : 0;
+      if (steps) { state.pending = null; stepBy(steps); } else showMatches();
       return "";
     },
     step(times) {
-      if (!times || !state.matches.length) return "";
-      state.at = (state.at + 1) % state.matches.length;
-      const id = state.matches[state.at];
-      reveal(id);
-      choose({ kind: "node", id });
-      showMatches();
+      const steps = times - state.entered, query = byId("graph-search").value; // Dash may tell of two Enters at once
+      state.entered = times;
+      if (steps > 0 && query === state.query) stepBy(steps);
+      else if (steps > 0) state.pending = { query, steps: state.pending ? state.pending.steps + steps : steps };
       return "";
     },
   };

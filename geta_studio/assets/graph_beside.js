@@ -82,7 +82,7 @@
       scene = split && drawn.hosts ? drawn : null;
       if (panel.classList.contains("beside") !== split) {
         panel.classList.toggle("beside", split);
-        requestAnimationFrame(() => { const cy = view().graph(); if (cy && view().state.scene) { cy.resize(); view().startView(cy, view().state.scene); } });
+        requestAnimationFrame(() => { const cy = view().graph(); if (cy) { cy.resize(); view().startView(cy); } });
       }
       if (!scene) {
         delete panel.dataset.beside;

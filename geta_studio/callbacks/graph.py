@@ -24,7 +24,7 @@ from geta_studio.views.unit_state import now, values_of
 
 ALL_BUDGET = 1200
 """More nodes than this are opened at once only after a question."""
-SINK_SCENE, SINK_PAINT, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
+SINK_SCENE, SINK_TWIN, SINK_PAINT, SINK_RESTYLED, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
 
 
 def register(app: Dash, services: Services) -> None:
@@ -34,7 +34,6 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.GRAPH, "elements"),
         Output(ids.GRAPH_SCENE, "data"),
         Output(ids.GRAPH_OPEN, "data"),
-        Output(ids.GRAPH_LEGEND, "children"),
         Input(ids.MODEL_KEY, "data"),
         Input(ids.GRAPH_COMMAND, "data"),
         Input(ids.GRAPH_SHAPE, "n_clicks"),
@@ -80,7 +79,7 @@ def register(app: Dash, services: Services) -> None:
         return question(services, command, known)
 
     @app.callback(
-        Output(ids.GRAPH_TREE, "children"),
+        Output(ids.GRAPH_TWIN, "data"),
         Input(ids.GRAPH_TOLD, "data"),
         State(ids.GRAPH_OPEN, "data"),
         prevent_initial_call=True,
@@ -128,6 +127,7 @@ def register(app: Dash, services: Services) -> None:
 def _clientside(app: Dash) -> None:
     for name, sink, inputs in (
         ("scene", SINK_SCENE, [Input(ids.GRAPH_SCENE, "data")]),
+        ("tell", SINK_TWIN, [Input(ids.GRAPH_TWIN, "data")]),
         (
             "paint",
             SINK_PAINT,
@@ -140,6 +140,7 @@ def _clientside(app: Dash) -> None:
                 Input(ids.RUN_ID, "data"),
             ],
         ),
+        ("restyled", SINK_RESTYLED, [Input(ids.GRAPH, "stylesheet")]),
         ("choose", SINK_SELECT, [Input(ids.SELECTION, "data")]),
         ("match", SINK_MATCH, [Input(ids.GRAPH_MATCHES, "data")]),
         ("step", SINK_STEP, [Input(ids.GRAPH_SEARCH, "n_submit")]),
@@ -153,11 +154,13 @@ def shows_shape(clicks: int) -> bool:
 
 
 class Opened(NamedTuple):
-    """Which scopes are open after a command, the scope to hold still on screen, and the node to go to."""
+    """Which scopes are open after a command, the scope to hold still on screen, the node to go to, and whether all is
+    laid out anew."""
 
     scopes: frozenset[str]
-    anchor: str | None
-    focus: str | None
+    anchor: str | None = None
+    focus: str | None = None
+    anew: bool = False
 
 
 class View(NamedTuple):
@@ -175,27 +178,31 @@ class View(NamedTuple):
 def drawing(
     services: Services, key: str | None, command: Mapping[str, Any] | None, view: View, known: Mapping[str, Any] | None
 ) -> tuple[Any, ...]:
-    """(elements, scene, open scopes, legend) for a model, or nothing new where it is not analysed."""
+    """(elements, scene, open scopes) for a model, or nothing new where it is not analysed."""
     analysis = services.analysis(key)
     if key is None or analysis is None:
-        return (no_update,) * 4
-    same = known is not None and known["model"] == key
+        return (no_update,) * 3
+    shown = known if known is not None and known["model"] == key else {}
     drawn = {"model": key, "graph": view.graph, "shape": view.shape}
-    if same and not command and known is not None and all(known.get(name) == value for name, value in drawn.items()):
-        return (no_update,) * 4
+    if shown and not command and drawn.items() <= shown.items():
+        return (no_update,) * 3
     staged = at_stage(analysis, view.graph)
-    scopes = frozenset(known["scopes"]) if same and known else default_open(staged["graph"], show_shape=view.shape)
-    if view.graph == "branches" and not (same and known and known.get("graph") == "branches"):
+    scopes = frozenset(shown["scopes"]) if shown else default_open(staged["graph"], show_shape=view.shape)
+    if view.graph == "branches" and shown.get("graph") != "branches":
         scopes |= branch_scopes(staged["graph"]).keys()
-    if same and command and too_many(staged["graph"], command, view.shape):
-        return (no_update,) * 4
-    opened = apply(staged["graph"], scopes, command, view.shape) if same and command else Opened(scopes, None, None)
-    layout = services.layout(staged, opened.scopes, view.graph, view.shape)
+    if shown and command and too_many(staged["graph"], command, view.shape):
+        return (no_update,) * 3
+    opened = apply(staged["graph"], scopes, command, view.shape) if shown and command else Opened(scopes)
+    after = None if opened.anew else shown.get("layout")
+    layout = services.layout(staged, opened.scopes, view.graph, view.shape, after)
     return (
         elements(staged, layout),
-        {**scene(key, staged, layout, opened.anchor, opened.focus), "shape": view.shape},
-        {**drawn, "scopes": sorted(opened.scopes)},
-        no_update if same else legend(analysis),
+        {
+            **scene(key, staged, layout, opened.anchor, opened.focus),
+            "shape": view.shape,
+            "legend": None if shown else legend(analysis),
+        },
+        {**drawn, "scopes": sorted(opened.scopes), "layout": layout["key"]},
     )
 
 
@@ -209,8 +216,8 @@ def told(services: Services, known: Mapping[str, Any] | None) -> Any:
     analysis = services.analysis(known["model"]) if known else None
     if known is None or analysis is None:
         return no_update
-    staged = at_stage(analysis, known["graph"])
-    return tree(services.layout(staged, frozenset(known["scopes"]), known["graph"], known["shape"]), staged)
+    layout = services.layouts.known(known["layout"])
+    return no_update if layout is None else tree(layout, at_stage(analysis, known["graph"]))
 
 
 def progress_text(done: int, total: int) -> str:
@@ -249,16 +256,16 @@ def apply(
         scope = str(command["scope"])
         closed = scopes - scopes_inside(graph, scope, show_shape) - {scope}
         after = closed if scope in scopes else scopes | {scope}
-        return Opened(after, SCOPE_PREFIX + scope, None)
+        return Opened(after, anchor=SCOPE_PREFIX + scope)
     if action == "reveal":
-        return Opened(scopes | scopes_around(graph, command["node"], show_shape), None, command["node"])
+        return Opened(scopes | scopes_around(graph, command["node"], show_shape), focus=command["node"])
     if action in ("all", "everything"):
-        return Opened(everything(graph, show_shape)[0], None, None)
+        return Opened(everything(graph, show_shape)[0], anew=True)
     if action == "most":
-        return Opened(default_open(graph, ALL_BUDGET, every=True, show_shape=show_shape), None, None)
+        return Opened(default_open(graph, ALL_BUDGET, every=True, show_shape=show_shape), anew=True)
     if action == "fold":
-        return Opened(frozenset(), None, None)
-    return Opened(scopes, None, None)
+        return Opened(frozenset(), anew=True)
+    return Opened(scopes)
 
 
 def state_now(services: Services, run_id: int | None, key: str | None) -> dict[str, Any] | None:

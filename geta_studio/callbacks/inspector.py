@@ -12,7 +12,7 @@ from geta_studio import ids
 from geta_studio.drafts import bounds_of
 from geta_studio.services import Services
 from geta_studio.views.figures import empty_figure
-from geta_studio.views.inspector import figure_kind, inspector_figure, page
+from geta_studio.views.inspector import figure_kind, inspector_figure, live, page
 from geta_studio.views.inspector_group import norms_figure
 from geta_studio.views.inspector_parts import Subject
 from geta_studio.views.inspector_quantizer import stairs_figure
@@ -32,10 +32,9 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.SELECTION, "data"),
         Input(ids.MODEL_KEY, "data"),
     )
-    def describe(selection: dict[str, Any] | None, key: str | None) -> tuple[Any, Any]:
+    def describe(selection: dict[str, Any] | None, key: str | None) -> tuple[Any, ...]:
         analysis = services.analysis(key)
-        shown = page(Subject(analysis) if analysis else None, selection)
-        return shown.head, shown.body
+        return tuple(page(Subject(analysis) if analysis else None, selection))
 
     now = (
         Input(ids.SELECTION, "data"),
@@ -46,9 +45,8 @@ def register(app: Dash, services: Services) -> None:
     )
 
     @app.callback(Output(ids.INSPECT_LIVE, "children"), Output(ids.INSPECT_NOTE, "children"), *now)
-    def follow(selection: Any, key: str | None, _: Any, run_id: int | None, bits: Any) -> tuple[Any, Any]:
-        shown = page(subject_of(services, key, run_id, bits), selection)
-        return shown.live, shown.note
+    def follow(selection: Any, key: str | None, _: Any, run_id: int | None, bits: Any) -> tuple[Any, ...]:
+        return tuple(live(subject_of(services, key, run_id, bits), selection))
 
     @app.callback(
         Output(ids.INSPECT_FIGURE, "figure"),

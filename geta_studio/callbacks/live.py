@@ -14,7 +14,7 @@ from geta_engine.config import RunConfig
 from geta_studio import ids
 from geta_studio.curves import bits_view, norms_options, norms_view, scalars_view
 from geta_studio.services import Services
-from geta_studio.views.shell import dock_empty_style, figures
+from geta_studio.views.shell import empty_style, figures
 from geta_studio.views.status import (
     ACTIVE,
     bands,
@@ -141,11 +141,11 @@ def tick_interval(news: dict[str, Any]) -> int:
 def phase_outputs(services: Services, phase: dict[str, Any] | None) -> tuple[Any, ...]:
     """Everything that changes with the status alone: controls off, timeline, empty state, result, download."""
     if not phase or phase.get("run") is None:
-        return True, True, True, True, [], dock_empty_style(False), result_card(None), None, "true"
+        return True, True, True, True, [], empty_style(False), result_card(None), None, "true"
     run = services.run(phase["run"])
     stages = RunConfig(**run.config).schedule.stages()
     done = services.compact_file(run.id) is not None
     href = f"/api/runs/{run.id}/compact.pt2" if done else None
     off = [not usable for usable in controls(phase["status"])]
     card = result_card(run.summary if phase["status"] == "done" else None, f"compact-{run.id}" if done else None)
-    return *off, bands(stages), dock_empty_style(True), card, href, "false" if done else "true"
+    return *off, bands(stages), empty_style(True), card, href, "false" if done else "true"

@@ -25,13 +25,17 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.RUN_SELECT, "value"),
         Output(ids.RUN_SELECT, "data"),
         Output(ids.RUN_ID, "data"),
+        Output(ids.SELECTION, "data", allow_duplicate=True),
         Input(ids.URL, "search"),
         Input(ids.MODEL_SELECT, "value"),
         Input(ids.RUN_SELECT, "value"),
+        State(ids.MODEL_KEY, "data"),
         prevent_initial_call=True,
     )
-    def navigate(search: str, model: str | None, run: str | None) -> tuple[Any, ...]:
-        return tuple(navigated(services, CHANGED.get(ctx.triggered_id), search, model, run))
+    def navigate(search: str, model: str | None, run: str | None, shown: str | None) -> tuple[Any, ...]:
+        changed = CHANGED.get(ctx.triggered_id)
+        screen = navigated(services, changed, search, model, run)
+        return *screen, None if lets_go(changed, screen.model, shown) else no_update
 
     @app.callback(
         Output(ids.RUN_SELECT, "data", allow_duplicate=True),
@@ -85,6 +89,11 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.GRAPH_STAGE, "value"),
         Input(ids.URL, "pathname"),
     )
+
+
+def lets_go(changed: str | None, model: str, shown: str | None) -> bool:
+    """Whether what is selected is of a model that a choice in the header takes off the screen."""
+    return changed in ("model", "run") and shown not in (None, model)
 
 
 def named_outputs(services: Services, place: Place) -> tuple[Any, Any, Any]:

@@ -12,18 +12,24 @@ from geta_engine.graph.repeats import is_fold, written
 from geta_engine.graph.shown import nodes_inside
 from geta_studio import ids
 from geta_studio.views.inspector_group import group_body, group_head, group_live
+from geta_studio.views.inspector_missing import missing_head
 from geta_studio.views.inspector_parts import Subject, chips, facts, head, link, reason_box, share
 from geta_studio.views.inspector_quantizer import quantizer_body, quantizer_head, quantizer_live
 from geta_studio.views.text import count
 
 
 class Page(NamedTuple):
-    """The parts of the inspector that change: heading, numbers that follow the run, the figure's caption, the rest."""
+    """The parts of the inspector that stay while a run goes on: heading, and what is below the figure."""
 
     head: Sequence[Component]
-    live: Sequence[Component]
-    note: Sequence[Component]
     body: Sequence[Component]
+
+
+class Live(NamedTuple):
+    """The parts that follow the run, made anew at every frame: the numbers, and the figure's caption."""
+
+    numbers: Sequence[Component]
+    note: Sequence[Component]
 
 
 def inspector_panel() -> Component:
@@ -56,25 +62,39 @@ def empty_page() -> Page:
         "Double click a module, or its + and −, to open and close it.",
     )
     listed = html.Ul([html.Li(tip) for tip in tips], className="inspect-tips")
-    return Page([html.H2("Nothing selected"), listed], [], [], [])
+    return Page([html.H2("Nothing selected"), listed], [])
 
 
 def page(subject: Subject | None, selection: Mapping[str, Any] | None) -> Page:
-    """The page of what is selected; the empty page where nothing is, or nothing of this model."""
+    """The page of what is selected; a sentence where this model has no such thing, the empty page where nothing is."""
     if subject is None or not selection:
         return empty_page()
     make = {"node": _node_page, "group": _group_page, "quantizer": _quantizer_page, "scope": _scope_page}
     maker = make.get(str(selection.get("kind")))
-    return (maker(subject, selection["id"]) if maker else None) or empty_page()
+    found = maker(subject, selection["id"]) if maker else None
+    return found or Page(missing_head(subject, selection), [])
+
+
+def live(subject: Subject | None, selection: Mapping[str, Any] | None) -> Live:
+    """What the run says of what is selected now; a module has no such numbers."""
+    if subject is None or not selection:
+        return Live([], [])
+    make = {"node": _node_live, "group": _group_live, "quantizer": _quantizer_live}
+    maker = make.get(str(selection.get("kind")))
+    return maker(subject, selection["id"]) if maker else Live([], [])
 
 
 def _node_page(subject: Subject, identity: Any) -> Page | None:
     node = subject.nodes.get(identity)
     if node is None:
         return None
-    live = [quantizer_row(subject, q) for q in subject.quantizers_of(node)]
-    rows = [html.Div([html.H3("Quantizers"), *live], className="inspect-section")] if live else []
-    return Page(head(node["name"], node["op"], node["scope"]), rows, [], _node_body(subject, node))
+    return Page(head(node["name"], node["op"], node["scope"]), _node_body(subject, node))
+
+
+def _node_live(subject: Subject, identity: Any) -> Live:
+    node = subject.nodes.get(identity)
+    rows = [quantizer_row(subject, q) for q in subject.quantizers_of(node)] if node else []
+    return Live([html.Div([html.H3("Quantizers"), *rows], className="inspect-section")] if rows else [], [])
 
 
 def _node_body(subject: Subject, node: Mapping[str, Any]) -> list[Component]:
@@ -143,30 +163,39 @@ def quantizer_row(subject: Subject, quantizer: Mapping[str, Any]) -> Component:
     )
 
 
+def _group(subject: Subject, identity: Any) -> Mapping[str, Any] | None:
+    return next((group for known, group in subject.groups.items() if str(known) == str(identity)), None)
+
+
 def _group_page(subject: Subject, identity: Any) -> Page | None:
-    group = subject.groups.get(int(identity)) if str(identity).isdecimal() else None
-    if group is None:
-        return None
-    note = []
-    if group["id"] in subject.units:
-        note = [html.Span("Norms of its units now, largest first; orange is redundant, nothing is zero.")]
-    return Page(group_head(subject, group), group_live(subject, group), note, group_body(subject, group))
+    group = _group(subject, identity)
+    return None if group is None else Page(group_head(subject, group), group_body(subject, group))
+
+
+def _group_live(subject: Subject, identity: Any) -> Live:
+    group = _group(subject, identity)
+    if group is None or group["id"] not in subject.units:
+        return Live([], [])
+    note = html.Span("Norms of its units now, largest first; orange is redundant, nothing is zero.")
+    return Live(group_live(subject, group), [note])
 
 
 def _quantizer_page(subject: Subject, identity: Any) -> Page | None:
     quantizer = subject.quantizers.get(identity)
+    return None if quantizer is None else Page(quantizer_head(quantizer), quantizer_body(subject, quantizer))
+
+
+def _quantizer_live(subject: Subject, identity: Any) -> Live:
+    quantizer = subject.quantizers.get(identity)
     if quantizer is None:
-        return None
-    note = []
-    if subject.state(quantizer["id"]) is not None:
-        note = [html.Span("x → x_Q: c = min(|x|, q_m)^t, x_Q = sgn(x) · d · round(c / d)")]
-    return Page(quantizer_head(quantizer), quantizer_live(subject, quantizer), note, quantizer_body(subject, quantizer))
+        return Live([], [])
+    note = html.Span("x → x_Q: c = min(|x|, q_m)^t, x_Q = sgn(x) · d · round(c / d)")
+    return Live(quantizer_live(subject, quantizer), [] if subject.state(identity) is None else [note])
 
 
 def _scope_page(subject: Subject, identity: Any) -> Page | None:
-    scope, graph = str(identity), subject.analysis["graph"]
-    drawn = nodes_inside(graph, scope) or nodes_inside(graph, scope, show_shape=True)
-    inside = [node for key, node in subject.nodes.items() if key in drawn]
+    scope = str(identity)
+    inside = _inside(subject, scope)
     if not inside:
         return None
     model = subject.analysis["model"]
@@ -184,13 +213,26 @@ def _scope_page(subject: Subject, identity: Any) -> Page | None:
     if layers:
         found = chips(subject, [n["id"] for n in layers])
         body.append(html.Div([html.H3("Quantized layers"), found], className="inspect-section"))
-    return Page(head(written(scope), "repeated modules" if is_fold(scope) else "module", ""), [], [], body)
+    return Page(head(written(scope), "repeated modules" if is_fold(scope) else "module", ""), body)
+
+
+def _inside(subject: Subject, scope: str) -> list[Mapping[str, Any]]:
+    """The nodes that a drawn scope holds, or a module that holds one thing and is drawn as that."""
+    graph = subject.analysis["graph"]
+    drawn = nodes_inside(graph, scope) or nodes_inside(graph, scope, show_shape=True)
+    return [node for key, node in subject.nodes.items() if (key in drawn if drawn else _is_within(node, scope))]
+
+
+def _is_within(node: Mapping[str, Any], scope: str) -> bool:
+    path = node["name"] if node["kind"] == "layer" else node["scope"]
+    return f"{path}.".startswith(f"{scope}.")
 
 
 def figure_kind(selection: Mapping[str, Any] | None, subject: Subject | None) -> str | None:
     """Which figure belongs to the selection now: "norms", "stairs", or None."""
     if subject is None or not selection:
         return None
-    if selection["kind"] == "group" and str(selection["id"]).isdecimal() and int(selection["id"]) in subject.units:
-        return "norms"
+    if selection["kind"] == "group":
+        group = _group(subject, selection["id"])
+        return "norms" if group is not None and group["id"] in subject.units else None
     return "stairs" if selection["kind"] == "quantizer" and subject.state(selection["id"]) is not None else None

@@ -11,10 +11,11 @@ from dash.development.base_component import Component
 from geta_studio import ids
 from geta_studio.views.links import selects
 from geta_studio.views.palette import THEMES, group_slots, ramp_css, shades
+from geta_studio.views.plain import Plain, plain
 
 STAGES = {"trace": "Trace", "branches": "Branches", "qadg": "QADG", "groups": "Groups", "compact": "Compact"}
 STAGE_NOTES = {
-    "trace": "The traced program, quantizers written out: they look like layers of their own. View has its shape ops.",
+    "trace": "The traced program, op by op: a quantizer looks like layers of its own. Shape ops are hidden, see View.",
     "branches": "Each quantizer is a branch of ops: attached to the weight of a layer, or inserted before its input.",
     "qadg": "Branches folded: an attached one is a mark on its layer, an inserted one a mark on the edge.",
 }
@@ -46,39 +47,34 @@ def palette_variables() -> str:
     return "\n".join(blocks)
 
 
-def legend(analysis: Mapping[str, Any]) -> list[Component]:
+def legend(analysis: Mapping[str, Any]) -> list[Plain]:
     """Groups (those that can be pruned first), then what the marks mean."""
     slots = group_slots(analysis)
     prunable = [group for group in analysis["groups"] if group["prunable"]]
     fixed = [group for group in analysis["groups"] if not group["prunable"]]
     rows = [*(group_row(g, slots[g["id"]]) for g in prunable), *(group_row(g, None) for g in fixed)]
-    notes = [html.P(text, className=f"stage-note note-{stage}") for stage, text in STAGE_NOTES.items()]
-    return [*notes, html.Div(rows, className="legend-groups"), marks(analysis["quantizers"])]
+    notes = [plain("p", text, class_=f"stage-note note-{stage}") for stage, text in STAGE_NOTES.items()]
+    return [*notes, plain("div", *rows, class_="legend-groups"), marks(analysis["quantizers"])]
 
 
-def group_row(group: Mapping[str, Any], slot: int | None) -> Component:
+def group_row(group: Mapping[str, Any], slot: int | None) -> Plain:
     """A group as a button that selects it; pointing at it lights its members up. While a run is on screen the size is
     followed by how many of its units are zero."""
     look = "grey" if slot is None else f"slot{slot}"
     size = str(group["size"])
     title = f"g{group['id']} {group['name']}: " + (group["reason"] or f"{size} units that can be removed")
-    return html.Button(
-        [
-            html.Span(className=f"swatch {look}"),
-            html.Span(f"g{group['id']}", className="legend-id"),
-            html.Span(size, className="legend-size", **_zero_of(group["id"], size)),
-        ],
-        className="legend-group",
+    return plain(
+        "button",
+        plain("span", class_=f"swatch {look}"),
+        plain("span", f"g{group['id']}", class_="legend-id"),
+        plain("span", size, class_="legend-size", data_zero_of=str(group["id"]), data_size=size),
+        class_="legend-group",
         title=title,
         **selects("group", group["id"]),
     )
 
 
-def _zero_of(group: int, size: str) -> dict[str, Any]:
-    return {"data-zero-of": str(group), "data-size": size}
-
-
-def marks(quantizers: Sequence[Mapping[str, Any]]) -> Component:
+def marks(quantizers: Sequence[Mapping[str, Any]]) -> Plain:
     """What diamonds, pills, grey and the bar mean."""
     kinds = {quantizer["kind"] for quantizer in quantizers}
     entries = []
@@ -88,11 +84,11 @@ def marks(quantizers: Sequence[Mapping[str, Any]]) -> Component:
         entries.append(_mark("pill", "activation bits"))
     entries += [_mark("attached", "attached branch"), _mark("inserted", "inserted branch")]
     entries += [_mark("dashed", "cannot be pruned"), _mark("bar3", "kept · redundant · zero")]
-    return html.Div(entries, className="legend-marks")
+    return plain("div", *entries, class_="legend-marks")
 
 
-def _mark(kind: str, text: str) -> Component:
-    return html.Span([html.Span(className=f"mark {kind}"), text], className="legend-mark")
+def _mark(kind: str, text: str) -> Plain:
+    return plain("span", plain("span", class_=f"mark {kind}"), text, class_="legend-mark")
 
 
 def scale() -> Component:

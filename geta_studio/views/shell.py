@@ -106,14 +106,11 @@ def dock(run_open: bool) -> Component:
                 children=[
                     html.Div([_control(*control) for control in CONTROLS], className="controls", role="group"),
                     html.Div(
-                        id=ids.TIMELINE,
-                        className="timeline",
-                        role="img",
-                        **_wild(aria_label="Timeline of the run: its stages, to scale"),
-                        children=[
-                            html.Div(id=ids.TIMELINE_BANDS, className="bands"),
-                            html.Div(id=ids.TIMELINE_CURSOR, className="cursor", style={"display": "none"}),
+                        [
+                            _timeline(),
+                            html.P(no_run(), id=ids.DOCK_EMPTY, className="dock-empty", style=empty_style(run_open)),
                         ],
+                        className="timeline-area",
                     ),
                     html.Div(
                         className="run-now",
@@ -128,15 +125,20 @@ def dock(run_open: bool) -> Component:
                 ],
             ),
             html.Div(id=ids.RUN_MESSAGE, className="run-message", role="status"),
-            html.Div(
-                className="figures",
-                children=[
-                    html.Div(id=ids.DOCK_FIGURES, className="figure-row"),
-                    html.Div(
-                        id=ids.DOCK_EMPTY, className="dock-empty", children=no_run(), style=dock_empty_style(run_open)
-                    ),
-                ],
-            ),
+            html.Div(html.Div(id=ids.DOCK_FIGURES, className="figure-row"), className="figures"),
+        ],
+    )
+
+
+def _timeline() -> Component:
+    return html.Div(
+        id=ids.TIMELINE,
+        className="timeline",
+        role="img",
+        **_wild(aria_label="Timeline of the run: its stages, to scale"),
+        children=[
+            html.Div(id=ids.TIMELINE_BANDS, className="bands"),
+            html.Div(id=ids.TIMELINE_CURSOR, className="cursor", style={"display": "none"}),
         ],
     )
 
@@ -177,8 +179,8 @@ CONTROLS = (
 )
 
 
-def dock_empty_style(run_open: bool) -> dict[str, str]:
-    """The empty state covers the figures, and keeps the dock low (assets/app.css), until a run is open."""
+def empty_style(run_open: bool) -> dict[str, str]:
+    """The empty state covers the timeline, and keeps the dock low (assets/app.css), until a run is open."""
     return {"display": "none"} if run_open else {}
 
 
@@ -186,9 +188,7 @@ def no_run() -> list[Component]:
     """What the dock says while no run is open."""
     return [
         html.Strong("No run is open"),
-        html.Span(
-            "Set bit bounds and a sparsity under Configure, then press Launch: loss, norms, bits and cost grow here."
-        ),
+        html.Span("Set bit bounds and a sparsity under Configure, then press Launch: its curves grow here."),
     ]
 
 

@@ -6,25 +6,24 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
-from dash import html
-from dash.development.base_component import Component
-
 from geta_engine.graph.hierarchy import SCOPE_PREFIX
 from geta_engine.graph.stages import branch_scopes, quantizers_of
 from geta_studio.views.links import selects
+from geta_studio.views.plain import Plain, plain
 
 TREE_LIMIT = 400
 """The twin lists at most this many things; the search finds the rest."""
 Entry = Mapping[str, Any]
 
 
-def tree(layout: Mapping[str, Any], analysis: Mapping[str, Any]) -> list[Component]:
+def tree(layout: Mapping[str, Any], analysis: Mapping[str, Any]) -> list[Plain]:
     """The twin of a layout, of an analysis whose graph is the one laid out (`graph_at`): Enter selects, the arrow keys
     move, + and − open and close a module (assets/graph_keys.js)."""
     shown = min(len(layout["nodes"]), TREE_LIMIT)
-    title = html.P(
+    title = plain(
+        "p",
         f"{shown} of {len(layout['nodes'])} nodes. Arrow keys move, Enter inspects, + and − open and close modules, "
-        "the menu key or Shift+F10 has more."
+        "the menu key or Shift+F10 has more.",
     )
     return [title, _Twin(layout, analysis["graph"]).level("")]
 
@@ -45,32 +44,31 @@ class _Twin:
         self.branches = {scope: branches[number]["quantizer"] for scope, number in branch_scopes(graph).items()}
         self.left = TREE_LIMIT
 
-    def level(self, scope: str) -> Component:
+    def level(self, scope: str) -> Plain:
         """What is directly inside a scope, in program order."""
         items = []
         for entry in sorted(self.inside[scope], key=self._place):
             if self.left <= 0:
                 break
-            items.append(html.Li(self._item(entry)))
-        return html.Ul(items)
+            items.append(plain("li", *self._item(entry)))
+        return plain("ul", *items)
 
     def _place(self, entry: Entry) -> int:
         if entry["id"] in self.first:
             return self.first[entry["id"]]
         return min((self._place(child) for child in self.inside[_scope_of(entry)]), default=0)
 
-    def _item(self, entry: Entry) -> list[Component]:
+    def _item(self, entry: Entry) -> list[Plain]:
         words = [entry["label"], entry.get("detail", ""), entry.get("badge", "")]
-        reached = 0 if self.left == TREE_LIMIT else -1
+        reached = "0" if self.left == TREE_LIMIT else "-1"
         self.left -= 1
-        button = html.Button(
-            ", ".join(word for word in words if word), className="tree-item", tabIndex=reached, **self._data(entry)
-        )
+        text = ", ".join(word for word in words if word)
+        button = plain("button", text, class_="tree-item", tabindex=reached, **self._data(entry))
         return [button, self.level(_scope_of(entry))] if entry["id"] in self.open else [button]
 
-    def _data(self, entry: Entry) -> dict[str, Any]:
+    def _data(self, entry: Entry) -> dict[str, str]:
         """What the button stands for on screen, selects, and opens; a weight that nothing quantizes selects nothing."""
-        data: dict[str, Any] = {"data-shown": entry["id"]}
+        data: dict[str, str] = {"data-shown": entry["id"]}
         if not entry["id"].startswith(SCOPE_PREFIX):
             quantizer = self.quantizers.get(entry["id"])
             target = ("quantizer", quantizer) if quantizer else ("node", entry["id"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from geta_studio.navigation import Shown, on_choice, on_open, parse, selection_of
 
 MODELS = {1: "resnet20", 2: "vgg7"}
@@ -14,11 +16,29 @@ def test_parse_reads_what_is_there() -> None:
 
 
 def test_parse_leaves_out_what_is_not_a_place() -> None:
-    place = parse("?run=x&select=script:alert(1)")
-    assert (place.model, place.run, place.select) == (None, None, None)
+    place = parse("?run=x&stage=nonsense&overlay=nonsense&step=nonsense&select=node:")
+    assert place == (None, None, None, None, None)
     assert parse("?run=99999999999999999999").run is None
     assert parse("?overlay=foo").overlay is None
     assert parse(None).model is None
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "identity"),
+    [
+        ("group:3", "group", 3),
+        ("group:-1", "group", "-1"),
+        ("group:1e9", "group", "1e9"),
+        ("group:abc", "group", "abc"),
+        (f"group:{'9' * 5000}", "group", "9" * 5000),
+        ("scope:layers.1–35", "scope", "layers.1–35"),
+        ("node:a:b", "node", "a:b"),
+        ("script:alert(1)", "script", "alert(1)"),
+        ("nonsense", "nonsense", ""),
+    ],
+)
+def test_what_is_selected_stays_as_it_is_written(written: str, kind: str, identity: object) -> None:
+    assert selection_of(parse(f"?select={written}")) == {"kind": kind, "id": identity}
 
 
 def test_an_opened_address_shows_its_run_and_that_run_its_model() -> None:

@@ -6,11 +6,16 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
 
+import geta_engine as ge
 from geta_engine.graph.hierarchy import build
 from geta_engine.graph.layout import layout_graph
 from geta_engine.graph.repeats import LEAST, folds, is_fold
-from geta_engine.graph.shown import default_open, nodes_inside, scopes_around, scopes_inside, visible
+from geta_engine.graph.shown import default_open, nodes_inside, repeats, scopes_around, scopes_inside, visible
+from geta_engine.qadg.report import analysis_report
 
 
 def chain(blocks: int, odd: int | None = None, inner: str = "blocks.{}") -> dict[str, Any]:
@@ -101,3 +106,86 @@ def test_what_is_drawn_with_shape_ops_alone_is_found_among_them() -> None:
     assert asked == [{"n0one", "n0two"}, frozenset()] and not nodes_inside(graph, "flat")
     assert scopes_around(graph, "n0two", show_shape=True) == {"flat"} and not scopes_around(graph, "n0two")
     assert default_open(graph, every=True, show_shape=True) == {"flat"} and not default_open(graph, every=True)
+
+
+class Rms(nn.Module):
+    """A norm, written out: three ops and a scale."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.weight * (x * torch.rsqrt(x.pow(2).mean(-1, keepdim=True) + 1e-6))
+
+
+class Attention(nn.Module):
+    """Two modules of one make, the norms, among four projections and an op."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.q_proj, self.k_proj, self.v_proj, self.o_proj = (nn.Linear(8, 8) for _ in range(4))
+        self.q_norm, self.k_norm = Rms(), Rms()
+
+    def forward(self, x: Tensor) -> Tensor:
+        q, k = self.q_norm(self.q_proj(x)), self.k_norm(self.k_proj(x))
+        return self.o_proj(F.scaled_dot_product_attention(q, k, self.v_proj(x)))
+
+
+class Block(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.self_attn = Attention()
+        self.up, self.down = nn.Linear(8, 16), nn.Linear(16, 8)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x + self.self_attn(x)
+        return x + self.down(torch.relu(self.up(x)))
+
+
+class Encoder(nn.Module):
+    """Blocks, and two layers behind them."""
+
+    def __init__(self, blocks: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(Block() for _ in range(blocks))
+        self.last = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 8))
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in self.layers:
+            x = layer(x)
+        return self.last(x)
+
+
+def badges(model: nn.Module) -> dict[str, str]:
+    """What is written on each scope of a model."""
+    graph = analysis_report(ge.trace(model, (torch.randn(2, 4, 8),)))["graph"]
+    tree, facts = build(graph), {node["id"]: node for node in graph["nodes"]}
+    return {scope: repeats(tree, facts, scope) for scope in tree.scopes}
+
+
+def test_norms_of_one_make_among_projections_are_no_repeated_blocks() -> None:
+    found = badges(nn.Sequential(*(Block() for _ in range(3)), nn.Linear(8, 4)))
+    assert {scope: badge for scope, badge in found.items() if scope.endswith("self_attn")} == {
+        f"{block}.self_attn": "" for block in range(3)
+    }
+    assert found["0"] == ""
+
+
+@pytest.mark.parametrize(
+    ("rows", "size", "badge"),
+    [(0, 8, "×4"), (1, 8, "×4"), (2, 8, ""), (1, 900, "")],
+    ids=["blocks alone", "a small layer beside them", "two layers", "a layer larger than a block"],
+)
+def test_a_small_row_beside_many_blocks_leaves_the_count(rows: int, size: int, badge: str) -> None:
+    graph = chain(4)
+    small = {**graph["nodes"][0], "scope": "blocks", "n_params": size}
+    graph["nodes"] += [{**small, "id": f"last{row}", "name": f"blocks.last{row}"} for row in range(rows)]
+    tree, facts = build(graph), {node["id"]: node for node in graph["nodes"]}
+    assert repeats(tree, facts, "blocks") == badge
+
+
+@pytest.mark.parametrize(("blocks", "badge"), [(2, "×2"), (12, "×12")])
+def test_blocks_of_one_make_are_counted(blocks: int, badge: str) -> None:
+    found = badges(Encoder(blocks))
+    assert found["layers"] == badge and found["layers.0.self_attn"] == "" and found["last"] == ""

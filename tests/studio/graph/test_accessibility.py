@@ -85,7 +85,7 @@ def test_nothing_serious_on_any_screen(server: Server, page: Any, scheme: str) -
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
     page.goto(server.url)
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
-    page.wait_for_selector("#dock-figures .js-plotly-plot")
+    page.wait_for_selector("#dock-figures .js-plotly-plot", state="attached")
     problems: dict[str, str] = {}
     for show in SCREENS:
         show(page)

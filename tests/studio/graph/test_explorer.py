@@ -65,6 +65,57 @@ def test_search_filters_the_menu_and_the_grid(shown: Any) -> None:
     )
 
 
+ENTER_AND_TYPE_ON = """([first, then]) => {
+  const box = document.getElementById('graph-search');
+  const write = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, 'value').set;
+  const type = text => { write.call(box, text); box.dispatchEvent(new Event('input', { bubbles: true })); };
+  type(first);
+  box.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', bubbles: true }));
+  setTimeout(() => type(then), 30);
+}"""
+
+
+@pytest.mark.timeout(300)
+def test_enter_steps_into_the_matches_of_what_is_written(shown: Any) -> None:
+    found = "#graph-match-count:text-is('{}')"
+    shown.fill("#graph-search", "op:conv")
+    shown.wait_for_selector(found.format("21"))
+    shown.fill("#graph-search", "param:fc.bias")
+    shown.press("#graph-search", "Enter")
+    shown.wait_for_selector(found.format("1 / 1"))
+    shown.wait_for_function("() => location.search.includes('select=node:linear')")
+    shown.fill("#graph-search", "layer1.0.conv")
+    for _ in range(2):
+        shown.press("#graph-search", "Enter")
+    shown.wait_for_selector(found.format("2 / 2"))
+    assert shown.evaluate(f"() => {CY}.nodes('.current').map(node => node.id())") == ["conv2d_2"]
+    shown.evaluate(ENTER_AND_TYPE_ON, ["op:conv", "layer2.0.conv"])
+    shown.wait_for_selector(found.format("2"))
+    shown.fill("#graph-search", "op:conv")
+    shown.wait_for_selector(found.format("21"))
+
+
+@pytest.mark.timeout(300)
+def test_an_address_of_what_is_not_there_says_so_and_leaves_the_graph_as_it_is(shown: Any, server: Server) -> None:
+    asked = {
+        "node:gone": "“gone” was asked for, and resnet20 has no such node",
+        "scope:layers.1–35": "“layers.1–35” was asked for, and resnet20 has no such module",
+        "quantizer:act.gone": "“act.gone” was asked for, and resnet20 has no such quantizer",
+        "group:999": "“999” was asked for, and resnet20 has no such group",
+        "group:abc": "“abc” was asked for, and resnet20 has no such group",
+        "script:alert(1)": "“script:alert(1)” was asked for, and that is no node",
+    }
+    for select, sentence in asked.items():
+        shown.goto(f"{server.url}/?model=resnet20&stage=nonsense&overlay=nonsense&step=nonsense&select={select}")
+        shown.wait_for_selector(f"#inspect-head:has-text('{sentence}')")
+        shown.wait_for_selector("#graph-panel[data-drawn='resnet20']")
+        assert shown.evaluate(f"() => {CY}.elements('.faded, .chosen').length") == 0
+        assert shown.locator("#graph-stage input:checked").get_attribute("value") == "groups"
+    shown.mouse.click(*place_of(shown, "#conv2d_1"))
+    shown.wait_for_selector("#inspect-head:has-text('layer1.0.conv1')")
+    assert shown.locator("text=That did not work").count() == 0
+
+
 @pytest.mark.timeout(300)
 def test_what_is_on_screen_can_be_saved(shown: Any, tmp_path: Path) -> None:
     saved = {}
@@ -193,3 +244,14 @@ def test_matches_follow_the_bounds_that_are_edited(shown: Any) -> None:
     shown.click("[role=tab]:has-text('Configure')")
     shown.fill("#bits-upper", "6")
     shown.wait_for_selector("#graph-match-count:text-is('none')")
+
+
+@pytest.mark.timeout(300)
+def test_another_model_lets_go_of_what_is_selected(shown: Any) -> None:
+    shown.mouse.click(*place_of(shown, "#conv2d_1"))
+    shown.wait_for_function("() => location.search.includes('select=node:conv2d_1')")
+    shown.click("#model-select")
+    shown.click("[role=option]:has-text('lenet')")
+    shown.wait_for_selector("#graph-panel[data-drawn='lenet']")
+    shown.wait_for_function("() => !location.search.includes('select=')")
+    assert "was asked for" not in shown.inner_text("#inspector")

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 from dash import no_update
-from dash.development.base_component import Component
 
 from geta_engine.graph.hierarchy import build
 from geta_engine.graph.layout import layout_graph
@@ -13,7 +13,8 @@ from geta_engine.graph.repeats import is_fold
 from geta_engine.graph.shown import default_open
 from geta_engine.store.records import FrameEvent
 from geta_studio import ids
-from geta_studio.callbacks.graph import View, apply, at_stage, drawing, matches, state_now
+from geta_studio.callbacks.graph import View, apply, at_stage, drawing, matches, state_now, told
+from geta_studio.layouts import Layouts
 from geta_studio.views.graph_panel import graph_panel, stage_options
 from geta_studio.views.legend import legend
 from geta_studio.views.twin import tree
@@ -24,14 +25,14 @@ PLAIN = View("groups", False)
 class Studio:
     """The parts of `Services` that the graph asks for, over one analysis."""
 
-    def __init__(self, analysis: dict[str, Any], frames: dict[str, FrameEvent] | None = None) -> None:
-        self.known, self.frames = {"resnet20": analysis}, frames or {}
+    def __init__(self, analysis: dict[str, Any], layouts: Layouts, frames: dict[str, FrameEvent] | None = None) -> None:
+        self.known, self.layouts, self.frames = {"resnet20": analysis}, layouts, frames or {}
 
     def analysis(self, key: str | None) -> dict[str, Any] | None:
         return self.known.get(key or "")
 
-    def layout(self, analysis: dict[str, Any], scopes: frozenset[str], stage: str, show_shape: bool) -> dict[str, Any]:
-        return layout_graph(analysis["graph"], scopes, show_shape)
+    def layout(self, analysis: dict[str, Any], scopes: frozenset[str], stage: str, shape: bool, after: Any) -> Any:
+        return self.layouts.of(analysis, scopes, stage, shape, after)
 
     def made_by(self, key: str | None) -> None:
         return None
@@ -43,26 +44,31 @@ class Studio:
         return self.frames.get(kind)
 
 
+@pytest.fixture(scope="module")
+def layouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layouts]:
+    made = Layouts(tmp_path_factory.mktemp("layouts"))
+    yield made
+    made.close()
+
+
 @pytest.fixture
-def studio(report: Any) -> Any:
-    return Studio(report("resnet20"))
+def studio(report: Any, layouts: Layouts) -> Any:
+    return Studio(report("resnet20"), layouts)
 
 
-def words(component: Any) -> list[str]:
-    if isinstance(component, (list, tuple)):
-        return [word for part in component for word in words(part)]
-    if isinstance(component, Component):
-        return words(getattr(component, "children", None))
-    return [component] if isinstance(component, str) else []
+def words(part: Any) -> list[str]:
+    """The texts of plain elements (`views.plain`)."""
+    return [part] if isinstance(part, str) else [word for child in part[2:] for word in words(child)]
 
 
-def buttons(component: Any, name: str) -> list[Any]:
-    if isinstance(component, (list, tuple)):
-        return [found for part in component for found in buttons(part, name)]
-    if not isinstance(component, Component):
-        return []
-    own = [component] if getattr(component, "className", "") == name else []
-    return own + buttons(getattr(component, "children", None), name)
+def buttons(parts: list[Any], name: str) -> list[Any]:
+    """The elements of a class, of a list of them."""
+    elements = [part for part in parts if not isinstance(part, str)]
+    return [
+        found
+        for part in elements
+        for found in [*([part] if part[1].get("class") == name else []), *buttons(part[2:], name)]
+    ]
 
 
 def rows(elements: list[dict[str, Any]]) -> set[str]:
@@ -70,23 +76,42 @@ def rows(elements: list[dict[str, Any]]) -> set[str]:
 
 
 def test_a_model_that_is_not_analysed_leaves_the_screen_alone(studio: Any) -> None:
-    assert drawing(studio, "other", None, PLAIN, None) == (no_update,) * 4
-    assert drawing(studio, None, None, PLAIN, None) == (no_update,) * 4
+    assert drawing(studio, "other", None, PLAIN, None) == (no_update,) * 3
+    assert drawing(studio, None, None, PLAIN, None) == (no_update,) * 3
 
 
 def test_first_drawing_then_fold_then_open_one(studio: Any) -> None:
-    made, shown, opened, legend_rows = drawing(studio, "resnet20", None, PLAIN, None)
-    assert len(rows(made)) == 34 and shown["model"] == "resnet20" and legend_rows is not no_update
-    made, _, opened, legend_rows = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, opened)
-    assert len(rows(made)) == 8 and opened["scopes"] == [] and legend_rows is no_update
-    made, shown, opened, _ = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer2"}, PLAIN, opened)
+    made, shown, opened = drawing(studio, "resnet20", None, PLAIN, None)
+    assert (
+        len(rows(made)) == 34 and shown["model"] == "resnet20" and len(buttons(shown["legend"], "legend-group")) == 13
+    )
+    made, shown, opened = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, opened)
+    assert len(rows(made)) == 8 and opened["scopes"] == [] and shown["legend"] is None
+    made, shown, opened = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer2"}, PLAIN, opened)
     assert {"scope:layer2.0", "scope:layer1"} <= rows(made) and shown["anchor"] == "scope:layer2"
+
+
+def test_an_opened_module_stays_in_the_columns_on_screen_and_all_modules_do_not(studio: Any) -> None:
+    first = drawing(studio, "resnet20", None, PLAIN, None)[2]
+    closed = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer1"}, PLAIN, first)[2]
+    again = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer1"}, PLAIN, closed)[2]
+    columns = [studio.layouts.known(opened["layout"])["columns"][""] for opened in (first, closed, again)]
+    assert columns[0] == columns[1] == columns[2] and max(columns[0].values()) > 0
+    folded = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, first)[2]
+    assert studio.layouts.known(folded["layout"])["columns"][""] != columns[0]
+
+
+def test_the_list_tells_what_is_drawn_and_keeps_still_without_it(studio: Any) -> None:
+    opened = drawing(studio, "resnet20", None, PLAIN, None)[2]
+    assert len(buttons(told(studio, opened), "tree-item")) > 34
+    for key in ("0" * 64, "../../etc/passwd", ""):
+        assert told(studio, {**opened, "layout": key}) is no_update
 
 
 def test_another_model_starts_with_its_own_first_view(studio: Any, report: Any) -> None:
     studio.known["mlp"] = report("mlp")
-    _, _, opened, legend_rows = drawing(studio, "mlp", {"action": "fold"}, PLAIN, {"model": "resnet20", "scopes": []})
-    assert opened["model"] == "mlp" and legend_rows is not no_update
+    _, shown, opened = drawing(studio, "mlp", {"action": "fold"}, PLAIN, {"model": "resnet20"})
+    assert opened["model"] == "mlp" and shown["legend"]
 
 
 def test_shape_ops_are_shown_on_request(studio: Any) -> None:
@@ -96,7 +121,7 @@ def test_shape_ops_are_shown_on_request(studio: Any) -> None:
 
 def test_a_stage_that_differs_in_colours_alone_is_not_drawn_anew(studio: Any) -> None:
     opened = drawing(studio, "resnet20", None, PLAIN, None)[2]
-    assert drawing(studio, "resnet20", None, View("compact", False), opened) == (no_update,) * 4
+    assert drawing(studio, "resnet20", None, View("compact", False), opened) == (no_update,) * 3
     made, _, traced, *_ = drawing(studio, "resnet20", None, View("trace", False), opened)
     assert made is not no_update and traced["graph"] == "trace"
 
@@ -147,13 +172,13 @@ def test_a_command_for_something_that_is_not_there_changes_nothing(report: Any) 
     assert apply(graph, frozenset({"layer1"}), {"action": "unknown"}).scopes == {"layer1"}
 
 
-def test_live_state_comes_from_the_newest_frames(report: Any) -> None:
+def test_live_state_comes_from_the_newest_frames(report: Any, layouts: Layouts) -> None:
     analysis = report("resnet20")
     units = np.zeros((448, 2), np.float32)
     units[:4, 1] = 2
     bits = np.full((len(analysis["quantizers"]), 4), 6, np.float32)
     frames = {"units": FrameEvent(3, "units", units), "quantizers": FrameEvent(3, "quantizers", bits)}
-    state = state_now(Studio(analysis, frames), 7, "resnet20")  # type: ignore[arg-type]
+    state = state_now(Studio(analysis, layouts, frames), 7, "resnet20")  # type: ignore[arg-type]
     assert state is not None
     assert state["groups"]["1"][:3] == [12, 0, 4] and set(state["bits"].values()) == {6}
 
@@ -170,14 +195,12 @@ def test_the_readable_twin_lists_what_is_on_screen_in_program_order(report: Any)
     titles = [words(button)[0].split(",")[0] for button in found]
     assert titles[:4] == ["input x", "conv1 + bn1 + relu", "layer1", "layer2"]
     assert titles[4:7] == ["layer2.0", "layer2.1", "layer2.2"]
-    state = {
-        b.to_plotly_json()["props"].get("data-id"): b.to_plotly_json()["props"].get("aria-expanded") for b in found
-    }
+    state = {button[1].get("data-id"): button[1].get("aria-expanded") for button in found}
     assert state["layer2"] == "true" and state["layer1"] == "false" and state["linear"] is None
 
 
 def titles_below(tree_item: Any) -> list[str]:
-    return [words(button)[0].split(",")[0] for button in buttons(tree_item, "tree-item")]
+    return [words(button)[0].split(",")[0] for button in buttons([tree_item], "tree-item")]
 
 
 def test_a_module_opened_inside_a_fold_is_listed_within_it(report: Any) -> None:
@@ -185,14 +208,14 @@ def test_a_module_opened_inside_a_fold_is_listed_within_it(report: Any) -> None:
     fold = next(scope for scope in layout_graph(graph, frozenset({"layer1"}))["scopes"] if is_fold(scope))
     layout = layout_graph(graph, frozenset({"layer1", fold, "layer1.3"}))
     top = tree(layout, report("resnet56"))[1]
-    entries = {words(li.children[0])[0].split(",")[0]: li for li in items_of(top)}
-    inner = next(li for li in items_of(entries["layer1"].children[1]) if len(li.children) > 1)
-    assert {"layer1.2", "layer1.3"} <= set(titles_below(items_of(inner.children[1])))
+    entries = {words(li)[0].split(",")[0]: li for li in items_of(top)}
+    inner = next(li for li in items_of(entries["layer1"][3]) if len(li) > 3)
+    assert {"layer1.2", "layer1.3"} <= set(titles_below(inner[3]))
     assert "layer1.3" not in entries
 
 
 def items_of(listed: Any) -> list[Any]:
-    return list(listed.children)
+    return list(listed[2:])
 
 
 def test_the_twin_leads_from_branches_and_their_ops_to_quantizers(studio: Any) -> None:
@@ -200,13 +223,10 @@ def test_the_twin_leads_from_branches_and_their_ops_to_quantizers(studio: Any) -
     closed = layout_graph(analysis["graph"], frozenset({"layer1", "layer1.0"}))
     opened = layout_graph(analysis["graph"], frozenset(closed["scopes"]))
     for layout in (closed, opened):
-        found = {
-            button.to_plotly_json()["props"].get("data-id"): button.to_plotly_json()["props"]
-            for button in buttons(tree(layout, analysis), "tree-item")
-        }
+        found = {button[1].get("data-id"): button[1] for button in buttons(tree(layout, analysis), "tree-item")}
         assert found["layer1.0.conv1.weight"]["data-kind"] == "quantizer"
     known = {node["id"] for node in studio.analysis("resnet20")["graph"]["nodes"]}
-    selected = [button.to_plotly_json()["props"] for button in buttons(tree(opened, analysis), "tree-item")]
+    selected = [button[1] for button in buttons(tree(opened, analysis), "tree-item")]
     assert all(props["data-id"] in known for props in selected if props.get("data-kind") == "node")
 
 
@@ -237,7 +257,7 @@ def test_the_legend_has_every_group_with_its_size_and_reason(report: Any) -> Non
     found = buttons(legend(analysis), "legend-group")
     assert len(found) == len(analysis["groups"])
     unprunable = [g for g in analysis["groups"] if not g["prunable"]]
-    assert all(any(g["reason"] in button.title for button in found) for g in unprunable)
+    assert all(any(g["reason"] in button[1]["title"] for button in found) for g in unprunable)
 
 
 def test_compact_is_offered_when_there_is_a_compact_model() -> None:

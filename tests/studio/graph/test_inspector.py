@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import re
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,9 @@ from torch import Tensor, nn
 import geta_engine as ge
 from geta_engine.qadg.report import analysis_report
 from geta_studio.callbacks.inspector import HIDDEN, figure_now, run_bounds
-from geta_studio.views.inspector import empty_page, figure_kind, inspector_panel, page
+from geta_studio.curves import ALL_GROUPS, chosen_quantizer, norms_options
+from geta_studio.navigation import parse, selection_of
+from geta_studio.views.inspector import empty_page, figure_kind, inspector_panel, live, page
 from geta_studio.views.inspector_group import norms_figure, sorted_norms
 from geta_studio.views.inspector_parts import SHOWN_LINKS, Subject, chips
 from geta_studio.views.inspector_quantizer import formula, stairs
@@ -54,20 +58,71 @@ def test_empty_page_says_what_to_do() -> None:
     assert "Nothing selected" in text(inspector_panel())
 
 
-@pytest.mark.parametrize(
-    "selection", [None, {"kind": "node", "id": "gone"}, {"kind": "group", "id": "x"}, {"kind": "other", "id": 1}]
-)
-def test_what_is_not_there_is_the_empty_page(report: Any, selection: Any) -> None:
-    assert text(page(Subject(report("mlp")), selection).head) == text(empty_page().head)
+def test_nothing_selected_is_the_empty_page(report: Any) -> None:
+    assert text(page(Subject(report("mlp")), None).head) == text(empty_page().head)
+
+
+HERE = "click one in the graph."
+ASKED = {
+    "node:gone": "“gone” was asked for, and mlp has no such node: click a node, or search",
+    "scope:layers.1–35": "“layers.1–35” was asked for, and mlp has no such module: click a module, or search",
+    "quantizer:act.gone": "“act.gone” was asked for, and mlp has no such quantizer: click a diamond",
+    "group:-1": "“-1” was asked for, and mlp has no such group: choose one of g1 to g",
+    "group:1e9": "“1e9” was asked for, and mlp has no such group",
+    "group:999": "“999” was asked for, and mlp has no such group",
+    "group:abc": "“abc” was asked for, and mlp has no such group",
+    "group:" + "9" * 5000: f"“{'9' * 79}…” was asked for, and mlp has no such group",
+    "script:alert(1)": f"“script:alert(1)” was asked for, and that is no node, module, group or quantizer: {HERE}",
+    "nonsense": f"“nonsense” was asked for, and that is no node, module, group or quantizer: {HERE}",
+}
+
+
+@pytest.mark.parametrize(("written", "sentence"), ASKED.items(), ids=[name[:20] for name in ASKED])
+def test_an_address_of_what_is_not_there_is_answered_with_a_sentence(report: Any, written: str, sentence: str) -> None:
+    """All that follows the selection of an address: page, numbers, figure, and the dock's group and quantizer."""
+    analysis = report("mlp")
+    subject = Subject(analysis, {}, *frames(analysis))
+    selection = selection_of(parse(f"?model=mlp&select={written}&step=nonsense"))
+    shown = page(subject, selection)
+    assert text(shown.head).startswith(f"Not in this model {sentence}") and text(shown.head).endswith(".")
+    assert not shown.body and live(subject, selection) == ([], [])
+    assert figure_now(subject, selection, "light", None)[1] == HIDDEN
+    assert norms_options(analysis, selection, ALL_GROUPS)[1] == ALL_GROUPS
+    assert chosen_quantizer(analysis, selection) is None
+
+
+@pytest.mark.parametrize("scope", ["conv1", "layer2.0.shortcut"])
+def test_a_module_that_is_drawn_as_one_node_has_a_page(report: Any, scope: str) -> None:
+    analysis = report("resnet20")
+    held = sum(n["n_params"] or 0 for n in analysis["graph"]["nodes"] if f"{n['name']}.".startswith(f"{scope}."))
+    assert f"parameters {held:,} · " in text(page(Subject(analysis), {"kind": "scope", "id": scope}).body)
+
+
+class ByHand(nn.Module):
+    """A layer behind a quantizer of its own."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc, self.step = nn.Linear(8, 3), nn.Parameter(torch.tensor(0.1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.fc(torch.round(x / self.step) * self.step)
+
+
+def test_an_op_of_a_quantizer_is_not_said_to_be_missing(report: Any) -> None:
+    analysis = analysis_report(ge.trace(ByHand(), (torch.randn(2, 8),)))
+    sentence = text(page(Subject(analysis), {"kind": "node", "id": "round_1"}).head)
+    assert "“round_1” was asked for, and it is folded into a quantizer: look at stage Trace or" in sentence
 
 
 def test_a_layer(report: Any) -> None:
     analysis = report("resnet20")
-    shown = page(Subject(analysis, {"layer1.0.conv1.weight": (4, 6)}), {"kind": "node", "id": "conv2d_1"})
+    subject, selection = Subject(analysis, {"layer1.0.conv1.weight": (4, 6)}), {"kind": "node", "id": "conv2d_1"}
+    shown, now = page(subject, selection), live(subject, selection)
     assert "layer1.0.conv1" in text(shown.head)
     assert "2,304" in text(shown.body) and "B × 16 × 8 × 8" in text(shown.body)
-    assert "bounds 4–6" in text(shown.live)
-    assert ("quantizer", "layer1.0.conv1.weight") in links(shown.live)
+    assert "bounds 4–6" in text(now.numbers)
+    assert ("quantizer", "layer1.0.conv1.weight") in links(now.numbers)
     groups = [identity for kind, identity in links(shown.body) if kind == "group"]
     assert groups[:2] == ["2", "1"]  # writes, reads
 
@@ -85,16 +140,16 @@ def test_a_group_its_members_and_its_chain(report: Any) -> None:
     assert [identity for kind, identity in links(shown.body) if kind == "node"] == group["via"]
     assert all(member["parameter"] in text(shown.body) for member in group["members"])
     assert f"{group['unit_params']:,} parameters" in text(shown.body)
-    assert not shown.live
+    assert live(Subject(analysis), {"kind": "group", "id": group["id"]}) == ([], [])
 
 
 def test_a_group_of_a_run(report: Any) -> None:
     analysis = report("resnet20")
     units, quantizers = frames(analysis)
     subject = Subject(analysis, {}, units, quantizers)
-    shown = page(subject, {"kind": "group", "id": 1})
-    assert "1/16 zero" in text(shown.live)
-    assert "13  kept" in text(shown.live) and "2  redundant" in text(shown.live)
+    numbers = text(live(subject, {"kind": "group", "id": 1}).numbers)
+    assert "1/16 zero" in numbers
+    assert "13  kept" in numbers and "2  redundant" in numbers
     assert figure_kind({"kind": "group", "id": 1}, subject) == "norms"
 
 
@@ -102,9 +157,9 @@ def test_a_quantizer_of_a_run_with_the_formula_filled_in(report: Any) -> None:
     analysis = report("resnet20")
     units, quantizers = frames(analysis)
     subject = Subject(analysis, {"fc.weight": (4, 8)}, units, quantizers)
-    shown = page(subject, {"kind": "quantizer", "id": "fc.weight"})
-    assert "4 to 8 bits" in text(shown.live)
-    assert "log₂(16) + 1 = 5" in text(shown.live)
+    now = live(subject, {"kind": "quantizer", "id": "fc.weight"})
+    assert "4 to 8 bits" in text(now.numbers)
+    assert "log₂(16) + 1 = 5" in text(now.numbers) and "x_Q" in text(now.note)
 
 
 def test_activation_quantizers_link_to_the_layers_that_read_them(report: Any) -> None:
@@ -147,6 +202,26 @@ def test_a_module_holds_what_is_drawn_in_it(scope: str, held: int) -> None:
     net = nn.Sequential(nn.Linear(8, 8), Rms(), Head())
     analysis = analysis_report(ge.trace(net, (torch.randn(2, 2, 8),)))
     assert f"parameters {held} · " in text(page(Subject(analysis), {"kind": "scope", "id": scope}).body)
+
+
+def called(act: Callable[[], Any]) -> set[str]:
+    """The names of the Python functions that run."""
+    names: set[str] = set()
+    sys.setprofile(lambda frame, event, _: names.add(frame.f_code.co_name) if event == "call" else None)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return names
+
+
+@pytest.mark.parametrize("scope", ["layer1.3", "layer1.1..8", "gone"])
+def test_a_frame_of_a_run_does_not_build_the_hierarchy_again(report: Any, scope: str) -> None:
+    analysis = report("resnet56")
+    selection = {"kind": "scope", "id": scope}
+    subject = Subject(analysis, {}, *frames(analysis))
+    assert "build" in called(lambda: page(subject, selection))
+    assert not {"build", "facts", "chips"} & called(lambda: live(subject, selection))
 
 
 def test_repeated_modules_are_one_page(report: Any) -> None:

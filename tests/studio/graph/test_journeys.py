@@ -14,6 +14,7 @@ import pygraphviz
 import pytest
 from serving import Server
 
+from geta_engine.graph.layout import layout_graph
 from tools.shaped_models import spec_of
 
 pytestmark = pytest.mark.timeout(300)
@@ -42,6 +43,10 @@ PLACES = f"""() => {{
   }});
   return places;
 }}"""
+
+
+EDGES = f"""() => {CY}.edges().map(edge => [edge.source().id(), edge.target().id()])"""
+OPEN = f"""() => {CY}.nodes('.box').map(box => box.data('scope'))"""
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +97,14 @@ def scroll_to(page: Any, node: str, height: float) -> None:
     page.evaluate(f"([id, to]) => {{ {move} }}", [node, height])
 
 
+def assert_all_edges_are_drawn(page: Any) -> None:
+    """What is on screen has the edges that its graph has, from and to what they join."""
+    model = page.evaluate("() => document.getElementById('graph-panel').dataset.drawn")
+    analysis = page.request.get(f"{page.url.split('?')[0]}api/models/{model}/graph.json").json()
+    wanted = layout_graph(analysis["graph"], frozenset(page.evaluate(OPEN)))["edges"]
+    assert sorted(page.evaluate(EDGES)) == sorted([edge["source"], edge["target"]] for edge in wanted)
+
+
 def titles(page: Any) -> list[str]:
     return list(page.evaluate(f"() => {CY}.nodes('.toggle.close').map(node => node.data('label'))"))
 
@@ -130,33 +143,53 @@ def test_the_first_view_is_readable(show: Callable[[str], Any], model: str) -> N
 
 OPENED = {
     "resnet20": ("layer1.1", "conv2d_5"),
-    "bert-base": ("bert.encoder.layer.0.attention.output", "linear_4"),
+    "bert-base": ("bert.encoder.layer.0.attention.self", "linear_3"),
+    "qwen3-8b": ("model.layers.0.self_attn", "mul_18"),
 }
 """A block that is closed and opened again, and a node below it."""
 
 
 @pytest.mark.parametrize("model", OPENED)
-def test_opening_a_block_leaves_what_is_above_and_keeps_what_is_selected(
-    show: Callable[[str], Any], model: str
-) -> None:
+def test_a_block_moves_little_and_keeps_what_is_selected(show: Callable[[str], Any], model: str) -> None:
     page = show(model)
     scope, below = OPENED[model]
     toggle(page, scope)
     scroll_to(page, f"scope:{scope}", 280)
     before = page.evaluate(PLACES)
     toggle(page, scope)
-    after = page.evaluate(PLACES)
-    above = [node for node in before.keys() & after.keys() if before[node][1] < before[f"scope:{scope}"][1]]
-    assert above
-    for node in above:
-        (x0, y0, wide, high), (x1, y1, *_) = before[node], after[node]
-        assert abs(x1 - x0) <= wide and abs(y1 - y0) <= high, node
+    assert_all_edges_are_drawn(page)
+    opened = page.evaluate(PLACES)
+    (block,) = page.evaluate(BOXES, f"[id = 'scope:{scope}']")
+    grown = [page.evaluate(f"() => {CY}.zoom()") * (block[f"{axis}2"] - block[f"{axis}1"]) for axis in "xy"]
+    x, y, *_ = before[f"scope:{scope}"]
+    stay = before.keys() & opened.keys()
+    assert len(stay) >= 2
+    for node in stay:
+        (x0, y0, wide, high), (x1, y1, *_) = before[node], opened[node]
+        assert abs(x1 - x0) <= wide + grown[0] * (abs(x0 - x) > grown[0] / 2), node
+        assert abs(y1 - y0) <= high + grown[1] * (y0 > y), node
     toggle(page, scope)
+    assert_all_edges_are_drawn(page)
+    again = page.evaluate(PLACES)
+    for node in before.keys() & again.keys():
+        assert again[node] == pytest.approx(before[node], abs=1), node
     page.evaluate("id => dash_clientside.set_props('selection', {data: {kind: 'node', id}})", below)
     page.wait_for_function(f"() => {CY}.nodes('.row.chosen').length === 1")
     scroll_to(page, below, 400)
     toggle(page, scope)
     assert TOOLBAR < page.evaluate(PLACES)[below][1] < page.locator(".graph-legend").bounding_box()["y"]
+
+
+def test_titles_out_of_view_are_named_and_lead_there(show: Callable[[str], Any]) -> None:
+    page = show("qwen3-8b")
+    page.evaluate(f"() => {{ {CY}.viewport({{ zoom: 1, pan: {{ x: -600, y: -500 }} }}) }}")
+    crumbs = page.locator(".graph-crumb")
+    page.wait_for_function("() => document.querySelectorAll('.graph-crumb').length === 4")
+    assert [text.split("  ")[0] for text in crumbs.all_text_contents()] == ["model", "layers", "layers.0", "self_attn"]
+    crumbs.nth(3).click()
+    page.wait_for_function("() => document.querySelectorAll('.graph-crumb').length < 4")
+    at = page.evaluate(f"() => {CY}.getElementById('scope:model.layers.0.self_attn|toggle').renderedPosition()")
+    assert 0 < at["x"] < 100 and TOOLBAR < at["y"] < 160
 
 
 def test_pointing_shows_the_blast_radius_and_a_click_inspects(show: Callable[[str], Any]) -> None:

@@ -1,0 +1,55 @@
+"""Layouts on disk, each in a file under the hash of all that decides it; the oldest make room for new ones."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+KEPT = 500
+"""Files; one of a large model with everything open takes 2 MB, most take a hundredth of that."""
+_KEY = re.compile("[0-9a-f]{64}")
+log = logging.getLogger("geta_studio")
+
+
+class LayoutFiles:
+    """A folder of layouts by key, a SHA-256 in hex."""
+
+    def __init__(self, folder: Path, kept: int = KEPT) -> None:
+        self._folder = folder
+        self._kept = kept
+
+    def read(self, key: str | None) -> dict[str, Any] | None:
+        """The layout of a key, or None where there is none (any more). Keys come from browsers: any text may be
+        asked for."""
+        if key is None or not _KEY.fullmatch(key):
+            return None
+        try:
+            return json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
+    def add(self, key: str, layout: Mapping[str, Any]) -> dict[str, Any]:
+        """The layout with its "key"; it is kept where the disk has room for it."""
+        known = {**layout, "key": key}
+        part = self._folder / f"{key}.{threading.get_ident()}.part"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            part.write_text(json.dumps(known), encoding="utf-8")
+            part.replace(self._folder / f"{key}.json")
+            self._make_room()
+        except OSError as error:
+            with suppress(OSError):
+                part.unlink()
+            log.warning("a layout could not be kept: %s", error)
+        return known
+
+    def _make_room(self) -> None:
+        files = [(file.stat().st_mtime, file) for file in self._folder.glob("*.json")]
+        for _, file in sorted(files)[: -self._kept]:
+            file.unlink(missing_ok=True)
