@@ -27,8 +27,9 @@ Columns = Mapping[str, Mapping[str, int]]
 
 ROW_HEIGHT = 42.0
 MIN_WIDTH, MAX_WIDTH = 178.0, 260.0
-NAME_CHAR, DETAIL_CHAR = 8.6, 6.9
-"""Average width in px of a character of a row's bold first line and of its second."""
+NARROW, WIDE = frozenset("fijlrt.,:;|'!()[]_ "), frozenset("mwMW+")
+NAME_CHARS, DETAIL_CHAR = (6.0, 9.0, 12.5), 6.9
+"""Width in px of a narrow, another and a wide character of a row's bold first line, and of any of its second."""
 SIGN = 21.0
 """Width in px that the drawing keeps for the sign before the name of a closed scope."""
 ROOT_LIMIT, SCOPE_LIMIT = 560.0, 1400.0
@@ -76,9 +77,13 @@ def layout_graph(
 
 def row_size(label: str, detail: str, badge: str, opens: bool) -> Size:
     """Width and height of a row from what is written on it; longer text is cut by the drawing."""
-    first = len(label) * NAME_CHAR + (len(badge) * NAME_CHAR + 50 if badge else 0) + SIGN * opens
+    first = _name_width(label) + (_name_width(badge) + 50 if badge else 0) + SIGN * opens
     second = len(detail) * DETAIL_CHAR + 32
-    return min(max(first + 30, second + 22, MIN_WIDTH), MAX_WIDTH), ROW_HEIGHT
+    return min(max(first + 26, second + 22, MIN_WIDTH), MAX_WIDTH), ROW_HEIGHT
+
+
+def _name_width(text: str) -> float:
+    return sum(NAME_CHARS[1 - (char in NARROW) + (char in WIDE)] for char in text)
 
 
 class _Levels:

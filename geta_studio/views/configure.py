@@ -133,7 +133,7 @@ def _stage(default: Schedule, name: str, label: str, periods: str | None) -> Com
     steps = _number(ids.schedule_field(name), getattr(default, name), label=f"{label} steps", width="100%", step=10)
     extra = []
     if periods:
-        number = _number(ids.schedule_field(periods), getattr(default, periods), label=f"{label} periods", width=34)
+        number = _number(ids.schedule_field(periods), getattr(default, periods), label=f"{label} periods", width=30)
         extra = [html.Div([number, html.Span("periods")], className="periods")]
     return html.Div(
         [html.Span([html.I(className=f"stage-swatch stage-{name}"), label], className="muted"), steps, *extra],
