@@ -3,7 +3,8 @@
 Starts the studio on each model with a store of its own, waits for the first view, and writes
 graph-{model}-{1280,1920}-{light,dark}.png; for resnet20 also graph-resnet20-{protanopia,deuteranopia,tritanopia}.png,
 as Chromium simulates these kinds of sight. `--model stages` is ResNet8 exported with its quantizers, and run: it writes
-stage-{trace,branches,qadg,groups,compact}-{light,dark}.png.
+stage-{trace,branches,qadg,groups,compact}-{light,dark}.png. `--model run` is a finished run of ResNet20 as it is
+launched, studio.png, and its compact model beside it, beside.png.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from tools.find_chromium import find  # noqa: E402
 from tools.shaped_models import SHAPED, spec_of  # noqa: E402
 from tools.studio import studio  # noqa: E402
 
-MODELS = ("resnet20", *SHAPED, "stages")
+MODELS = ("resnet20", *SHAPED, "stages", "run")
 STAGES = ("trace", "branches", "qadg", "groups", "compact")
 SHORT_RUN = """
 schedule: {warmup: 100, projection: 60, projection_periods: 2, joint: 120, joint_periods: 4, cooldown: 120}
@@ -66,6 +67,12 @@ def simulated(browser: Any, url: str, name: str, out: Path) -> None:
             page.screenshot(path=out / f"graph-{name}-{kind}.png")
 
 
+def run(model: str, folder: Path, *settings: str) -> None:
+    """A finished run in the store of `studio(model, folder)`."""
+    command = [sys.executable, "-m", "geta_engine.cli", "run", model, "--data", "digits", *settings]
+    subprocess.run([*command, "--store", f"sqlite:///{folder}/geta.db"], cwd=ROOT, check=True)
+
+
 def stages(browser: Any, folder: Path, out: Path) -> None:
     """The construction step by step, up to what a short run leaves."""
     import geta_engine as ge
@@ -75,13 +82,27 @@ def stages(browser: Any, folder: Path, out: Path) -> None:
     file = folder / "resnet8-quantized.pt2"
     ge.trace(prepared.program, plain.example_args).save(file)
     (folder / "short.yaml").write_text(SHORT_RUN)
-    how = ["--data", "digits", "--config", str(folder / "short.yaml"), "--store", f"sqlite:///{folder}/geta.db"]
-    subprocess.run([sys.executable, "-m", "geta_engine.cli", "run", str(file), *how], cwd=ROOT, check=True)
+    run(str(file), folder, "--config", str(folder / "short.yaml"))
     with studio(str(file), folder) as (url, _):
         for stage in STAGES:
             for scheme in SCHEMES:
                 with opened(browser, f"{url}/?model=given&run=1&stage={stage}", SIZES[0], scheme) as page:
                     page.screenshot(path=out / f"stage-{stage}-{scheme}.png")
+
+
+def finished(browser: Any, folder: Path, out: Path) -> None:
+    """A whole run, and what it left beside the dense model."""
+    run("resnet20", folder, "--sparsity", "0.5", "--bits", "4:8")
+    with (
+        studio("resnet20", folder) as (url, _),
+        opened(browser, f"{url}/?model=resnet20&run=1", SIZES[1], "light") as page,
+    ):
+        page.screenshot(path=out / "studio.png")
+        page.click("text=View ▾")
+        page.click("text=Beside it: compact model of run 1")
+        page.wait_for_selector("#graph-panel[data-beside='compact-1']", timeout=60_000)
+        page.wait_for_timeout(1500)
+        page.screenshot(path=out / "beside.png")
 
 
 def main() -> None:
@@ -98,8 +119,8 @@ def main() -> None:
         for model in given.model or MODELS:
             folder = Path(name) / model
             folder.mkdir()
-            if model == "stages":
-                stages(browser, folder, given.out)
+            if model in ("stages", "run"):
+                (stages if model == "stages" else finished)(browser, folder, given.out)
                 continue
             with studio(spec_of(model, folder), folder) as (url, _):
                 first_views(browser, url, model, given.out)

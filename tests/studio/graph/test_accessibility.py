@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from finished import run_of
 from serving import Server
 
 SEVERE = {"serious", "critical"}
@@ -79,16 +81,48 @@ SCREENS: tuple[Callable[[Any], None], ...] = (
 )
 
 
-@pytest.mark.timeout(400)
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_nothing_serious_on_any_screen(server: Server, page: Any, scheme: str) -> None:
+def branches(page: Any) -> None:
+    page.click("#graph-stage >> text=Branches")
+    page.wait_for_selector(".note-branches")
+
+
+def compact(page: Any) -> None:
+    page.click("#graph-stage >> text=Compact")
+    page.wait_for_selector(".note-branches", state="hidden")
+
+
+def beside(page: Any) -> None:
+    page.click("button:has-text('View ▾')")
+    page.click("text=Beside it: compact model of run 1")
+    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+
+
+def look_at(page: Any, server: Server, address: str, scheme: str) -> None:
     page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-    page.goto(server.url)
-    page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
+    page.goto(f"{server.url}/?{address}")
+    page.wait_for_selector("#graph-panel[data-drawn]")
     page.wait_for_selector("#dock-figures .js-plotly-plot", state="attached")
+
+
+def assert_nothing_serious(page: Any, screens: tuple[Callable[[Any], None], ...]) -> None:
     problems: dict[str, str] = {}
-    for show in SCREENS:
+    for show in screens:
         show(page)
         page.wait_for_timeout(400)
         problems = dict.fromkeys(severe(page), show.__name__) | problems
     assert not problems, "\n".join(f"{screen}: {problem}" for problem, screen in problems.items())
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_on_any_screen(server: Server, page: Any, scheme: str) -> None:
+    look_at(page, server, "model=resnet20", scheme)
+    assert_nothing_serious(page, SCREENS)
+
+
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_serious_while_a_run_is_shown(server: Server, page: Any, tmp_path: Path, scheme: str) -> None:
+    run_of(server.store, tmp_path, "resnet8", "digits", 0.5)
+    look_at(page, server, "model=resnet8&run=1", scheme)
+    assert_nothing_serious(page, (branches, compact, beside))
