@@ -20,7 +20,7 @@ from geta_engine.errors import InputError
 from geta_studio.layout_files import LayoutFiles
 
 SECONDS = 60.0
-LAYOUT_VERSION = 8
+LAYOUT_VERSION = 9
 """Part of the cache key: raise it when `layout_graph` places nodes otherwise."""
 _PID, _DONE, _TOTAL = range(3)
 Columns = Mapping[str, Mapping[str, int]]

@@ -79,7 +79,7 @@ def row_size(label: str, detail: str, badge: str, opens: bool) -> Size:
     """Width and height of a row from what is written on it; longer text is cut by the drawing."""
     first = _name_width(label) + (_name_width(badge) + 50 if badge else 0) + SIGN * opens
     second = len(detail) * DETAIL_CHAR + 32
-    return min(max(first + 26, second + 22, MIN_WIDTH), MAX_WIDTH), ROW_HEIGHT
+    return min(max(first + 30, second + 22, MIN_WIDTH), MAX_WIDTH), ROW_HEIGHT
 
 
 def _name_width(text: str) -> float:
