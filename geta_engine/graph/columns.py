@@ -20,6 +20,8 @@ LEAST_GAP = 8.0
 """px between two ranks from which on a level can be cut there."""
 RISE = 22.0
 """An S is over this far below where it starts, so that the rest of a long edge runs straight into its target."""
+BESIDE = 12.0
+"""An edge that leads back leaves and enters so far, in px, from its ends."""
 ASPECT = 1.75
 """Width over height that a wrapped level aims at."""
 PATIENCE = 2.5
@@ -67,10 +69,20 @@ def wrap(
     if before is not None:
         score, best = (_score(placed, sizes, c, limit, aspect) for c in (before, cuts))
         cuts = before if score <= best * PATIENCE else cuts
-    if not cuts:
-        points = tuple(tuple(smooth(s)) for s in placed.stops)
-        return Wrapped(placed.centres, (0,) * len(sizes), points, width, height)
-    return _cut(placed, sizes, cuts)
+    return _cut(placed, sizes, cuts) if cuts else _whole(placed, width, height)
+
+
+def _whole(placed: Placed, width: float, height: float) -> Wrapped:
+    back = sum(_climbs(stops) for stops in placed.stops)
+    gap = 2 * TURN + LANE * back
+    walk = _Walk((), ((0.0, width, 0.0, height),), ((0.0, 0.0),), gap, {})
+    columns = (0,) * len(placed.centres)
+    return Wrapped(placed.centres, columns, walk.routes(placed.stops), width + gap * (back > 0), height)
+
+
+def _climbs(stops: Sequence[Stop]) -> bool:
+    """Whether an edge leads back up, as to a module that is called again."""
+    return stops[-1][1] < stops[0][2]
 
 
 def _cuts_between(placed: Placed, sizes: Sequence[Size], columns: Sequence[int]) -> list[float] | None:
@@ -158,7 +170,8 @@ def _frames(placed: Placed, sizes: Sequence[Size], cuts: Sequence[float]) -> lis
 
 def _cut(placed: Placed, sizes: Sequence[Size], cuts: Sequence[float]) -> Wrapped:
     frames = _frames(placed, sizes, cuts)
-    crossing = max(sum(1 for s in placed.stops if s[0][1] < cut < s[-1][2]) for cut in cuts)
+    spans = [sorted((stops[0][1], stops[-1][2])) for stops in placed.stops]
+    crossing = max(sum(1 for low, high in spans if low < cut < high) for cut in cuts)
     head = TURN + LANE * crossing
     gap = max(COLUMN_GAP, 2 * TURN + LANE * crossing)
     shifts, x = [], 0.0
@@ -170,16 +183,16 @@ def _cut(placed: Placed, sizes: Sequence[Size], cuts: Sequence[float]) -> Wrappe
     for cx, cy in placed.centres:
         dx, dy = shifts[bisect_right(cuts, cy)]
         centres.append((cx + dx, cy + dy))
-    walk = _Walk(cuts, frames, shifts, gap, {})
-    points = tuple(tuple(walk.points(stops)) for stops in placed.stops)
+    routes = _Walk(cuts, frames, shifts, gap, {}).routes(placed.stops)
     columns = tuple(bisect_right(cuts, y) for _, y in placed.centres)
-    return Wrapped(tuple(centres), columns, points, x - gap, bottom, head)
+    aside = gap if any(_climbs(stops) and stops[0][2] > cuts[-1] for stops in placed.stops) else 0.0
+    return Wrapped(tuple(centres), columns, routes, x - gap + aside, bottom, head)
 
 
 @dataclass(frozen=True)
 class _Walk:
-    """Leads edges over the cuts: out below a column, up the gutter to its right, in above the next one. Edges of one
-    source share a lane."""
+    """Leads edges over the cuts: out below a column, up the gutter to its right, in above the next one. Edges that lead
+    back leave below their source and go up in a gutter. Edges of one source share a lane."""
 
     cuts: Sequence[float]
     frames: Sequence[tuple[float, float, float, float]]
@@ -187,7 +200,10 @@ class _Walk:
     gap: float
     lanes: dict[tuple[int, float], int]
 
-    def points(self, stops: Sequence[Stop]) -> list[Point]:
+    def routes(self, edges: Sequence[Sequence[Stop]]) -> tuple[tuple[Point, ...], ...]:
+        return tuple(tuple(self._back(stops) if _climbs(stops) else self._down(stops)) for stops in edges)
+
+    def _down(self, stops: Sequence[Stop]) -> list[Point]:
         pieces: list[list[Stop]] = [[]]
         columns = [bisect_right(self.cuts, (top + bottom) / 2) for _, top, bottom in stops]
         for stop, column, before in zip(stops, columns, [columns[0], *columns], strict=False):
@@ -202,15 +218,36 @@ class _Walk:
             result += _straight_or_smooth(piece)
         return result
 
+    def _back(self, stops: Sequence[Stop]) -> list[Point]:
+        """Up the gutter of its column, over the columns where its target is in another, and down the gutter there."""
+        source, target = (bisect_right(self.cuts, y) for y in (stops[0][2], stops[-1][1]))
+        start, end = (_moved(stop, self.shifts[at]) for stop, at in ((stops[0], source), (stops[-1], target)))
+        below, above = start[1] + BESIDE, end[1] - BESIDE
+        up, down = self._lane(source, stops[0]), self._lane(target, stops[0])
+        over = self.frames[source][2] + self.shifts[source][1] - TURN - up
+        x, x_down = self._middle(source) + up / 2, self._middle(target) + down / 2
+        across = [] if source == target else [(x, over), (x_down, over)]
+        return _rounded([start, (start[0], below), (x, below), *across, (x_down, above), (end[0], above), end])
+
     def _gutter(self, column: int, out: Stop, into: Stop, source: Stop) -> list[Point]:
-        taken = sum(1 for key in self.lanes if key[0] == column)
-        lane = self.lanes.setdefault((column, source[0] * 1e5 + source[1]), taken) * LANE
+        lane = self._lane(column, source)
         below = self.frames[column][3] + self.shifts[column][1] + TURN + lane
         above = self.frames[column + 1][2] + self.shifts[column + 1][1] - TURN - lane
-        x = self.frames[column][1] + self.shifts[column][0] + self.gap / 2 + lane / 2
+        x = self._middle(column) + lane / 2
         corners = [(out[0], below), (x, below), (x, above), (into[0], above)]
-        path: list[Point] = [(out[0], out[2]), *corners, (into[0], into[1])]
-        return [point for index in range(1, 5) for point in _corner(path[index - 1], path[index], path[index + 1])]
+        return _rounded([(out[0], out[2]), *corners, (into[0], into[1])])[1:-1]
+
+    def _lane(self, column: int, source: Stop) -> float:
+        taken = sum(1 for key in self.lanes if key[0] == column)
+        return self.lanes.setdefault((column, source[0] * 1e5 + source[1]), taken) * LANE
+
+    def _middle(self, column: int) -> float:
+        """Where the gutter at the right of a column begins to be used."""
+        return self.frames[column][1] + self.shifts[column][0] + self.gap / 2
+
+
+def _moved(stop: Stop, shift: Point) -> Point:
+    return stop[0] + shift[0], stop[1] + shift[1]
 
 
 def _straight_or_smooth(stops: Sequence[Stop]) -> list[Point]:
@@ -218,6 +255,12 @@ def _straight_or_smooth(stops: Sequence[Stop]) -> list[Point]:
         x, top, bottom = stops[0]
         return [(x, top), (x, bottom)] if bottom > top else [(x, top)]
     return smooth(stops)
+
+
+def _rounded(path: Sequence[Point]) -> list[Point]:
+    """Control points of a way along straight lines, its corners rounded."""
+    corners = [_corner(before, corner, after) for before, corner, after in zip(path, path[1:], path[2:])]
+    return [path[0], *(point for corner in corners for point in corner), path[-1]]
 
 
 def _corner(before: Point, corner: Point, after: Point) -> list[Point]:

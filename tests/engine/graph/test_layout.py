@@ -4,16 +4,22 @@ import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations, pairwise
+from math import isfinite
 from typing import Any
 
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
+import geta_engine as ge
 from geta_engine.graph.boxes import HEAD
+from geta_engine.graph.columns import wrap
 from geta_engine.graph.hierarchy import build
 from geta_engine.graph.layout import default_open, layout_graph
 from geta_engine.graph.placing import DOT_LIMIT, Level, place, ranks
+from geta_engine.qadg.report import analysis_report
 
 MODELS = ("lenet", "vgg7", "resnet20", "resnet56", "vit_tiny", "mobile_tiny", "dense_tiny")
 Box = Mapping[str, Any]
@@ -152,6 +158,58 @@ def chain(length: int) -> dict[str, Any]:
     ]
     edges = [{"source": f"n{i}", "target": f"n{i + 1}", "quantizer": None} for i in range(length - 1)]
     return {"nodes": nodes, "edges": edges}
+
+
+class Again(nn.Module):
+    """One block that is called before each of several layers: edges lead back up to it."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.block = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 8))
+        self.after = nn.ModuleList(nn.Linear(8, 8) for _ in range(times))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in self.after:
+            x = torch.tanh(layer(self.block(x))) + x
+        return x
+
+
+@pytest.mark.parametrize("times", (2, 3, 9))
+@pytest.mark.parametrize("opened", (False, True))
+def test_edges_back_to_a_module_that_is_called_again(times: int, opened: bool) -> None:
+    graph = analysis_report(ge.trace(Again(times), (torch.zeros(2, 8),)), activations=True)["graph"]
+    layout = layout_graph(graph, default_open(graph) if opened else frozenset())
+    boxes = {node["id"]: sides(node) for node in layout["nodes"]}
+    back = [edge for edge in layout["edges"] if edge["points"][-1][1] < edge["points"][0][1]]
+    assert len(back) >= times - 1
+    for edge in back:
+        (x0, y0), (_, y1) = edge["points"][0], edge["points"][-1]
+        assert (x0, y0) == pytest.approx((sum(boxes[edge["source"]][:2]) / 2, boxes[edge["source"]][3]), abs=30)
+        assert y1 == pytest.approx(boxes[edge["target"]][2], abs=0.2)
+        for x, y in curve(edge["points"]):
+            assert 0 <= x <= layout["width"] and -1 <= y <= layout["height"]
+            hit = [
+                key
+                for key, (left, right, top, low) in boxes.items()
+                if left + 2 < x < right - 2 and top + 2 < y < low - 2
+            ]
+            assert not hit, (edge["id"], hit)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 29), st.integers(0, 29)).filter(lambda p: p[0] != p[1]), unique=True, max_size=40
+    ),
+    st.booleans(),
+)
+def test_any_graph_is_laid_out_cycles_too(pairs: list[tuple[int, int]], chained: bool) -> None:
+    chain = [(i, i + 1) for i in range(29)] if chained else []
+    level = Level(((178.0, 42.0),) * 30, tuple(dict.fromkeys([*chain, *pairs])))
+    wrapped = wrap(place(level), level.sizes, 560.0)
+    for points in wrapped.points:
+        assert all(isfinite(x) and isfinite(y) for x, y in points)
+        assert max(x for x, _ in points) <= wrapped.width + 1
 
 
 def test_a_deep_chain_is_wrapped_into_columns() -> None:
