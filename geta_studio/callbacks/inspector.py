@@ -31,10 +31,11 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.INSPECT_BODY, "children"),
         Input(ids.SELECTION, "data"),
         Input(ids.MODEL_KEY, "data"),
+        Input(ids.GRAPH_STAGE, "value"),
     )
-    def describe(selection: dict[str, Any] | None, key: str | None) -> tuple[Any, ...]:
+    def describe(selection: dict[str, Any] | None, key: str | None, stage: str) -> tuple[Any, ...]:
         analysis = services.analysis(key)
-        return tuple(page(Subject(analysis) if analysis else None, selection))
+        return tuple(page(Subject(analysis) if analysis else None, selection, stage))
 
     now = (
         Input(ids.SELECTION, "data"),

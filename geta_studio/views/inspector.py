@@ -10,6 +10,7 @@ from dash.development.base_component import Component
 
 from geta_engine.graph.repeats import is_fold, written
 from geta_engine.graph.shown import nodes_inside
+from geta_engine.graph.stages import graph_at
 from geta_studio import ids
 from geta_studio.views.inspector_group import group_body, group_head, group_live
 from geta_studio.views.inspector_missing import missing_head
@@ -65,14 +66,23 @@ def empty_page() -> Page:
     return Page([html.H2("Nothing selected"), listed], [])
 
 
-def page(subject: Subject | None, selection: Mapping[str, Any] | None) -> Page:
-    """The page of what is selected; a sentence where this model has no such thing, the empty page where nothing is."""
+def page(subject: Subject | None, selection: Mapping[str, Any] | None, stage: str = "groups") -> Page:
+    """The page of what is selected; a sentence where this model has no such thing, the empty page where nothing is.
+
+    At the stages "trace" and "branches" the ops that are folded away later have pages too.
+    """
     if subject is None or not selection:
         return empty_page()
+    found = _found(subject, selection)
+    if found is None and stage in ("trace", "branches"):
+        found = _found(Subject({**subject.analysis, "graph": graph_at(subject.analysis, stage)}), selection)
+    return found or Page(missing_head(subject, selection), [])
+
+
+def _found(subject: Subject, selection: Mapping[str, Any]) -> Page | None:
     make = {"node": _node_page, "group": _group_page, "quantizer": _quantizer_page, "scope": _scope_page}
     maker = make.get(str(selection.get("kind")))
-    found = maker(subject, selection["id"]) if maker else None
-    return found or Page(missing_head(subject, selection), [])
+    return maker(subject, selection["id"]) if maker else None
 
 
 def live(subject: Subject | None, selection: Mapping[str, Any] | None) -> Live:

@@ -24,7 +24,9 @@ WORDS = {
 
 def missing_head(subject: Subject, selection: Mapping[str, Any]) -> list[Component]:
     """A title and a sentence."""
-    return [html.H2("Not in this model"), html.P(missing(subject, selection), role="status")]
+    folded = selection["kind"] in ("node", "scope") and _is_folded(subject, str(selection["id"]))
+    title = "Folded at this stage" if folded else "Not in this model"
+    return [html.H2(title), html.P(missing(subject, selection), role="status")]
 
 
 def missing(subject: Subject, selection: Mapping[str, Any]) -> str:
@@ -39,6 +41,8 @@ def missing(subject: Subject, selection: Mapping[str, Any]) -> str:
     if kind in ("node", "scope") and _is_folded(subject, name):
         return f"{_short(name)} was asked for, and it is folded into a quantizer: look at stage Trace or Branches."
     word, remedy = WORDS[kind]
+    if kind == "group" and not subject.groups:
+        return f"{_short(name)} was asked for, and {model} has no groups: nothing in it has channels to prune."
     known = {"first": f"g{min(subject.groups, default=0)}", "last": f"g{max(subject.groups, default=0)}"}
     return f"{_short(name)} was asked for, and {model} has no such {word}: {remedy.format(**known)}."
 

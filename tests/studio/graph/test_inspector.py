@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +12,9 @@ from plotly.utils import PlotlyJSONEncoder
 from torch import Tensor, nn
 
 import geta_engine as ge
+from geta_engine.graph import shown as shown_scopes
+from geta_engine.graph.hierarchy import build
+from geta_engine.graph.stages import branch_scopes, graph_at
 from geta_engine.qadg.report import analysis_report
 from geta_studio.callbacks.inspector import HIDDEN, figure_now, run_bounds
 from geta_studio.curves import ALL_GROUPS, chosen_quantizer, norms_options
@@ -113,6 +114,28 @@ def test_an_op_of_a_quantizer_is_not_said_to_be_missing(report: Any) -> None:
     analysis = analysis_report(ge.trace(ByHand(), (torch.randn(2, 8),)))
     sentence = text(page(Subject(analysis), {"kind": "node", "id": "round_1"}).head)
     assert "“round_1” was asked for, and it is folded into a quantizer: look at stage Trace or" in sentence
+    assert sentence.startswith("Folded at this stage")
+
+
+@pytest.mark.parametrize("stage", ["trace", "branches"])
+@pytest.mark.parametrize("quantized", [False, True])
+def test_whatever_is_drawn_before_folding_has_a_page(report: Any, stage: str, quantized: bool) -> None:
+    plain = ge.load("resnet8")
+    prepared = ge.prepare(plain, ge.analyze(plain, activations=True))
+    analysis = analysis_report(ge.trace(prepared.program, plain.example_args)) if quantized else report("resnet8")
+    graph = graph_at(analysis, stage)  # type: ignore[arg-type]
+    owned = branch_scopes(graph)
+    asked = [{"kind": "node", "id": node["id"]} for node in graph["nodes"] if node["kind"] != "parameter"]
+    asked += [{"kind": "scope", "id": scope} for scope in build(graph).scopes if scope not in owned]
+    assert len(asked) > 100
+    for selection in asked:
+        shown = page(Subject(analysis), selection, stage)
+        assert shown.body and not text(shown.head).startswith(("Not in", "Folded")), selection
+
+
+def test_a_model_without_groups_says_so() -> None:
+    analysis = analysis_report(ge.trace(nn.Sequential(nn.ReLU()), (torch.randn(2, 8),)))
+    assert "has no groups" in text(page(Subject(analysis), {"kind": "group", "id": 3}).head)
 
 
 def test_a_layer(report: Any) -> None:
@@ -204,24 +227,21 @@ def test_a_module_holds_what_is_drawn_in_it(scope: str, held: int) -> None:
     assert f"parameters {held} · " in text(page(Subject(analysis), {"kind": "scope", "id": scope}).body)
 
 
-def called(act: Callable[[], Any]) -> set[str]:
-    """The names of the Python functions that run."""
-    names: set[str] = set()
-    sys.setprofile(lambda frame, event, _: names.add(frame.f_code.co_name) if event == "call" else None)
-    try:
-        act()
-    finally:
-        sys.setprofile(None)
-    return names
-
-
 @pytest.mark.parametrize("scope", ["layer1.3", "layer1.1..8", "gone"])
-def test_a_frame_of_a_run_does_not_build_the_hierarchy_again(report: Any, scope: str) -> None:
+def test_a_frame_of_a_run_does_not_build_the_hierarchy_again(
+    report: Any, scope: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     analysis = report("resnet56")
     selection = {"kind": "scope", "id": scope}
     subject = Subject(analysis, {}, *frames(analysis))
-    assert "build" in called(lambda: page(subject, selection))
-    assert not {"build", "facts", "chips"} & called(lambda: live(subject, selection))
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("the hierarchy is built")
+
+    monkeypatch.setattr(shown_scopes, "build", refuse)
+    with pytest.raises(AssertionError, match="hierarchy"):
+        page(subject, selection)
+    assert live(subject, selection) == ([], [])
 
 
 def test_repeated_modules_are_one_page(report: Any) -> None:
