@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import threading
 from collections.abc import Mapping
@@ -29,15 +30,18 @@ class LayoutFiles:
         asked for."""
         if key is None or not _KEY.fullmatch(key):
             return None
+        file = self._folder / f"{key}.json"
         try:
-            return json.loads((self._folder / f"{key}.json").read_text(encoding="utf-8"))
+            layout = json.loads(file.read_text(encoding="utf-8"))
+            file.touch()
         except (OSError, ValueError):
             return None
+        return layout
 
     def add(self, key: str, layout: Mapping[str, Any]) -> dict[str, Any]:
         """The layout with its "key"; it is kept where the disk has room for it."""
         known = {**layout, "key": key}
-        part = self._folder / f"{key}.{threading.get_ident()}.part"
+        part = self._folder / f"{key}.{os.getpid()}-{threading.get_ident()}.part"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             part.write_text(json.dumps(known), encoding="utf-8")
@@ -50,6 +54,13 @@ class LayoutFiles:
         return known
 
     def _make_room(self) -> None:
-        files = [(file.stat().st_mtime, file) for file in self._folder.glob("*.json")]
-        for _, file in sorted(files)[: -self._kept]:
+        """Remove the files that were not read for longest, those that a killed server left half written included."""
+        for file in sorted(self._folder.iterdir(), key=_last_used)[: -self._kept]:
             file.unlink(missing_ok=True)
+
+
+def _last_used(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return 0.0

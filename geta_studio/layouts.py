@@ -27,7 +27,7 @@ Columns = Mapping[str, Mapping[str, int]]
 
 
 class Layouts:
-    """Layouts by analysis, open scopes, stage and whether shape ops are shown."""
+    """Layouts by analysis, open scopes, stage, whether shape ops are shown, and the columns that were there before."""
 
     def __init__(self, folder: Path) -> None:
         self._files = LayoutFiles(folder)
@@ -44,7 +44,8 @@ class Layouts:
         show_shape: bool,
         after: str | None = None,
     ) -> dict[str, Any]:
-        """The layout as plain data, with its "key"; one that follows the layout `after` stays in its columns.
+        """The layout as plain data, with its "key"; one that follows the layout `after` stays in its columns, so that
+        what is on screen depends on the way there.
 
         Raises InputError when it is cancelled or takes longer than `SECONDS`.
         """

@@ -206,22 +206,24 @@ class Services:
 
     def compact_file(self, run_id: int) -> Path | None:
         """The compact model of a finished run, or None."""
-        file = self.workspace.compact_file(run_id)
-        return file if self.run(run_id).status == "done" and file.is_file() else None
+        return self.workspace.compact_file(run_id) if self._is_compacted(self.run(run_id)) else None
 
     def compacted(self, key: str | None) -> list[RunRecord]:
         """The finished runs of a model whose compact model is there, newest first."""
-        return [run for run in self.runs() if self.library.key_of(run) == key and self.compact_file(run.id)]
+        return [run for run in self.runs() if self.library.key_of(run) == key and self._is_compacted(run)]
 
     def made_by(self, key: str | None) -> RunRecord | None:
         """The run whose compact model a key names, or None."""
         named = COMPACT_KEY.fullmatch(key or "")
-        return next((run for run in self.runs() if named and run.id == int(named[1])), None)
+        return next((run for run in self.runs() if run.id == int(named[1])), None) if named else None
 
     def siblings(self, run: RunRecord) -> list[RunRecord]:
         """The other finished runs of the model of a run whose compact model is there, newest first."""
         others = (other for other in self.runs() if other.id != run.id and other.spec == run.spec)
-        return [other for other in others if self.compact_file(other.id)]
+        return [other for other in others if self._is_compacted(other)]
+
+    def _is_compacted(self, run: RunRecord) -> bool:
+        return run.status == "done" and self.workspace.compact_file(run.id).is_file()
 
     def data_problem(self, spec: str) -> str | None:
         """A sentence when the data source cannot be used, else None."""

@@ -25,7 +25,7 @@ BESIDE = 12.0
 ASPECT = 1.75
 """Width over height that a wrapped level aims at."""
 PATIENCE = 2.5
-"""Columns that were there before stay until they are this much worse than the best ones."""
+"""Columns that were there before stay until they are this many times worse than the best ones."""
 
 
 @dataclass(frozen=True)

@@ -59,8 +59,8 @@ class Difference(NamedTuple):
 
 
 def differences(before: Graph, after: Graph) -> list[Difference]:
-    """The nodes of both graphs, paired: layers and inputs by name, the ops of a quantizer by the layer it is for, other
-    ops by their order in their module.
+    """The nodes of both graphs, paired: modules and inputs by name, the ops of a quantizer by the layer it is for, and
+    others by their order in their module.
 
     Node ids do not pair them: they are numbered anew when a program is exported again.
     """
@@ -80,25 +80,31 @@ def kind_of(members: Sequence[Difference]) -> Kind:
     return kinds.pop() if len(kinds) == 1 else "changed"
 
 
-def _whole_layers(nodes: Iterable[Facts]) -> set[str]:
-    """Names of the layers that are one node each."""
-    named = Counter(node["name"] for node in nodes if node["kind"] == "layer")
+def _whole_layers(nodes: Sequence[Facts]) -> set[str]:
+    """Names of the modules that are one node each."""
+    named = Counter(node["name"] for node in nodes if _is_module(node))
     scopes = {node["scope"] for node in nodes}
     return {name for name, count in named.items() if count == 1 and name not in scopes}
 
 
+def _is_module(node: Facts) -> bool:
+    """Whether a node is named after the module that it is."""
+    return node["kind"] == "layer" or (node["kind"] == "op" and node["name"] != node["op"])
+
+
 def _gathered(nodes: Iterable[Facts], whole: set[str]) -> list[Facts]:
     """The nodes, with the ops of each layer that the other graph has whole as one, where the last of them stands."""
-    parts: dict[str, list[Facts]] = defaultdict(list)
+    parts: dict[tuple[str, str], list[Facts]] = defaultdict(list)
     for node in nodes:
-        parts[_part_of(node, whole) or node["id"]].append(node)
+        layer = _part_of(node, whole)
+        parts[("node", node["id"]) if layer is None else ("layer", layer)].append(node)
     last = {members[-1]["id"]: members for members in parts.values()}
     return [_together(last[node["id"]]) for node in nodes if node["id"] in last]
 
 
 def _part_of(node: Facts, whole: set[str]) -> str | None:
     """The layer whose op a node is, of those that are whole in the other graph."""
-    names = (node["scope"], node["name"] if node["kind"] == "layer" else "")
+    names = (node["scope"], node["name"] if _is_module(node) else "")
     return next((name for name in names if name in whole), None)
 
 
@@ -110,13 +116,13 @@ def _together(members: Sequence[Facts]) -> Facts:
 
 
 def _named(graph: Graph, nodes: Sequence[Facts]) -> dict[tuple[str, ...], str]:
-    """What tells a node from all others whatever its id is -> its id, for layers, inputs and the ops of quantizers."""
+    """What tells a node from all others whatever its id is -> its id, for modules, inputs and the ops of quantizers."""
     keys = _branch_keys(graph)
     seen: Counter[tuple[str, ...]] = Counter()
     found = {key: node for node, key in keys.items()}
     for node in nodes:
-        if node["kind"] in ("layer", "input") and node["id"] not in keys:
-            key = (node["kind"], node["name"])
+        if (node["kind"] == "input" or _is_module(node)) and node["id"] not in keys:
+            key = ("input" if node["kind"] == "input" else "module", node["name"])
             found[(*key, str(seen[key]))] = node["id"]
             seen[key] += 1
     return found

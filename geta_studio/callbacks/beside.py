@@ -70,8 +70,8 @@ def choices(services: Services, key: str | None) -> dict[str, str]:
 
 def other(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
     """(elements, scene, title, whether there is nothing to wait for) of the graph beside the one on screen."""
-    own = services.analysis(known["model"]) if known else None
-    if known is None or own is None or chosen not in choices(services, known["model"]):
+    own = services.analysis(known["model"]) if known and chosen else None
+    if not chosen or known is None or own is None or chosen not in choices(services, known["model"]):
         return [], None, "", True
     state = services.prepare(chosen)
     beside = services.analysis(chosen)

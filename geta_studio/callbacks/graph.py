@@ -216,8 +216,9 @@ def told(services: Services, known: Mapping[str, Any] | None) -> Any:
     analysis = services.analysis(known["model"]) if known else None
     if known is None or analysis is None:
         return no_update
-    layout = services.layouts.known(known["layout"])
-    return no_update if layout is None else tree(layout, at_stage(analysis, known["graph"]))
+    staged = at_stage(analysis, known["graph"])
+    drawn = services.layouts.known(known["layout"])
+    return tree(drawn or services.layout(staged, frozenset(known["scopes"]), known["graph"], known["shape"]), staged)
 
 
 def progress_text(done: int, total: int) -> str:

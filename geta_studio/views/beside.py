@@ -85,7 +85,8 @@ def marks(layout: Layout, differences: Iterable[Difference], side: Side) -> dict
 
 
 def bits_of(told: Iterable[Mapping[str, Any]], quantizers: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Quantizer of a compact graph -> its bits, of what its run tells: of one of the same kind for the same layer.
+    """Quantizer of a compact graph -> its bits, of what its run tells: of the one of the same kind for the same layer,
+    in order where a layer has several.
 
     Ids do not pair them: those of activations are numbered anew when a program is exported again.
     """

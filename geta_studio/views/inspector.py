@@ -75,7 +75,7 @@ def page(subject: Subject | None, selection: Mapping[str, Any] | None, stage: st
         return empty_page()
     found = _found(subject, selection)
     if found is None and stage in ("trace", "branches"):
-        found = _found(Subject({**subject.analysis, "graph": graph_at(subject.analysis, stage)}), selection)
+        found = _found(Subject({**subject.analysis, "graph": graph_at(subject.analysis, "trace")}), selection)
     return found or Page(missing_head(subject, selection), [])
 
 

@@ -11,7 +11,7 @@ from geta_studio.views.palette import THEMES, Scheme, Theme, mix, shades
 Rule = dict[str, Any]
 FONT = 'Inter, "Segoe UI", system-ui, -apple-system, Roboto, "DejaVu Sans", sans-serif'
 NAME_SIZE, DETAIL_SIZE = 13.5, 12
-"""In px of the graph; assets/graph.js knows the smaller one as TEXT_PX."""
+"""In px of the graph; assets/graph_camera.js knows the smaller one as TEXT_PX."""
 STRIPE = 3.2
 """Width of a row's coloured left edge, in percent of the row."""
 DEPTHS = 4

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 import geta_engine as ge
 from geta_engine.graph.difference import Difference, differences, kind_of
@@ -141,3 +142,45 @@ def test_a_step_of_a_quantizer_that_is_gone_is_not_taken_for_another_op():
     branch = {"kind": "attached", "layer": "mlp.up", "nodes": ["q"]}
     found = differences({"nodes": nodes, "branches": [branch]}, {"nodes": nodes[1:]})
     assert [(pair.before["id"], pair.kind) for pair in found] == [("q", "gone"), ("times", "same")]
+
+
+class Between(nn.Module):
+    """A norm without parameters between two layers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.norm, self.b = nn.Linear(8, 12), nn.RMSNorm(12, elementwise_affine=False), nn.Linear(12, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.b(self.norm(self.a(x)))
+
+
+def test_a_norm_without_parameters_that_is_written_out_is_one_difference():
+    traced = ge.trace(Between(), (torch.randn(2, 8),))
+    model = ge.prepare(traced, ge.analyze(traced))
+    named = dict(model.program.named_parameters())
+    with torch.no_grad():
+        named["a.weight"][:3] = named["a.bias"][:3] = 0.0
+    small = analysis_report(ge.compact(model, ge.analyze(traced)))["graph"]
+    found = differences(analysis_report(traced)["graph"], small)
+    assert [(pair.kind, len(pair.ids("before")), len(pair.ids("after"))) for pair in found] == [
+        *[("same", 1, 1), ("changed", 1, 1), ("changed", 1, 6), ("changed", 1, 1), ("same", 1, 1)]
+    ]
+
+
+class Namesakes(nn.Module):
+    """A layer named as the node of another, which is called twice."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shared, self.linear = nn.Linear(8, 8), nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.linear(self.shared(torch.relu(self.shared(x))))
+
+
+def test_a_layer_named_as_a_node_is_no_part_of_it():
+    graph = analysis_report(ge.trace(Namesakes(), (torch.randn(2, 8),)))["graph"]
+    found = differences(graph, graph)
+    assert [pair.ids("before") for pair in found] == [(node["id"],) for node in graph["nodes"]]
+    assert {pair.kind for pair in found} == {"same"}

@@ -110,5 +110,9 @@ def test_the_prepared_model_has_a_node_and_a_step_size_for_each(model: type[Twic
     assert sorted(marked) == sorted(ids) == sorted(set(ids))
     assert list(prepared.bits_by_id()) == ids and len(prepared.quantizers.d) == len(ids)
     assert not any("round" in str(node.target) for node in prepared.program.graph.nodes)
+    nodes = {node.name: node for node in prepared.program.graph.nodes}
+    marks = {node.meta["quantizer"]: node for node in nodes.values() if node.target is fake_quantize}
+    for quantizer in qadg.quantizers:
+        assert all(marks[quantizer.id] in nodes[reader].all_input_nodes for reader in quantizer.readers), quantizer.id
     prepared(torch.ones(3, 8)).sum().backward()
     assert all(grad is not None for grad in (prepared.quantizers.d.grad, prepared.quantizers.q_m.grad))

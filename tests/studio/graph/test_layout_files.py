@@ -20,10 +20,14 @@ def test_what_was_added_is_read_with_its_key(tmp_path: Path) -> None:
 
 def test_the_oldest_make_room(tmp_path: Path) -> None:
     files = LayoutFiles(tmp_path, kept=3)
+    (tmp_path / f"{KEYS[0]}.7-7.part").write_text("{")
+    os.utime(tmp_path / f"{KEYS[0]}.7-7.part", (0, 0))
     for age, key in enumerate(KEYS):
         files.add(key, {})
         os.utime(tmp_path / f"{key}.json", (age, age))
-    assert [key for key in KEYS if files.read(key)] == KEYS[3:]
+        assert files.read(KEYS[0])
+    assert {key for key in KEYS if files.read(key)} == {KEYS[0], *KEYS[4:]}
+    assert len(list(tmp_path.iterdir())) == 3
 
 
 @pytest.mark.parametrize("key", ["", "..", "../secret", f"{KEYS[0]}\n", "G" * 64, None])
