@@ -99,7 +99,7 @@ def _toolbar() -> Component:
                 data=[{"value": key, "label": text} for key, text in OVERLAYS.items()],
                 value="group",
                 size="xs",
-                w=118,
+                w=132,
                 allowDeselect=False,
                 leftSection=html.Span(className="overlay-dot", **_HIDDEN),
                 leftSectionWidth=24,
