@@ -110,6 +110,8 @@ window.geta = (() => {
   document.addEventListener("DOMContentLoaded", watchServer);
   document.addEventListener("click", (event) => {
     if (event.target.closest("#model-status.failed")) say("", "");
+    const opener = event.target.closest("[data-model]");
+    if (opener) set("model-select", { value: opener.dataset.model });
   });
 
   return {

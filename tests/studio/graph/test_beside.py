@@ -99,3 +99,23 @@ def test_a_layout_that_takes_long_shows_it_and_can_be_cancelled(server: Server, 
     page.evaluate(f"() => {{ {CY}.nodes('.toggle')[0].emit('tap') }}")
     page.wait_for_selector(f"#graph-panel:not([data-draws='{draws}'])")
     assert page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()") != before
+
+
+def choose_run(page: Any, run: int) -> None:
+    """Choose a run in the header."""
+    page.click("#run-select")
+    page.click(f"[role=option][value='{run}']")
+
+
+@pytest.mark.timeout(300)
+def test_the_compact_model_opens_from_the_result_each_time(server: Server, page: Any, tmp_path: Path) -> None:
+    run_for(server, tmp_path)
+    page.goto(f"{server.url}/?model=resnet8&run=1")
+    for _ in range(2):
+        page.click("text=Open the compact model")
+        page.wait_for_selector("#graph-panel[data-drawn='compact-1']")
+        page.wait_for_function("() => location.search === '?model=compact-1'")
+        assert page.input_value("#model-select") == "run 1, compact"
+        choose_run(page, 1)
+        page.wait_for_selector("#graph-panel[data-drawn='resnet8']")
+        page.wait_for_function("() => location.search === '?model=resnet8&run=1'")
