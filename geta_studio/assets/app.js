@@ -51,9 +51,10 @@ window.geta = (() => {
     set("yaml-loaded", { data: { text: await file.text(), name: file.name, at: Date.now() } });
   }
 
-  function writeAddress(model, run, selection, overlay, stage) {
+  /* While a chosen model is analysed, what is selected is of the one still on screen (`shown`). */
+  function writeAddress(model, run, selected, overlay, stage, path, shown, named) {
     if (location.pathname !== "/" || !model) return keep();
-    const query = new URLSearchParams({ model });
+    const query = new URLSearchParams({ model }), selection = shown && shown !== model ? named : selected;
     if (run) query.set("run", run);
     if (selection) query.set("select", `${selection.kind}:${selection.id}`);
     if (stage && stage !== "groups") query.set("stage", stage);
