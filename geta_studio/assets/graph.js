@@ -391,7 +391,7 @@
       return "";
     },
     tell(twin) {
-      if (twin) window.getaPlain.fill(byId("graph-tree"), twin);
+      if (twin) window.getaKeys.tell(twin);
       return "";
     },
     paint(now, kind, stage, bits, scheme, run) {

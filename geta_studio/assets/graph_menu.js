@@ -87,8 +87,14 @@
     if (!menu || menu.hidden) return false;
     const held = menu.contains(document.activeElement);
     menu.hidden = true;
-    if (held && back && back.isConnected) back.focus();
+    if (held) origin()?.focus();
     return true;
+  }
+
+  // What had the focus; an entry of the list may be another since, as may a crumb.
+  function origin() {
+    if (!back || back.isConnected) return back;
+    return back.matches(".tree-item") ? window.getaKeys.reached() : document.querySelector(".graph-focus");
   }
 
   // A page from another machine over plain http has no clipboard: there the browser copies what is selected.
