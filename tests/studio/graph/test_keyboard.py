@@ -194,3 +194,31 @@ def test_the_list_is_entered_where_it_was_left_though_it_is_written_anew(shown: 
     told_anew(shown, "-", "Shift+Tab")
     press(shown, "Tab")
     assert focused(shown).startswith("layer1,")
+
+
+CRUMBS = "[...document.querySelectorAll('.graph-crumb')].map(crumb => crumb.textContent)"
+
+
+@pytest.mark.timeout(300)
+def test_a_crumb_that_is_pressed_leaves_the_focus_on_the_graph(shown: Any) -> None:
+    shown.evaluate(f"() => {{ {CY}.zoom(3); {CY}.center({CY}.nodes('.box')[0]) }}")
+    shown.wait_for_selector(".graph-crumb")
+    shown.focus(".graph-crumb")
+    press(shown, "Enter")
+    shown.wait_for_function(f"() => !{CRUMBS}.length")
+    assert focused(shown, "className") == "graph-focus"
+    before = shown.evaluate(f"() => {CY}.pan().y")
+    press(shown, "ArrowDown")
+    assert shown.evaluate(f"() => {CY}.pan().y") == before - 80
+
+
+@pytest.mark.timeout(300)
+def test_a_crumb_says_what_the_title_of_its_module_says_now(shown: Any) -> None:
+    inside = f"{CY}.nodes('.box')[0]"
+    shown.evaluate(f"() => {{ {CY}.zoom(3); {CY}.center({inside}) }}")
+    shown.wait_for_selector(".graph-crumb")
+    title = shown.inner_text(".graph-crumb")
+    shown.evaluate(f"() => {{ {CY}.getElementById({inside}.id() + '|toggle').data('label', 'renamed') }}")
+    shown.evaluate(f"() => {{ {CY}.panBy({{ x: 1, y: 0 }}) }}")
+    shown.wait_for_function(f"() => {CRUMBS}[0] === 'renamed'")
+    assert title != "renamed"
