@@ -48,6 +48,14 @@ def test_the_construction_stage_by_stage_and_its_address(shown: Any, server: Ser
 
 
 @pytest.mark.timeout(300)
+def test_the_dock_says_in_one_line_what_to_do_while_no_run_is_open(shown: Any) -> None:
+    said = shown.locator("#dock-empty span")
+    assert said.inner_text().endswith("press Launch: the curves of the run grow here.")
+    assert said.evaluate("span => span.getClientRects().length") == 1
+    assert said.evaluate("span => span.scrollWidth <= span.parentElement.clientWidth")
+
+
+@pytest.mark.timeout(300)
 def test_search_filters_the_menu_and_the_grid(shown: Any) -> None:
     shown.fill("#graph-search", "op:conv bits>=8")
     shown.wait_for_selector("#graph-match-count:text-is('21')")
