@@ -53,6 +53,14 @@
     })();
   }
 
+  // The graph on screen has another width.
+  function resized() {
+    const { graph, state } = view(), cy = graph();
+    if (!cy) return;
+    cy.resize();
+    if (state.scene) window.getaCamera.start(cy, state.scene);
+  }
+
   function mark(main, cy) {
     main.batch(() => {
       main.nodes(".row").removeClass(DIFFERENT);
@@ -82,7 +90,7 @@
       scene = split && drawn.hosts ? drawn : null;
       if (panel.classList.contains("beside") !== split) {
         panel.classList.toggle("beside", split);
-        requestAnimationFrame(() => { const cy = view().graph(); if (cy) { cy.resize(); view().startView(cy); } });
+        requestAnimationFrame(resized);
       }
       if (!scene) {
         delete panel.dataset.beside;

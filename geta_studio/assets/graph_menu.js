@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { state, byId, setProps, graph, show, tapped, toggle, choose, scopeOf, hideTip } = window.getaView;
+  const { state, byId, setProps, graph, tapped, toggle, choose, scopeOf, hideTip } = window.getaView;
 
   // Saving: pictures of all that is drawn, and the texts the server writes
 
@@ -40,8 +40,8 @@
     setTimeout(() => {
       if (!cy) return;
       cy.resize();
-      if (on) show(cy);
-      else cy.viewport(before);
+      if (!on) cy.viewport(before);
+      else if (state.scene) window.getaCamera.large(cy, state.scene);
     }, 250);
   }
 
