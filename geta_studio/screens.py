@@ -42,6 +42,7 @@ class Opening(NamedTuple):
     summary: str
     tab: str
     selection: dict[str, Any] | None
+    beside: str | None
 
 
 def opening(services: Services, address: str) -> Opening:
@@ -54,7 +55,7 @@ def opening(services: Services, address: str) -> Opening:
     tab = front_tab(services, screen.run_id, place.select is not None)
     search = f"?{parts.query}" if parts.query else ""
     selection = named_selection(services, place)
-    return Opening(parts.path or "/", search, screen, key, model_summary(analysis), tab, selection)
+    return Opening(parts.path or "/", search, screen, key, model_summary(analysis), tab, selection, place.beside)
 
 
 def named_selection(services: Services, place: Place) -> dict[str, Any] | None:

@@ -52,13 +52,14 @@ window.geta = (() => {
   }
 
   /* While a chosen model is analysed, what is selected is of the one still on screen (`shown`). */
-  function writeAddress(model, run, selected, overlay, stage, path, shown, named) {
+  function writeAddress(model, run, selected, overlay, stage, beside, path, shown, named) {
     if (location.pathname !== "/" || !model) return keep();
     const query = new URLSearchParams({ model }), selection = shown && shown !== model ? named : selected;
     if (run) query.set("run", run);
     if (selection) query.set("select", `${selection.kind}:${selection.id}`);
     if (stage && stage !== "groups") query.set("stage", stage);
     if (overlay && overlay !== "group") query.set("overlay", overlay);
+    if (beside) query.set("beside", beside);
     const search = `?${query}`.replaceAll("%3A", ":");
     if (search !== location.search) history.replaceState(history.state, "", `/${search}`);
     return keep();

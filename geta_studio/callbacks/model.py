@@ -9,6 +9,7 @@ from dash import Dash, Input, Output, State, ctx, no_update
 
 from geta_engine.errors import InputError
 from geta_studio import ids
+from geta_studio.callbacks.beside import choices
 from geta_studio.navigation import Place, names_nothing, parse
 from geta_studio.screens import named_selection, navigated, run_options
 from geta_studio.services import Services
@@ -28,6 +29,7 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.RUN_ID, "data"),
         Output(ids.NAMED, "data"),
         Output(ids.SELECTION, "data", allow_duplicate=True),
+        Output(ids.GRAPH_BESIDE, "data", allow_duplicate=True),
         Input(ids.URL, "search"),
         Input(ids.MODEL_SELECT, "value"),
         Input(ids.RUN_SELECT, "value"),
@@ -38,7 +40,7 @@ def register(app: Dash, services: Services) -> None:
         changed = CHANGED.get(ctx.triggered_id)
         screen = navigated(services, changed, search, model, run)
         named = parse(search) if changed == "address" else None
-        return *screen, *selections(services, named, screen.model == shown)
+        return *screen, *selections(services, named, screen.model == shown), beside_named(named)
 
     @app.callback(
         Output(ids.RUN_SELECT, "data", allow_duplicate=True),
@@ -68,19 +70,19 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.UPLOADED, "data"),
         Output(ids.MODEL_SELECT, "value", allow_duplicate=True),
         Output(ids.SELECTION, "data", allow_duplicate=True),
+        Output(ids.GRAPH_BESIDE, "data", allow_duplicate=True),
         Input(ids.MODEL_SELECT, "value"),
         Input(ids.MODEL_POLL, "n_intervals"),
         Input(ids.UPLOADED, "data"),
         State(ids.MODEL_KEY, "data"),
         State(ids.NAMED, "data"),
+        State(ids.GRAPH_BESIDE, "data"),
         prevent_initial_call=True,
     )
-    def follow_analysis(
-        model: str | None, _: int, uploaded: dict[str, str] | None, shown: str | None, named: dict[str, Any] | None
-    ) -> Any:
+    def follow_analysis(model: str | None, _: int, uploaded: dict[str, str] | None, *screen: Any) -> Any:
         if uploaded:
             return tuple(upload_outputs(services, uploaded["model"]))
-        return tuple(analysis_outputs(services, model, shown, named))
+        return tuple(analysis_outputs(services, model, *screen))
 
     app.clientside_callback(
         "(id) => window.geta.attachUpload(id)", Output(ids.MODEL_UPLOAD, "title"), Input(ids.MODEL_UPLOAD, "id")
@@ -93,6 +95,7 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.SELECTION, "data"),
         Input(ids.GRAPH_OVERLAY, "value"),
         Input(ids.GRAPH_STAGE, "value"),
+        Input(ids.GRAPH_BESIDE, "data"),
         Input(ids.URL, "pathname"),
         Input(ids.MODEL_KEY, "data"),
         State(ids.NAMED, "data"),
@@ -108,6 +111,13 @@ def selections(services: Services, place: Place | None, on_screen: bool) -> tupl
         return no_update, no_update
     named = named_selection(services, place)
     return named, named if on_screen else no_update
+
+
+def beside_named(place: Place | None) -> Any:
+    """What stands beside after an address that names a place ("": nothing); a choice in the header (None) leaves it."""
+    if place is None or (names_nothing(place) and place.beside is None):
+        return no_update
+    return place.beside or ""
 
 
 def named_outputs(services: Services, place: Place) -> tuple[Any, Any]:
@@ -128,20 +138,24 @@ class Follow(NamedTuple):
     uploaded: Any = no_update
     chosen: Any = no_update
     selection: Any = no_update
+    beside: Any = no_update
 
 
 def analysis_outputs(
-    services: Services, model: str | None, shown: str | None, named: Mapping[str, Any] | None
+    services: Services, model: str | None, shown: str | None, named: Mapping[str, Any] | None, beside: str | None
 ) -> Follow:
     """Follow the analysis of the chosen model: when it appears, what was selected goes, and what the address that led
-    to it names is selected. One that fails leaves the graph on screen, and its selection, as they are."""
+    to it names is selected; what cannot stand beside it goes too. One that fails leaves all on screen as it is."""
     if model is None:
         return Follow()
     state = services.prepare(model)
     if state.state != "ready":
         return Follow(text=state.text, style=f"model-status {state.state}", poll_off=state.state == "failed")
     follow = Follow(summary=model_summary(services.analysis(model)), poll_off=True)
-    return follow if model == shown else follow._replace(key=model, selection=named)
+    if model == shown:
+        return follow
+    stays = not beside or beside in choices(services, model)
+    return follow._replace(key=model, selection=named, beside=no_update if stays else "")
 
 
 def upload_outputs(services: Services, key: str) -> Follow:

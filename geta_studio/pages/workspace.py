@@ -53,7 +53,10 @@ def layout(first: Opening) -> Component:
                         className="workspace",
                         children=[
                             html.Div(
-                                [graph_panel(), html.Div(id=ids.MODEL_STATUS, className="model-status", role="status")],
+                                [
+                                    graph_panel(first.beside),
+                                    html.Div(id=ids.MODEL_STATUS, className="model-status", role="status"),
+                                ],
                                 id=ids.GRAPH_AREA,
                                 className="graph-area",
                             ),

@@ -9,7 +9,7 @@ import pytest
 from dash import no_update
 
 from geta_engine.runs.workspace import Workspace
-from geta_studio.callbacks.model import analysis_outputs, selections
+from geta_studio.callbacks.model import analysis_outputs, beside_named, selections
 from geta_studio.navigation import parse
 from geta_studio.screens import opening
 from geta_studio.services import Services
@@ -32,14 +32,14 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 
 def test_a_choice_keeps_the_selection_until_the_model_appears(services: Services) -> None:
     assert selections(services, None, False) == (None, no_update)
-    assert analysis_outputs(services, "mlp", "resnet20", None)[-1] is None
+    assert analysis_outputs(services, "mlp", "resnet20", None, None).selection is None
 
 
 def test_an_address_selects_when_its_model_appears(services: Services) -> None:
     place = parse("?model=mlp&select=node:linear")
     assert selections(services, place, False) == (NODE, no_update)
     for shown in ("resnet20", None):
-        follow = analysis_outputs(services, "mlp", shown, NODE)
+        follow = analysis_outputs(services, "mlp", shown, NODE, None)
         assert (follow.key, follow.selection) == ("mlp", NODE)
 
 
@@ -65,8 +65,16 @@ def test_a_page_opens_with_what_its_address_selects(services: Services) -> None:
 
 
 def test_the_model_on_screen_and_one_that_fails_leave_the_selection(services: Services) -> None:
-    again = analysis_outputs(services, "mlp", "mlp", None)
-    assert (again.key, again.selection, again.poll_off) == (no_update, no_update, True)
-    failed = analysis_outputs(services, GONE, "mlp", None)
-    assert (failed.key, failed.selection) == (no_update, no_update)
+    again = analysis_outputs(services, "mlp", "mlp", None, "gone")
+    assert again == again._replace(key=no_update, selection=no_update, beside=no_update, poll_off=True)
+    failed = analysis_outputs(services, GONE, "mlp", None, "gone")
+    assert (failed.key, failed.selection, failed.beside) == (no_update,) * 3
     assert failed.style == "model-status failed" and failed.text
+
+
+def test_what_stands_beside_follows_the_address_and_goes_with_its_model(services: Services) -> None:
+    assert beside_named(parse("?model=mlp&beside=compact-2")) == "compact-2"
+    assert beside_named(parse("?model=mlp")) == ""
+    assert beside_named(parse("")) is beside_named(None) is no_update
+    assert analysis_outputs(services, "mlp", "resnet20", None, "compact-2").beside == ""
+    assert opening(services, "http://localhost/?model=mlp&beside=compact-2").beside == "compact-2"

@@ -150,3 +150,26 @@ def test_a_click_on_the_right_selects_what_it_means_on_the_left(server: Server, 
     page.wait_for_function("() => getaView.state.selection.kind === 'quantizer'")
     layer = page.evaluate("() => getaView.state.scene.layers[getaView.state.selection.id]")
     assert title == f"inserted · {layer}"
+
+
+@pytest.mark.timeout(300)
+def test_the_address_holds_what_stands_beside(server: Server, page: Any, tmp_path: Path) -> None:
+    run_for(server, tmp_path)
+    page.goto(f"{server.url}/?model=resnet8&run=1&beside=compact-1")
+    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+    page.reload()
+    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+    assert page.evaluate("() => location.search") == "?model=resnet8&run=1&beside=compact-1"
+    page.click("text=View ▾")
+    page.click("text=Nothing beside it")
+    page.wait_for_function("() => location.search === '?model=resnet8&run=1'")
+    page.click("text=View ▾")
+    page.click("text=Beside it: compact model of run 1")
+    page.wait_for_function("() => location.search === '?model=resnet8&run=1&beside=compact-1'")
+    page.click("text=Open the compact model")
+    page.wait_for_selector("#graph-panel[data-drawn='compact-1']:not(.beside)")
+    page.wait_for_function("() => location.search === '?model=compact-1'")
+    for beside in ("compact-99", "<b>&", "resnet20"):
+        page.goto(f"{server.url}/?model=resnet8&beside={beside}")
+        page.wait_for_selector("#graph-panel[data-drawn='resnet8']:not(.beside)")
+        assert page.locator("text=That did not work").count() == 0
