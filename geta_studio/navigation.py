@@ -19,6 +19,7 @@ class Place(NamedTuple):
     select: dict[str, str] | None
     overlay: str | None
     stage: str | None
+    beside: str | None
 
 
 class Shown(NamedTuple):
@@ -43,6 +44,7 @@ def parse(search: str | None) -> Place:
         select,
         overlay if overlay in OVERLAYS else None,
         stage if stage in STAGES else None,
+        query.get("beside"),
     )
 
 

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-from geta_studio.navigation import Shown, names_nothing, newest_active, on_choice, on_open, parse, whole_number
+from geta_studio.navigation import (
+    Place,
+    Shown,
+    names_nothing,
+    newest_active,
+    on_choice,
+    on_open,
+    parse,
+    selection_of,
+    whole_number,
+)
 from geta_studio.services import Services
 from geta_studio.views.status import ACTIVE, model_summary, run_label
 
@@ -31,6 +41,8 @@ class Opening(NamedTuple):
     key: str | None
     summary: str
     tab: str
+    selection: dict[str, Any] | None
+    beside: str | None
 
 
 def opening(services: Services, address: str) -> Opening:
@@ -39,9 +51,16 @@ def opening(services: Services, address: str) -> Opening:
     screen = navigated(services, None, parts.query, None, None)
     analysis = services.analysis(screen.model)
     key = screen.model if analysis else None
-    tab = front_tab(services, screen.run_id, parse(parts.query).select is not None)
+    place = parse(parts.query)
+    tab = front_tab(services, screen.run_id, place.select is not None)
     search = f"?{parts.query}" if parts.query else ""
-    return Opening(parts.path or "/", search, screen, key, model_summary(analysis), tab)
+    selection = named_selection(services, place)
+    return Opening(parts.path or "/", search, screen, key, model_summary(analysis), tab, selection, place.beside)
+
+
+def named_selection(services: Services, place: Place) -> dict[str, Any] | None:
+    """What an address selects; nothing where it names a run that is not there."""
+    return selection_of(place) if place.run is None or services.has_run(place.run) else None
 
 
 def front_tab(services: Services, run_id: int | None, selected: bool) -> str:

@@ -51,13 +51,15 @@ window.geta = (() => {
     set("yaml-loaded", { data: { text: await file.text(), name: file.name, at: Date.now() } });
   }
 
-  function writeAddress(model, run, selection, overlay, stage) {
+  /* While a chosen model is analysed, what is selected is of the one still on screen (`shown`). */
+  function writeAddress(model, run, selected, overlay, stage, beside, path, shown, named) {
     if (location.pathname !== "/" || !model) return keep();
-    const query = new URLSearchParams({ model });
+    const query = new URLSearchParams({ model }), selection = shown && shown !== model ? named : selected;
     if (run) query.set("run", run);
     if (selection) query.set("select", `${selection.kind}:${selection.id}`);
     if (stage && stage !== "groups") query.set("stage", stage);
     if (overlay && overlay !== "group") query.set("overlay", overlay);
+    if (beside) query.set("beside", beside);
     const search = `?${query}`.replaceAll("%3A", ":");
     if (search !== location.search) history.replaceState(history.state, "", `/${search}`);
     return keep();
@@ -110,6 +112,8 @@ window.geta = (() => {
   document.addEventListener("DOMContentLoaded", watchServer);
   document.addEventListener("click", (event) => {
     if (event.target.closest("#model-status.failed")) say("", "");
+    const opener = event.target.closest("[data-model]");
+    if (opener) set("model-select", { value: opener.dataset.model });
   });
 
   return {

@@ -6,8 +6,8 @@
   const SOME = 300, MANY = 4000; // elements above which a moving view is drawn as a picture, and above which without edges
 
   const state = {
-    cy: null, scene: null, shown: null, now: null, overlay: "group", stage: "groups", bits: null, scheme: "light",
-    selection: null, matches: [], at: -1, hover: null, held: null, count: 0,
+    cy: null, scene: null, shown: null, now: null, overlay: "group", stage: "groups", bits: null, scheme: "light", run: null,
+    selection: null, query: "", matches: [], at: -1, hover: null, held: null, count: 0, telling: null, painted: false,
     entered: 0, pending: null, // Enters in the search box, and the steps asked for before the matches of what is written are there
   };
   const camera = () => window.getaCamera;
@@ -96,15 +96,6 @@
     const node = selection.kind === "quantizer" ? scene.readers[selection.id] : selection.id;
     const closed = cy.getElementById(`scope:${selection.id}`);
     return closed.nonempty() ? closed : cy.getElementById(scene.hosts[node] || "");
-  }
-
-  function startView(cy) {
-    if (state.scene) camera().start(cy, state.scene);
-  }
-
-  // The graph in large type.
-  function show(cy) {
-    if (state.scene) camera().large(cy, state.scene);
   }
 
   function focus(cy, id, sudden) {
@@ -381,7 +372,7 @@
 
   // for graph_beside.js, graph_keys.js, graph_menu.js and graph_overlay.js
   window.getaView = {
-    state, byId, setProps, graph, show, startView, tapped, toggle, choose, scopeOf, showTip, hideTip, bitsOf, shares, write, written,
+    state, byId, setProps, graph, tapped, toggle, choose, scopeOf, showTip, hideTip, bitsOf, shares, write, written,
   };
   window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.getaGraph = {
@@ -391,7 +382,7 @@
       return "";
     },
     tell(twin) {
-      if (twin) window.getaPlain.fill(byId("graph-tree"), twin);
+      if (twin) window.getaKeys.tell(twin);
       return "";
     },
     paint(now, kind, stage, bits, scheme, run) {

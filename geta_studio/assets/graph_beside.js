@@ -18,7 +18,7 @@
     cy.off("resize viewport"); // Dash would compare all elements at every frame of a drag
     cy.on("tap", ".toggle", (event) => view().toggle(event.target.data("scope")));
     cy.on("dbltap", ".row.scope, .box", (event) => view().toggle(view().scopeOf(event.target)));
-    cy.on("tap", ".row", (event) => choose(event.target));
+    cy.on("tap", "node", (event) => tapped(event.target));
     cy.on("mouseover", ".row", (event) => view().showTip(event.target, view().byId("graph-other").getBoundingClientRect().left - view().byId("graph-panel").getBoundingClientRect().left));
     cy.on("mouseout", ".row", () => view().hideTip());
     new ResizeObserver(() => cy.resize()).observe(view().byId("graph-other"));
@@ -34,12 +34,36 @@
     following = false;
   }
 
-  // A tap here is one on what stands for the same in the graph on screen.
-  function choose(row) {
-    const { hosts } = view().state.scene, node = row.data("nodes").map((id) => scene.pairs[id]).find((id) => id in hosts);
+  // A tap here selects what it means in the graph on screen, as `tapped` of graph.js does there.
+  function tapped(node) {
+    if (node.hasClass("toggle")) return;
+    if (node.hasClass("diamond") || node.hasClass("pill")) return chooseQuantizer(node.data("quantizers"));
+    if (node.hasClass("box")) return node.hasClass("branch") ? chooseQuantizer([node.data("quantizer")]) : chooseScope(node);
+    const twin = twinOf(node.data("host") ? known.getElementById(node.data("host")) : node);
+    if (node.hasClass("tag")) chooseGroup(twin);
+    else if (twin) view().tapped(twin);
+    else if (node.hasClass("scope")) chooseScope(node);
+  }
+
+  // The row of the graph on screen that stands for the same as a row here, or null.
+  function twinOf(row) {
+    const { hosts } = view().state.scene, node = (row.data("nodes") || []).map((id) => scene.pairs[id]).find((id) => id in hosts);
     const twin = node && view().graph().getElementById(hosts[node]);
-    if (twin && twin.nonempty()) view().tapped(twin);
-    else if (row.hasClass("scope")) view().choose({ kind: "scope", id: view().scopeOf(row) });
+    return twin && twin.nonempty() ? twin : null;
+  }
+
+  function chooseQuantizer(ids) {
+    const id = ids.map((own) => scene.quantizers[own]).find(Boolean);
+    if (id) view().choose({ kind: "quantizer", id });
+  }
+
+  function chooseGroup(row) {
+    const group = row && row.data("group");
+    if (group !== null) view().choose({ kind: "group", id: group });
+  }
+
+  function chooseScope(node) {
+    view().choose({ kind: "scope", id: view().scopeOf(node) });
   }
 
   function whenDrawn(wanted, act) {
@@ -51,6 +75,14 @@
       if (there(cy, wanted.hosts) && main && Object.keys(wanted.left).every((id) => main.getElementById(id).nonempty())) return act(main, cy);
       if (performance.now() - started < 8000) requestAnimationFrame(look);
     })();
+  }
+
+  // The graph on screen has another width.
+  function resized() {
+    const { graph, state } = view(), cy = graph();
+    if (!cy) return;
+    cy.resize();
+    if (state.scene) window.getaCamera.start(cy, state.scene);
   }
 
   function mark(main, cy) {
@@ -82,7 +114,7 @@
       scene = split && drawn.hosts ? drawn : null;
       if (panel.classList.contains("beside") !== split) {
         panel.classList.toggle("beside", split);
-        requestAnimationFrame(() => { const cy = view().graph(); if (cy) { cy.resize(); view().startView(cy); } });
+        requestAnimationFrame(resized);
       }
       if (!scene) {
         delete panel.dataset.beside;

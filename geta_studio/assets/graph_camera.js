@@ -62,7 +62,8 @@
   }
 
   // Keep the upper edge of what was opened or closed where it was, and what is above and below it on its line: it grows
-  // to both sides. Then bring into view what is closed, or the upper edge of what is open: its title may be far to the left.
+  // to both sides. Then bring its title into view: up or down in both cases, sideways only where it was closed. What was
+  // opened is left where it grew, for its title may be far to the left of what one looks at.
   function hold(cy, node, before) {
     const opened = node.data("w") > before.wide, moved = [];
     for (const row of cy.nodes(".row")) {

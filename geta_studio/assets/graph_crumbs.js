@@ -5,16 +5,19 @@
   let shown = "";
 
   function draw(cy) {
-    const holder = document.getElementById("graph-crumbs"), boxes = around(cy), wanted = boxes.map((box) => box.id()).join("\n");
+    const holder = document.getElementById("graph-crumbs"), boxes = around(cy);
+    const titles = boxes.map((box) => cy.getElementById(`${box.id()}|toggle`).data("label"));
+    const wanted = JSON.stringify(boxes.map((box, at) => [box.id(), titles[at]]));
     if (!holder || wanted === shown) return;
     shown = wanted;
-    holder.replaceChildren(...boxes.map((box) => {
-      const text = cy.getElementById(`${box.id()}|toggle`).data("label");
-      const crumb = Object.assign(document.createElement("button"), { type: "button", className: "graph-crumb", textContent: text });
+    const held = holder.contains(document.activeElement);
+    holder.replaceChildren(...boxes.map((box, at) => {
+      const crumb = Object.assign(document.createElement("button"), { type: "button", className: "graph-crumb", textContent: titles[at] });
       crumb.title = `Go to the title of ${box.id().replace(/^scope:/, "")}`;
       crumb.onclick = () => window.getaCamera.goToHead(cy, cy.getElementById(box.id()));
       return crumb;
     }));
+    if (held) document.querySelector(".graph-focus").focus(); // a crumb that is pressed has done its work
   }
 
   function around(cy) {

@@ -5,7 +5,6 @@
   const { state, byId, graph, toggle } = window.getaView;
   const STEP = 80; // px that an arrow key moves the view
   const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
-  let watched = null, waiting = null; // the list that is watched, and the module whose entry takes the focus when it is new
 
   document.addEventListener("keydown", (event) => {
     if (!event.target.closest || event.ctrlKey || event.metaKey || event.altKey) return;
@@ -44,29 +43,45 @@
     const turns = scope && opens !== undefined && opens !== (item.getAttribute("aria-expanded") === "true");
     if (!to && !turns) return;
     event.preventDefault();
-    if (to) return to.focus();
-    waiting = scope;
-    toggle(scope);
+    if (to) to.focus();
+    else toggle(scope);
   }
 
   function entries() {
     return [...byId("graph-tree").querySelectorAll(".tree-item")];
   }
 
+  // The entry in the tab order: what was focused last.
+  function reached() {
+    return byId("graph-tree").querySelector(".tree-item[tabindex='0']");
+  }
+
+  function reach(item) {
+    for (const other of entries()) other.tabIndex = other === item ? 0 : -1;
+  }
+
   document.addEventListener("focusin", (event) => {
     const item = event.target.closest && event.target.closest(".tree-item");
-    if (!item) return;
-    for (const other of entries()) other.tabIndex = other === item ? 0 : -1;
-    if (watched === byId("graph-tree")) return;
-    watched = byId("graph-tree");
-    new MutationObserver(renewed).observe(watched, { childList: true, subtree: true });
+    if (item) reach(item);
   });
 
-  function renewed() {
-    const items = entries(), lost = document.activeElement === document.body || !document.activeElement;
-    const same = items.find((item) => waiting !== null && item.dataset.scope === waiting);
-    if (same && lost) same.focus();
-    if (items.length && !items.some((item) => item.tabIndex === 0)) items[0].tabIndex = 0;
+  // The list anew. The same entry is in the tab order, and has the focus if it had it; where it is gone, the module
+  // around it or else the first entry.
+  function tell(twin) {
+    const list = byId("graph-tree"), held = list.contains(document.activeElement), names = around(reached());
+    window.getaPlain.fill(list, twin);
+    const items = entries(), same = (name) => items.find((item) => item.dataset.shown === name);
+    const item = names.map(same).find(Boolean) || items[0];
+    if (!item) return;
+    reach(item);
+    if (held) item.focus();
+  }
+
+  // What an entry stands for, and the modules around it, innermost first.
+  function around(item) {
+    const names = [];
+    for (let place = item && item.closest("li"); place; place = place.parentElement.closest("li")) names.push(place.firstElementChild.dataset.shown);
+    return names;
   }
 
   // The view
@@ -76,4 +91,6 @@
     event.preventDefault();
     state.cy.panBy({ x: x * STEP, y: y * STEP });
   }
+
+  window.getaKeys = { reached, tell };
 })();

@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { state, byId, setProps, graph, show, tapped, toggle, choose, scopeOf, hideTip } = window.getaView;
+  const { state, byId, setProps, graph, tapped, toggle, choose, scopeOf, hideTip } = window.getaView;
 
   // Saving: pictures of all that is drawn, and the texts the server writes
 
@@ -40,8 +40,8 @@
     setTimeout(() => {
       if (!cy) return;
       cy.resize();
-      if (on) show(cy);
-      else cy.viewport(before);
+      if (!on) cy.viewport(before);
+      else if (state.scene) window.getaCamera.large(cy, state.scene);
     }, 250);
   }
 
@@ -87,8 +87,14 @@
     if (!menu || menu.hidden) return false;
     const held = menu.contains(document.activeElement);
     menu.hidden = true;
-    if (held && back && back.isConnected) back.focus();
+    if (held) origin()?.focus();
     return true;
+  }
+
+  // What had the focus; an entry of the list may be another since, as may a crumb.
+  function origin() {
+    if (!back || back.isConnected) return back;
+    return back.matches(".tree-item") ? window.getaKeys.reached() : document.querySelector(".graph-focus");
   }
 
   // A page from another machine over plain http has no clipboard: there the browser copies what is selected.

@@ -100,6 +100,7 @@ def _drawn(
     bits = view.bits_of(run.summary.get("quantizers", ()), right["quantizers"]) if run else {}
     drawn = scene(chosen, right, placed, None, None)
     drawn |= {"left": view.marks(places, found, "before"), "pairs": view.twins(found)}
+    drawn["quantizers"] = view.twin_quantizers(left["quantizers"], right["quantizers"])
     return view.marked(elements(right, placed), placed, found, bits), drawn
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from dash import Dash, Input, Output, State, ctx, no_update
 
 from geta_engine.errors import InputError
 from geta_studio import ids
-from geta_studio.navigation import Place, parse, selection_of
-from geta_studio.screens import navigated, run_options
+from geta_studio.callbacks.beside import choices
+from geta_studio.navigation import Place, names_nothing, parse
+from geta_studio.screens import named_selection, navigated, run_options
 from geta_studio.services import Services
 from geta_studio.views.status import model_summary
 
@@ -25,7 +27,9 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.RUN_SELECT, "value"),
         Output(ids.RUN_SELECT, "data"),
         Output(ids.RUN_ID, "data"),
+        Output(ids.NAMED, "data"),
         Output(ids.SELECTION, "data", allow_duplicate=True),
+        Output(ids.GRAPH_BESIDE, "data", allow_duplicate=True),
         Input(ids.URL, "search"),
         Input(ids.MODEL_SELECT, "value"),
         Input(ids.RUN_SELECT, "value"),
@@ -35,7 +39,8 @@ def register(app: Dash, services: Services) -> None:
     def navigate(search: str, model: str | None, run: str | None, shown: str | None) -> tuple[Any, ...]:
         changed = CHANGED.get(ctx.triggered_id)
         screen = navigated(services, changed, search, model, run)
-        return *screen, None if lets_go(changed, screen.model, shown) else no_update
+        named = parse(search) if changed == "address" else None
+        return *screen, *selections(services, named, screen.model == shown), beside_named(named)
 
     @app.callback(
         Output(ids.RUN_SELECT, "data", allow_duplicate=True),
@@ -48,13 +53,12 @@ def register(app: Dash, services: Services) -> None:
         return no_update if options == known else options
 
     @app.callback(
-        Output(ids.SELECTION, "data", allow_duplicate=True),
         Output(ids.GRAPH_OVERLAY, "value", allow_duplicate=True),
         Output(ids.GRAPH_STAGE, "value", allow_duplicate=True),
         Input(ids.URL, "search"),
         prevent_initial_call="initial_duplicate",
     )
-    def show_named(search: str) -> tuple[Any, Any, Any]:
+    def show_named(search: str) -> tuple[Any, Any]:
         return named_outputs(services, parse(search))
 
     @app.callback(
@@ -65,16 +69,20 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.MODEL_POLL, "disabled"),
         Output(ids.UPLOADED, "data"),
         Output(ids.MODEL_SELECT, "value", allow_duplicate=True),
+        Output(ids.SELECTION, "data", allow_duplicate=True),
+        Output(ids.GRAPH_BESIDE, "data", allow_duplicate=True),
         Input(ids.MODEL_SELECT, "value"),
         Input(ids.MODEL_POLL, "n_intervals"),
         Input(ids.UPLOADED, "data"),
         State(ids.MODEL_KEY, "data"),
+        State(ids.NAMED, "data"),
+        State(ids.GRAPH_BESIDE, "data"),
         prevent_initial_call=True,
     )
-    def follow_analysis(model: str | None, _: int, uploaded: dict[str, str] | None, shown: str | None) -> Any:
+    def follow_analysis(model: str | None, _: int, uploaded: dict[str, str] | None, *screen: Any) -> Any:
         if uploaded:
             return tuple(upload_outputs(services, uploaded["model"]))
-        return tuple(analysis_outputs(services, model, shown))
+        return tuple(analysis_outputs(services, model, *screen))
 
     app.clientside_callback(
         "(id) => window.geta.attachUpload(id)", Output(ids.MODEL_UPLOAD, "title"), Input(ids.MODEL_UPLOAD, "id")
@@ -87,20 +95,36 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.SELECTION, "data"),
         Input(ids.GRAPH_OVERLAY, "value"),
         Input(ids.GRAPH_STAGE, "value"),
+        Input(ids.GRAPH_BESIDE, "data"),
         Input(ids.URL, "pathname"),
+        Input(ids.MODEL_KEY, "data"),
+        State(ids.NAMED, "data"),
     )
 
 
-def lets_go(changed: str | None, model: str, shown: str | None) -> bool:
-    """Whether what is selected is of a model that a choice in the header takes off the screen."""
-    return changed in ("model", "run") and shown not in (None, model)
+def selections(services: Services, place: Place | None, on_screen: bool) -> tuple[Any, Any]:
+    """(what is selected once the model asked for is on screen, what is selected now), after an address that names a
+    place, or after a choice in the header (None). What is on screen keeps its selection until another model appears."""
+    if place is None:
+        return None, no_update
+    if names_nothing(place) and place.select is None:
+        return no_update, no_update
+    named = named_selection(services, place)
+    return named, named if on_screen else no_update
 
 
-def named_outputs(services: Services, place: Place) -> tuple[Any, Any, Any]:
-    """(selection, overlay, stage) that an address names. Raises InputError where it names a run that is not there."""
+def beside_named(place: Place | None) -> Any:
+    """What stands beside after an address that names a place ("": nothing); a choice in the header (None) leaves it."""
+    if place is None or (names_nothing(place) and place.beside is None):
+        return no_update
+    return place.beside or ""
+
+
+def named_outputs(services: Services, place: Place) -> tuple[Any, Any]:
+    """(overlay, stage) that an address names. Raises InputError where it names a run that is not there."""
     if place.run is not None and not services.has_run(place.run):
         raise InputError(f"run {place.run} is not in this store: see Runs for those that are, or launch one")
-    return selection_of(place) or no_update, place.overlay or no_update, place.stage or no_update
+    return place.overlay or no_update, place.stage or no_update
 
 
 class Follow(NamedTuple):
@@ -112,25 +136,33 @@ class Follow(NamedTuple):
     style: str = "model-status"
     poll_off: bool = False
     uploaded: Any = no_update
-    selected: Any = no_update
+    chosen: Any = no_update
+    selection: Any = no_update
+    beside: Any = no_update
 
 
-def analysis_outputs(services: Services, model: str | None, shown: str | None) -> Follow:
-    """Follow the analysis of the selected model; one that fails leaves the graph on screen as it is."""
+def analysis_outputs(
+    services: Services, model: str | None, shown: str | None, named: Mapping[str, Any] | None, beside: str | None
+) -> Follow:
+    """Follow the analysis of the chosen model: when it appears, what was selected goes, and what the address that led
+    to it names is selected; what cannot stand beside it goes too. One that fails leaves all on screen as it is."""
     if model is None:
         return Follow()
     state = services.prepare(model)
     if state.state != "ready":
         return Follow(text=state.text, style=f"model-status {state.state}", poll_off=state.state == "failed")
-    key = no_update if model == shown else model
-    return Follow(key, model_summary(services.analysis(model)), poll_off=True)
+    follow = Follow(summary=model_summary(services.analysis(model)), poll_off=True)
+    if model == shown:
+        return follow
+    stays = not beside or beside in choices(services, model)
+    return follow._replace(key=model, selection=named, beside=no_update if stays else "")
 
 
 def upload_outputs(services: Services, key: str) -> Follow:
-    """Follow the analysis of an upload: it is selected when it is ready, and dropped with a sentence when it fails."""
+    """Follow the analysis of an upload: it is chosen when it is ready, and dropped with a sentence when it fails."""
     state = services.prepare(key)
     if state.state == "ready":
-        return Follow(uploaded=None, selected=key)
+        return Follow(uploaded=None, chosen=key)
     if state.state == "failed":
         services.discard(key)
         return Follow(text=state.text, style="model-status failed", poll_off=True, uploaded=None)

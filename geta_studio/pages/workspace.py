@@ -53,7 +53,10 @@ def layout(first: Opening) -> Component:
                         className="workspace",
                         children=[
                             html.Div(
-                                [graph_panel(), html.Div(id=ids.MODEL_STATUS, className="model-status", role="status")],
+                                [
+                                    graph_panel(first.beside),
+                                    html.Div(id=ids.MODEL_STATUS, className="model-status", role="status"),
+                                ],
                                 id=ids.GRAPH_AREA,
                                 className="graph-area",
                             ),
@@ -74,7 +77,8 @@ def _state(first: Opening) -> list[Component]:
         dcc.Location(id=ids.URL, refresh=False, pathname=first.path, search=first.search),
         dcc.Store(id=ids.COLOR_SCHEME, storage_type="local"),
         dcc.Store(id=ids.MODEL_KEY, data=first.key),
-        dcc.Store(id=ids.SELECTION),
+        dcc.Store(id=ids.SELECTION, data=first.selection),
+        dcc.Store(id=ids.NAMED, data=first.selection),
         dcc.Store(id=ids.RUN_ID, data=first.screen.run_id),
         dcc.Store(id=ids.LIVE),
         dcc.Store(id=ids.PHASE),

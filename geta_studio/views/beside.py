@@ -94,6 +94,12 @@ def bits_of(told: Iterable[Mapping[str, Any]], quantizers: Iterable[Mapping[str,
     return {quantizer["id"]: bits[key] for key, quantizer in _placed(quantizers) if key in bits}
 
 
+def twin_quantizers(left: Iterable[Mapping[str, Any]], right: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    """Quantizer of the right graph -> the one of the left graph that it is: of the same kind for the same layer."""
+    known = {key: quantizer["id"] for key, quantizer in _placed(left)}
+    return {quantizer["id"]: known[key] for key, quantizer in _placed(right) if key in known}
+
+
 def _placed(quantizers: Iterable[Mapping[str, Any]]) -> Iterable[tuple[tuple[str, str, int], Mapping[str, Any]]]:
     seen: Counter[tuple[str, str]] = Counter()
     for quantizer in quantizers:

@@ -21,8 +21,8 @@ MENU = "What can be done with this"
 CANVAS = "The graph: arrow keys move it, the menu key opens the menu of what is selected, the list says what it shows"
 
 
-def graph_panel() -> Component:
-    """The panel, empty: the callbacks fill it once there is an analysis."""
+def graph_panel(beside: str | None = None) -> Component:
+    """The panel, empty: the callbacks fill it once there is an analysis, and the model of key `beside` next to it."""
     return html.Div(
         id=ids.GRAPH_PANEL,
         className="graph-panel",
@@ -30,7 +30,7 @@ def graph_panel() -> Component:
             *(dcc.Store(id=name) for name in (ids.GRAPH_OPEN, ids.GRAPH_SCENE, ids.GRAPH_COMMAND, ids.GRAPH_NOW)),
             *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_TOLD, ids.GRAPH_TWIN, *ids.GRAPH_SINKS)),
             html.Div(_canvas(ids.GRAPH), className="graph-focus", tabIndex=0, role="application", **named(CANVAS)),
-            _other(),
+            _other(beside),
             _toolbar(),
             html.Nav(id=ids.GRAPH_CRUMBS, className="graph-crumbs", **named("Modules around what is on screen")),
             html.Div(
@@ -65,11 +65,12 @@ def _canvas(name: str) -> Component:
     )
 
 
-def _other() -> Component:
+def _other(beside: str | None) -> Component:
     """The graph beside, with a line about what differs."""
     return html.Div(
         [
-            *(dcc.Store(id=name) for name in (ids.GRAPH_BESIDE, ids.GRAPH_OTHER_SCENE, ids.GRAPH_OTHER_SINK)),
+            dcc.Store(id=ids.GRAPH_BESIDE, data=beside),
+            *(dcc.Store(id=name) for name in (ids.GRAPH_OTHER_SCENE, ids.GRAPH_OTHER_SINK)),
             dcc.Interval(id=ids.GRAPH_OTHER_POLL, interval=400, disabled=True),
             _canvas(ids.GRAPH_OTHER),
             html.P(id=ids.GRAPH_OTHER_TITLE, className="graph-other-title", role="status"),

@@ -1,4 +1,5 @@
-"""Attributes that assets/graph.js listens to: a click on such an element selects something or acts on the graph."""
+"""Attributes that assets/graph.js and assets/app.js listen to: a click on such an element selects something, acts on
+the graph, or chooses a model."""
 
 from __future__ import annotations
 
@@ -13,6 +14,11 @@ def selects(kind: str, identity: Any) -> dict[str, Any]:
 def acts(action: str, label: str) -> dict[str, Any]:
     """The element does something to the graph: "all", "fold", "in", "out", "fit", "present", "save-png" ..."""
     return {"data-graph": action, "aria-label": label}
+
+
+def opens(key: str) -> dict[str, Any]:
+    """The element chooses the model of a key, as the selector in the header does."""
+    return {"data-model": key}
 
 
 def named(label: str) -> dict[str, Any]:

@@ -188,7 +188,7 @@ def no_run() -> list[Component]:
     """What the dock says while no run is open."""
     return [
         html.Strong("No run is open"),
-        html.Span("Set bit bounds and a sparsity under Configure, then press Launch: its curves grow here."),
+        html.Span("Set bit bounds and a sparsity under Configure, then press Launch: the curves of the run grow here."),
     ]
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from geta_engine.config import STAGES
 from geta_studio.views.figures import Stage
+from geta_studio.views.links import opens
 from geta_studio.views.text import count, duration, percent, short_count
 from geta_studio.views.text import metric as metric_text
 
@@ -135,8 +136,8 @@ def result_card(summary: Mapping[str, Any] | None, compact_key: str | None = Non
 
 def _way_to(key: str) -> Component:
     """To a compact model as the model on screen, beside which those of other runs can stand."""
-    link = dcc.Link("Open the compact model", href=f"/?model={key}", className="inspect-link")
-    return html.P([link, ", to look at it alone or beside another run's."], className="note")
+    button = html.Button("Open the compact model", className="inspect-link", **opens(key))
+    return html.P([button, ", to look at it alone or beside another run's."], className="note")
 
 
 def _facts(summary: Mapping[str, Any], metric: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -10,14 +10,14 @@ MODELS = {1: "resnet20", 2: "vgg7"}
 
 
 def test_parse_reads_what_is_there() -> None:
-    place = parse("?model=vgg7&run=2&select=group:3&overlay=bits")
-    assert (place.model, place.run, place.overlay) == ("vgg7", 2, "bits")
+    place = parse("?model=vgg7&run=2&select=group:3&overlay=bits&beside=compact-2")
+    assert (place.model, place.run, place.overlay, place.beside) == ("vgg7", 2, "bits", "compact-2")
     assert selection_of(place) == {"kind": "group", "id": 3}
 
 
 def test_parse_leaves_out_what_is_not_a_place() -> None:
     place = parse("?run=x&stage=nonsense&overlay=nonsense&step=nonsense&select=node:")
-    assert place == (None, None, None, None, None)
+    assert place == (None,) * 6
     assert parse("?run=99999999999999999999").run is None
     assert parse("?overlay=foo").overlay is None
     assert parse(None).model is None

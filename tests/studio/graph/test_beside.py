@@ -99,3 +99,77 @@ def test_a_layout_that_takes_long_shows_it_and_can_be_cancelled(server: Server, 
     page.evaluate(f"() => {{ {CY}.nodes('.toggle')[0].emit('tap') }}")
     page.wait_for_selector(f"#graph-panel:not([data-draws='{draws}'])")
     assert page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()") != before
+
+
+def choose_run(page: Any, run: int) -> None:
+    """Choose a run in the header."""
+    page.click("#run-select")
+    page.click(f"[role=option][value='{run}']")
+
+
+@pytest.mark.timeout(300)
+def test_the_compact_model_opens_from_the_result_each_time(server: Server, page: Any, tmp_path: Path) -> None:
+    run_for(server, tmp_path)
+    page.goto(f"{server.url}/?model=resnet8&run=1")
+    for _ in range(2):
+        page.click("text=Open the compact model")
+        page.wait_for_selector("#graph-panel[data-drawn='compact-1']")
+        page.wait_for_function("() => location.search === '?model=compact-1'")
+        assert page.input_value("#model-select") == "run 1, compact"
+        choose_run(page, 1)
+        page.wait_for_selector("#graph-panel[data-drawn='resnet8']")
+        page.wait_for_function("() => location.search === '?model=resnet8&run=1'")
+
+
+@pytest.mark.timeout(300)
+def test_a_click_on_the_right_selects_what_it_means_on_the_left(server: Server, page: Any, tmp_path: Path) -> None:
+    run_for(server, tmp_path)
+    page.goto(f"{server.url}/?model=resnet8&run=1")
+    page.wait_for_selector("#graph-panel[data-drawn='resnet8']")
+    page.click("text=View ▾")
+    page.click("text=Beside it: compact model of run 1")
+    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+    at = page.evaluate(f"() => ({{...{OTHER}.nodes('.pill')[1].position()}})")
+    there = "node => node.position('x') === at.x && node.position('y') === at.y"
+    pill = page.evaluate(f"at => {CY}.nodes('.pill').filter({there})[0].data('quantizers')[0]", at)
+    group = page.evaluate(f"() => {CY}.getElementById('conv2d_1|tag').data('group')")
+    scope = page.evaluate(f"() => {OTHER}.nodes('.box')[0].data('scope')")
+    for node, selected in (
+        ("getElementById('conv2d_1|weights')", "quantizer:layer1.0.conv1.weight"),
+        ("nodes('.pill')[1]", f"quantizer:{pill}"),
+        ("getElementById('conv2d_1|tag')", f"group:{group}"),
+        ("nodes('.box')[0]", f"scope:{scope}"),
+    ):
+        page.evaluate(f"() => {{ {OTHER}.{node}.emit('tap') }}")
+        page.wait_for_function("select => location.search.endsWith(`&select=${select}`)", arg=selected)
+    page.click("#graph-stage >> text=Branches")
+    page.wait_for_function(f"() => {OTHER}.nodes('.box.branch').length > 5")
+    first = f"{OTHER}.nodes('.box.branch')[0]"
+    title = page.evaluate(f"() => {OTHER}.getElementById({first}.id() + '|toggle').data('label')")
+    page.evaluate(f"() => {{ {first}.emit('tap') }}")
+    page.wait_for_function("() => getaView.state.selection.kind === 'quantizer'")
+    layer = page.evaluate("() => getaView.state.scene.layers[getaView.state.selection.id]")
+    assert title == f"inserted · {layer}"
+
+
+@pytest.mark.timeout(300)
+def test_the_address_holds_what_stands_beside(server: Server, page: Any, tmp_path: Path) -> None:
+    run_for(server, tmp_path)
+    page.goto(f"{server.url}/?model=resnet8&run=1&beside=compact-1")
+    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+    page.reload()
+    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+    assert page.evaluate("() => location.search") == "?model=resnet8&run=1&beside=compact-1"
+    page.click("text=View ▾")
+    page.click("text=Nothing beside it")
+    page.wait_for_function("() => location.search === '?model=resnet8&run=1'")
+    page.click("text=View ▾")
+    page.click("text=Beside it: compact model of run 1")
+    page.wait_for_function("() => location.search === '?model=resnet8&run=1&beside=compact-1'")
+    page.click("text=Open the compact model")
+    page.wait_for_selector("#graph-panel[data-drawn='compact-1']:not(.beside)")
+    page.wait_for_function("() => location.search === '?model=compact-1'")
+    for beside in ("compact-99", "<b>&", "resnet20"):
+        page.goto(f"{server.url}/?model=resnet8&beside={beside}")
+        page.wait_for_selector("#graph-panel[data-drawn='resnet8']:not(.beside)")
+        assert page.locator("text=That did not work").count() == 0

@@ -124,3 +124,11 @@ def test_a_compact_model_on_screen_shows_its_own_bits(services: Services) -> Non
         analysis = services.analysis(f"compact-{run}")
         assert analysis is not None and state is not None
         assert state["bits"] == {q["id"]: told[q["kind"], q["layer"]] for q in analysis["quantizers"]}
+
+
+def test_quantizers_are_paired_by_what_they_are_for(services: Services) -> None:
+    own, others = ({q["id"]: q for q in services.analysis(key)["quantizers"]} for key in ("resnet8", "compact-2"))  # type: ignore[index]
+    pairs = beside(services, "resnet8", "compact-2")[1]["quantizers"]
+    assert pairs.keys() == others.keys() and set(pairs.values()) == own.keys()
+    for right, left in pairs.items():
+        assert [others[right][name] for name in ("kind", "layer")] == [own[left][name] for name in ("kind", "layer")]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -43,6 +45,14 @@ def test_the_construction_stage_by_stage_and_its_address(shown: Any, server: Ser
     assert shown.evaluate(f"() => {CY}.nodes('.box.branch').length") == 0
     shown.click("#graph-stage >> text=QADG")
     shown.wait_for_function(f"() => {CY}.nodes('.parameter').length === 0 && {CY}.nodes('.pill').length > 3")
+
+
+@pytest.mark.timeout(300)
+def test_the_dock_says_in_one_line_what_to_do_while_no_run_is_open(shown: Any) -> None:
+    said = shown.locator("#dock-empty span")
+    assert said.inner_text().endswith("press Launch: the curves of the run grow here.")
+    assert said.evaluate("span => span.getClientRects().length") == 1
+    assert said.evaluate("span => span.scrollWidth <= span.parentElement.clientWidth")
 
 
 @pytest.mark.timeout(300)
@@ -246,12 +256,79 @@ def test_matches_follow_the_bounds_that_are_edited(shown: Any) -> None:
     shown.wait_for_selector("#graph-match-count:text-is('none')")
 
 
+def choose_model(page: Any, name: str) -> None:
+    """Choose a model in the header."""
+    page.click("#model-select")
+    page.click(f"[role=option][value='{name}']")
+
+
 @pytest.mark.timeout(300)
 def test_another_model_lets_go_of_what_is_selected(shown: Any) -> None:
     shown.mouse.click(*place_of(shown, "#conv2d_1"))
     shown.wait_for_function("() => location.search.includes('select=node:conv2d_1')")
-    shown.click("#model-select")
-    shown.click("[role=option]:has-text('lenet')")
+    choose_model(shown, "lenet")
     shown.wait_for_selector("#graph-panel[data-drawn='lenet']")
-    shown.wait_for_function("() => !location.search.includes('select=')")
+    shown.wait_for_function("() => location.search === '?model=lenet'")
     assert "was asked for" not in shown.inner_text("#inspector")
+
+
+def halted_analysis(server: Server, page: Any, name: str) -> int:
+    """Choose a model; its analysis, stopped by the system's own means until it is sent on."""
+    choose_model(page, name)
+    page.wait_for_selector(f"#model-status:has-text('Analysing {name}')")
+    tasks = Path(f"/proc/{server.pid}/task").glob("*/children")
+    children = [int(child) for task in tasks for child in task.read_text().split()]
+    wanted = f"geta_engine.runs.analysis\0{name}\0".encode()
+    (found,) = (child for child in children if wanted in Path(f"/proc/{child}/cmdline").read_bytes())
+    os.kill(found, signal.SIGSTOP)
+    return found
+
+
+@pytest.mark.timeout(300)
+def test_what_is_selected_while_another_model_is_analysed_goes_when_it_appears(shown: Any, server: Server) -> None:
+    analysis = halted_analysis(server, shown, "lenet")
+    shown.mouse.click(*place_of(shown, "#conv2d_1"))
+    shown.wait_for_selector("#inspect-head:has-text('layer1.0.conv1')")
+    assert shown.evaluate("() => location.search") == "?model=lenet"
+    os.kill(analysis, signal.SIGCONT)
+    shown.wait_for_selector("#graph-panel[data-drawn='lenet']")
+    shown.wait_for_function("() => getaView.state.selection === null")
+    shown.wait_for_function(f"() => {CY}.getElementById('conv2d_1').length && !{CY}.nodes('.chosen').length")
+    assert shown.evaluate("() => location.search") == "?model=lenet"
+
+
+@pytest.mark.timeout(300)
+def test_a_model_whose_analysis_fails_leaves_what_is_selected(shown: Any, server: Server) -> None:
+    shown.mouse.click(*place_of(shown, "#conv2d_1"))
+    shown.wait_for_selector("#inspect-head:has-text('layer1.0.conv1')")
+    os.kill(halted_analysis(server, shown, "lenet"), signal.SIGKILL)
+    shown.wait_for_selector("#model-status.failed")
+    assert shown.evaluate("() => getaView.state.selection") == {"kind": "node", "id": "conv2d_1"}
+    assert shown.evaluate(f"() => {CY}.nodes('.chosen').map(node => node.id())") == ["conv2d_1"]
+    assert "layer1.0.conv1" in shown.inner_text("#inspect-head")
+
+
+@pytest.mark.timeout(300)
+def test_back_and_forward_bring_the_model_with_what_was_selected_in_it(shown: Any) -> None:
+    shown.mouse.click(*place_of(shown, "#conv2d_1"))
+    shown.wait_for_function("() => location.search === '?model=resnet20&select=node:conv2d_1'")
+    shown.click("#runs-link")
+    shown.click("#brand")
+    choose_model(shown, "lenet")
+    shown.wait_for_selector("#graph-panel[data-drawn='lenet']")
+    shown.wait_for_function("() => location.search === '?model=lenet'")
+    for page, drawn, selected in ((-2, "resnet20", "conv2d_1"), (2, "lenet", None)):
+        shown.evaluate("pages => history.go(pages)", page)
+        shown.wait_for_selector(f"#graph-panel[data-drawn='{drawn}']")
+        shown.wait_for_function("id => (getaView.state.selection?.id ?? null) === id", arg=selected)
+        wanted = f"?model={drawn}&select=node:{selected}" if selected else f"?model={drawn}"
+        shown.wait_for_function("search => location.search === search", arg=wanted)
+
+
+@pytest.mark.timeout(300)
+def test_an_address_selects_in_a_model_that_is_yet_to_be_analysed(page: Any, server: Server) -> None:
+    page.goto(f"{server.url}/?model=lenet&select=node:conv2d_1")
+    page.wait_for_selector("#graph-panel[data-drawn='lenet']")
+    page.wait_for_selector("#inspect-head:has-text('conv2')")
+    page.wait_for_function(f"() => {CY}.nodes('.chosen').map(node => node.id()).join() === 'conv2d_1'")
+    assert page.evaluate("() => location.search") == "?model=lenet&select=node:conv2d_1"

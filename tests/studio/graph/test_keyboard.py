@@ -43,6 +43,7 @@ def wait_focus(page: Any, text: str) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_match_is_selected_and_its_menu_opened_and_left(shown: Any) -> None:
+    shown.emulate_media(reduced_motion="reduce")
     tab_to(shown, "#graph-search")
     shown.keyboard.type("layer1.0.conv1")
     shown.wait_for_selector("#graph-match-count:text-is('1')")
@@ -134,3 +135,90 @@ def test_view_save_and_present(shown: Any) -> None:
     assert shown.locator("body.presenting").count() == 1
     press(shown, "Escape")
     shown.wait_for_selector("body:not(.presenting)")
+
+
+TELLS = "Number(document.getElementById('graph-tree').dataset.tells || 0)"
+COUNT_TELLS = f"""() => {{
+  const list = document.getElementById('graph-tree');
+  new MutationObserver(() => {{ list.dataset.tells = {TELLS} + 1; }}).observe(list, {{ childList: true }});
+}}"""
+
+
+def told_anew(page: Any, *keys: str) -> None:
+    """Press keys that change the graph, and wait until the list is written anew."""
+    before = page.evaluate(f"() => {TELLS}")
+    press(page, *keys)
+    page.wait_for_function(f"() => {TELLS} > {before}")
+
+
+@pytest.mark.timeout(300)
+def test_the_focus_stays_on_its_entry_when_the_list_is_written_anew(shown: Any) -> None:
+    shown.evaluate(COUNT_TELLS)
+    tab_to(shown, ".tree-item")
+    press(shown, "ArrowDown", "ArrowDown")
+    told_anew(shown, "-")
+    assert focused(shown).startswith("layer1,") and focused(shown, "ariaExpanded") == "false"
+    press(shown, "ArrowDown", "Shift+F10")
+    shown.wait_for_selector("#graph-menu >> text=Close")
+    told_anew(shown, "ArrowDown", "Enter")
+    assert focused(shown).startswith("layer2,") and focused(shown, "ariaExpanded") == "false"
+    told_anew(shown, "+", "ArrowDown")
+    assert focused(shown).startswith("layer3,") and focused(shown, "ariaExpanded") == "true"
+    press(shown, "-", "Shift+F10")
+    assert focused(shown) == "Inspect"
+    shown.wait_for_selector(".tree-item[data-scope=layer3][aria-expanded=false]", state="attached")
+    press(shown, "Escape")
+    assert focused(shown).startswith("layer3,")
+
+
+@pytest.mark.timeout(300)
+def test_the_focus_goes_to_the_module_around_an_entry_that_is_gone(shown: Any) -> None:
+    shown.evaluate(COUNT_TELLS)
+    tab_to(shown, ".tree-item")
+    press(shown, "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown")
+    inside = focused(shown)
+    before = shown.evaluate(f"() => {TELLS}")
+    shown.evaluate("() => { getaView.toggle('layer1') }")
+    shown.wait_for_function(f"() => {TELLS} > {before}")
+    assert not inside.startswith("layer1,") and focused(shown).startswith("layer1,")
+    shown.evaluate("() => { dash_clientside.set_props('model-select', { value: 'mlp' }) }")
+    shown.wait_for_selector(".tree-item:text-matches('^fc1')", state="attached")
+    shown.wait_for_function(f"() => {FOCUSED} === document.querySelector('.tree-item')")
+
+
+@pytest.mark.timeout(300)
+def test_the_list_is_entered_where_it_was_left_though_it_is_written_anew(shown: Any) -> None:
+    shown.evaluate(COUNT_TELLS)
+    tab_to(shown, ".tree-item")
+    press(shown, "ArrowDown", "ArrowDown")
+    told_anew(shown, "-", "Shift+Tab")
+    press(shown, "Tab")
+    assert focused(shown).startswith("layer1,")
+
+
+CRUMBS = "[...document.querySelectorAll('.graph-crumb')].map(crumb => crumb.textContent)"
+
+
+@pytest.mark.timeout(300)
+def test_a_crumb_that_is_pressed_leaves_the_focus_on_the_graph(shown: Any) -> None:
+    shown.evaluate(f"() => {{ {CY}.zoom(3); {CY}.center({CY}.nodes('.box')[0]) }}")
+    shown.wait_for_selector(".graph-crumb")
+    shown.focus(".graph-crumb")
+    press(shown, "Enter")
+    shown.wait_for_function(f"() => !{CRUMBS}.length")
+    assert focused(shown, "className") == "graph-focus"
+    before = shown.evaluate(f"() => {CY}.pan().y")
+    press(shown, "ArrowDown")
+    assert shown.evaluate(f"() => {CY}.pan().y") == before - 80
+
+
+@pytest.mark.timeout(300)
+def test_a_crumb_says_what_the_title_of_its_module_says_now(shown: Any) -> None:
+    inside = f"{CY}.nodes('.box')[0]"
+    shown.evaluate(f"() => {{ {CY}.zoom(3); {CY}.center({inside}) }}")
+    shown.wait_for_selector(".graph-crumb")
+    title = shown.inner_text(".graph-crumb")
+    shown.evaluate(f"() => {{ {CY}.getElementById({inside}.id() + '|toggle').data('label', 'renamed') }}")
+    shown.evaluate(f"() => {{ {CY}.panBy({{ x: 1, y: 0 }}) }}")
+    shown.wait_for_function(f"() => {CRUMBS}[0] === 'renamed'")
+    assert title != "renamed"
