@@ -81,7 +81,8 @@ def test_the_result_card_says_before_and_after() -> None:
     for part in ("97.5 %", "2.13 %", "272,474 → 98,222", "6.00 over 2 quantizers", "3.0e-07", "none"):
         assert part in text
     assert "No result yet" in str(result_card(None).to_plotly_json())
-    assert "/?model=compact-7" in str(result_card(summary, "compact-7").to_plotly_json()) and "compact-" not in text
+    assert "data-model='compact-7'" in str(result_card(summary, "compact-7").to_plotly_json())
+    assert "compact-" not in text
 
 
 R2 = {

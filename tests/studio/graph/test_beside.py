@@ -141,7 +141,7 @@ def test_a_click_on_the_right_selects_what_it_means_on_the_left(server: Server, 
         ("nodes('.box')[0]", f"scope:{scope}"),
     ):
         page.evaluate(f"() => {{ {OTHER}.{node}.emit('tap') }}")
-        page.wait_for_function("select => location.search.endsWith(`&select=${select}`)", arg=selected)
+        page.wait_for_function("select => location.search.includes(`&select=${select}&beside=`)", arg=selected)
     page.click("#graph-stage >> text=Branches")
     page.wait_for_function(f"() => {OTHER}.nodes('.box.branch').length > 5")
     first = f"{OTHER}.nodes('.box.branch')[0]"
