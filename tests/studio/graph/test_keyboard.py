@@ -13,6 +13,7 @@ FOCUSED = "document.activeElement"
 
 @pytest.fixture
 def shown(server: Server, page: Any) -> Any:
+    page.emulate_media(reduced_motion="reduce")
     page.goto(server.url)
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
     page.wait_for_selector(".tree-item", state="attached")
@@ -43,7 +44,6 @@ def wait_focus(page: Any, text: str) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_match_is_selected_and_its_menu_opened_and_left(shown: Any) -> None:
-    shown.emulate_media(reduced_motion="reduce")
     tab_to(shown, "#graph-search")
     shown.keyboard.type("layer1.0.conv1")
     shown.wait_for_selector("#graph-match-count:text-is('1')")
@@ -121,6 +121,7 @@ def test_view_save_and_present(shown: Any) -> None:
         press(shown, "Enter")
     assert download.value.suggested_filename == "resnet20-graph.json"
     wait_focus(shown, "Save")
+    shown.wait_for_timeout(200)  # a closed menu gives the focus back once more, some 10 ms later
     press(shown, "Shift+Tab", "Enter")
     wait_focus(shown, "Open all modules")
     press(shown, "ArrowDown", "ArrowDown")
