@@ -123,18 +123,6 @@ class Services:
 
     # Layout
 
-    def layout(
-        self,
-        analysis: Mapping[str, Any],
-        open_scopes: frozenset[str],
-        stage: str,
-        show_shape: bool,
-        after: str | None = None,
-    ) -> dict[str, Any]:
-        """Positions for the graph of an analysis, from the cache or computed in a process of its own; one that
-        follows the layout of key `after` moves little."""
-        return self.layouts.of(analysis, open_scopes, stage, show_shape, after)
-
     def dot(self, analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: Stage, show_shape: bool) -> str:
         """The graph of an analysis at a stage in Graphviz's language."""
         from geta_engine.graph.dot import to_dot

@@ -94,8 +94,8 @@ def _drawn(
     """Elements and scene of the right graph, folded, opened and placed as the left one where that can be."""
     right = {**right, "graph": view.made_alike(right["graph"], found)}
     shown = frozenset(known["scopes"]), known["graph"], known["shape"]
-    places = services.layouts.known(known["layout"]) or services.layout(left, *shown)
-    placed = view.aligned(places, services.layout(right, *shown, after=known["layout"]), found)
+    places = services.layouts.known(known["layout"]) or services.layouts.of(left, *shown)
+    placed = view.aligned(places, services.layouts.of(right, *shown, after=known["layout"]), found)
     run = services.made_by(chosen)
     bits = view.bits_of(run.summary.get("quantizers", ()), right["quantizers"]) if run else {}
     drawn = scene(chosen, right, placed, None, None)

@@ -154,13 +154,11 @@ def shows_shape(clicks: int) -> bool:
 
 
 class Opened(NamedTuple):
-    """Which scopes are open after a command, the scope to hold still on screen, the node to go to, and whether all is
-    laid out anew."""
+    """Which scopes are open after a command, the scope to hold still on screen, and the node to go to."""
 
     scopes: frozenset[str]
     anchor: str | None = None
     focus: str | None = None
-    anew: bool = False
 
 
 class View(NamedTuple):
@@ -193,8 +191,8 @@ def drawing(
     if shown and command and too_many(staged["graph"], command, view.shape):
         return (no_update,) * 3
     opened = apply(staged["graph"], scopes, command, view.shape) if shown and command else Opened(scopes)
-    after = None if opened.anew else shown.get("layout")
-    layout = services.layout(staged, opened.scopes, view.graph, view.shape, after)
+    after = shown.get("layout") if opened.anchor or opened.focus else None
+    layout = services.layouts.of(staged, opened.scopes, view.graph, view.shape, after)
     return (
         elements(staged, layout),
         {
@@ -218,7 +216,9 @@ def told(services: Services, known: Mapping[str, Any] | None) -> Any:
         return no_update
     staged = at_stage(analysis, known["graph"])
     drawn = services.layouts.known(known["layout"])
-    return tree(drawn or services.layout(staged, frozenset(known["scopes"]), known["graph"], known["shape"]), staged)
+    return tree(
+        drawn or services.layouts.of(staged, frozenset(known["scopes"]), known["graph"], known["shape"]), staged
+    )
 
 
 def progress_text(done: int, total: int) -> str:
@@ -261,11 +261,11 @@ def apply(
     if action == "reveal":
         return Opened(scopes | scopes_around(graph, command["node"], show_shape), focus=command["node"])
     if action in ("all", "everything"):
-        return Opened(everything(graph, show_shape)[0], anew=True)
+        return Opened(everything(graph, show_shape)[0])
     if action == "most":
-        return Opened(default_open(graph, ALL_BUDGET, every=True, show_shape=show_shape), anew=True)
+        return Opened(default_open(graph, ALL_BUDGET, every=True, show_shape=show_shape))
     if action == "fold":
-        return Opened(frozenset(), anew=True)
+        return Opened(frozenset())
     return Opened(scopes)
 
 

@@ -58,7 +58,7 @@ def beside(services: Services, left: str, right: str, stage: str = "groups") -> 
     """What is drawn at the right of a model with all modules of both open."""
     graphs = [graph_at(services.analysis(key), stage) for key in (left, right)]  # type: ignore[arg-type]
     scopes = set().union(*(everything(graph)[0] for graph in graphs))
-    drawn = services.layout({"graph": graphs[0]}, frozenset(scopes), stage, False)
+    drawn = services.layouts.of({"graph": graphs[0]}, frozenset(scopes), stage, False)
     known = {"model": left, "graph": stage, "shape": False, "scopes": sorted(scopes), "layout": drawn["key"]}
     return other(services, right, known)
 

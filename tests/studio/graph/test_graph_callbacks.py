@@ -31,11 +31,6 @@ class Studio:
     def analysis(self, key: str | None) -> dict[str, Any] | None:
         return self.known.get(key or "")
 
-    def layout(
-        self, analysis: dict[str, Any], scopes: frozenset[str], stage: str, shape: bool, after: Any = None
-    ) -> Any:
-        return self.layouts.of(analysis, scopes, stage, shape, after)
-
     def made_by(self, key: str | None) -> None:
         return None
 
@@ -99,6 +94,9 @@ def test_an_opened_module_stays_in_the_columns_on_screen_and_all_modules_do_not(
     again = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer1"}, PLAIN, closed)[2]
     columns = [studio.layouts.known(opened["layout"])["columns"][""] for opened in (first, closed, again)]
     assert columns[0] == columns[1] == columns[2] and max(columns[0].values()) > 0
+    branches = drawing(studio, "resnet20", None, View("branches", False), again)[2]
+    back = drawing(studio, "resnet20", None, PLAIN, {**branches, "scopes": first["scopes"]})[2]
+    assert back == first
     folded = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, first)[2]
     assert studio.layouts.known(folded["layout"])["columns"][""] != columns[0]
 
