@@ -4,38 +4,30 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import ROOT, Server
+from finished import run_of
+from serving import Server
 
 CY = "document.getElementById('graph')._cyreg.cy"
 OTHER = "document.getElementById('graph-other')._cyreg.cy"
-SHORT = """
-schedule: {warmup: 1, projection: 2, projection_periods: 1, joint: 2, joint_periods: 1, cooldown: 2}
-evaluations: 1
-batch_size: 32
-"""
 
 
-def run_for(server: Server, folder: Path) -> None:
-    """A finished run of resnet8 in the server's store."""
-    (folder / "short.yaml").write_text(SHORT)
-    command = ["run", "resnet8", "--data", "digits", "--config", str(folder / "short.yaml"), "--store", server.store]
-    subprocess.run([sys.executable, "-m", "geta_engine.cli", *command], cwd=ROOT, check=True, capture_output=True)
-
-
-@pytest.mark.timeout(300)
-def test_dense_and_compact_side_by_side(server: Server, page: Any, tmp_path: Path) -> None:
-    run_for(server, tmp_path)
+def show_both(server: Server, page: Any, folder: Path) -> None:
+    """A finished run of resnet8, and its compact model beside the dense one."""
+    run_of(server.store, folder, "resnet8", "digits", 0.5)
     page.goto(f"{server.url}/?model=resnet8&run=1")
     page.wait_for_selector("#graph-panel[data-drawn='resnet8']")
     page.click("text=View ▾")
     page.click("text=Beside it: compact model of run 1")
     page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+
+
+@pytest.mark.timeout(300)
+def test_dense_and_compact_side_by_side(server: Server, page: Any, tmp_path: Path) -> None:
+    show_both(server, page, tmp_path)
     assert page.evaluate(f"() => {OTHER}.getElementById('conv2d').data('nodes')") == ["conv2d", "batch_norm", "relu"]
     assert "→" in page.locator("#graph-other-title").inner_text()
     ids = "cy => cy.nodes('.changed').map(n => n.id()).sort()"
@@ -109,7 +101,7 @@ def choose_run(page: Any, run: int) -> None:
 
 @pytest.mark.timeout(300)
 def test_the_compact_model_opens_from_the_result_each_time(server: Server, page: Any, tmp_path: Path) -> None:
-    run_for(server, tmp_path)
+    run_of(server.store, tmp_path, "resnet8", "digits", 0.5)
     page.goto(f"{server.url}/?model=resnet8&run=1")
     for _ in range(2):
         page.click("text=Open the compact model")
@@ -123,12 +115,7 @@ def test_the_compact_model_opens_from_the_result_each_time(server: Server, page:
 
 @pytest.mark.timeout(300)
 def test_a_click_on_the_right_selects_what_it_means_on_the_left(server: Server, page: Any, tmp_path: Path) -> None:
-    run_for(server, tmp_path)
-    page.goto(f"{server.url}/?model=resnet8&run=1")
-    page.wait_for_selector("#graph-panel[data-drawn='resnet8']")
-    page.click("text=View ▾")
-    page.click("text=Beside it: compact model of run 1")
-    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+    show_both(server, page, tmp_path)
     at = page.evaluate(f"() => ({{...{OTHER}.nodes('.pill')[1].position()}})")
     there = "node => node.position('x') === at.x && node.position('y') === at.y"
     pill = page.evaluate(f"at => {CY}.nodes('.pill').filter({there})[0].data('quantizers')[0]", at)
@@ -154,7 +141,7 @@ def test_a_click_on_the_right_selects_what_it_means_on_the_left(server: Server, 
 
 @pytest.mark.timeout(300)
 def test_the_address_holds_what_stands_beside(server: Server, page: Any, tmp_path: Path) -> None:
-    run_for(server, tmp_path)
+    run_of(server.store, tmp_path, "resnet8", "digits", 0.5)
     page.goto(f"{server.url}/?model=resnet8&run=1&beside=compact-1")
     page.wait_for_selector("#graph-panel[data-beside='compact-1']")
     page.reload()

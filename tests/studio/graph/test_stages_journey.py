@@ -3,14 +3,13 @@ branches that they are, folded, grouped, and what a real run leaves."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from serving import ROOT, Server
+from finished import run_of
+from serving import Server
 
 import geta_engine as ge
 from geta_engine.graph.stages import graph_at
@@ -18,11 +17,6 @@ from geta_engine.qadg.report import analysis_report
 
 pytestmark = pytest.mark.timeout(300)
 CY = "document.getElementById('graph')._cyreg.cy"
-SHORT = """
-schedule: {warmup: 1, projection: 2, projection_periods: 1, joint: 2, joint_periods: 1, cooldown: 2}
-evaluations: 1
-batch_size: 32
-"""
 DRAWS = "Number(document.getElementById('graph-panel').dataset.draws)"
 DRAWN_OPS = f"() => {CY}.nodes('.row').map(row => row.data('nodes')).flat().sort()"
 BOXES_OF = f"""kind => {CY}.nodes('.box.' + kind).map(box => {{
@@ -46,10 +40,7 @@ def quantized(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def site(quantized: Path) -> Iterator[Server]:
     """A server on it, with a finished run."""
     server = Server(quantized.parent, "--model", str(quantized)).start()
-    (quantized.parent / "short.yaml").write_text(SHORT)
-    short = ["--data", "digits", "--config", str(quantized.parent / "short.yaml"), "--store", server.store]
-    command = [sys.executable, "-m", "geta_engine.cli", "run", str(quantized), *short]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    run_of(server.store, quantized.parent, str(quantized), "digits", 0.5)
     yield server
     server.stop()
 
