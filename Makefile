@@ -29,7 +29,7 @@ bench: .venv/dev.stamp
 
 .venv/run.stamp: .venv/pip.stamp pyproject.toml constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e .
-	$(BIN)/python -m geta_engine.runs.warm
+	$(BIN)/python -m geta_engine.analysis.warm
 	touch $@
 
 .venv/dev.stamp: .venv/pip.stamp pyproject.toml constraints.txt

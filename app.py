@@ -18,7 +18,7 @@ def main() -> int:
     given = parser.parse_args()
 
     from geta_engine.errors import GetaError
-    from geta_studio.main import serve
+    from geta_studio.server.serve import serve
 
     try:
         serve(given.host, given.port, model=given.model, store=given.store, open_browser=given.open)

@@ -26,7 +26,7 @@ from geta_engine.quant import kernels
 from geta_engine.quant.compiled import use_compiled
 from geta_engine.quant.fake_quant import fake_quantize
 from geta_engine.runs import control
-from geta_engine.runs.machine import keep_memory
+from geta_engine.runs.process_tuning import keep_memory
 from geta_engine.runs.workspace import Workspace
 from geta_engine.store.runs import Store
 from geta_engine.zoo.names import DEMO

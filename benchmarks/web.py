@@ -92,7 +92,7 @@ def measure(folder: str) -> dict[str, float | bool]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**os.environ, "GETA_STORE": f"sqlite:///{folder}/geta.db"}
-        subprocess.run([sys.executable, "-m", "geta_engine.runs.warm"], check=True, env=environment)
+        subprocess.run([sys.executable, "-m", "geta_engine.analysis.warm"], check=True, env=environment)
         runs = [measure(folder) for _ in range(REPEATS)]
     median = {key: sorted(float(run[key]) for run in runs)[REPEATS // 2] for key in runs[0]}
     print(f"first byte {median['first_byte_s']:.2f} s, graph painted {median['first_paint_s']:.2f} s after opening, "

@@ -1,5 +1,5 @@
 """The engine: trace, analyze, prepare, train, compact, verify. Names load on first use, so that importing a
-torch-free room (`geta_engine.store`, `geta_engine.graph`) does not import torch."""
+torch-free room (`geta_engine.store`, `geta_engine.drawing`) does not import torch."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _HOMES = {
     "load": "geta_engine.trace",
     "TracedModel": "geta_engine.trace",
     "analyze": "geta_engine.qadg",
-    "Qadg": "geta_engine.graph",
-    "Group": "geta_engine.graph",
-    "Quantizer": "geta_engine.graph",
+    "Qadg": "geta_engine.documents.qadg",
+    "Group": "geta_engine.documents.qadg",
+    "Quantizer": "geta_engine.documents.qadg",
     "prepare": "geta_engine.quant",
     "QASSO": "geta_engine.qasso",
     "QASSOConfig": "geta_engine.qasso",

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.fx import GraphModule, Node
 
-from geta_engine.graph.model import Block, Qadg
-from geta_engine.qadg.branches import find_branches
-from geta_engine.qadg.context import argument, layer_of, op_name, shape_of
+from geta_engine.documents.qadg import Block, Qadg
+from geta_engine.qadg.fx_nodes import argument, layer_of, op_name, shape_of
+from geta_engine.qadg.quantizers.branches import find_branches
 from geta_engine.trace import TracedModel
 
 FLOAT_BITS = 32

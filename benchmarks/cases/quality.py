@@ -11,10 +11,10 @@ import torch
 import geta_engine as ge
 from geta_engine.config import RunConfig, Schedule, make_config
 from geta_engine.cost import cost
-from geta_engine.runs.loop import Loop
-from geta_engine.runs.machine import keep_memory
-from geta_engine.store.records import ResultEvent
+from geta_engine.documents.events import ResultEvent
+from geta_engine.runs.process_tuning import keep_memory
 from geta_engine.trace import TracedModel
+from geta_engine.training.loop import Loop
 from geta_engine.zoo import build
 
 Way = Literal["joint", "prune", "quantize", "prune, then quantize"]

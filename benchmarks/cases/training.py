@@ -15,7 +15,7 @@ from geta_engine.config import Schedule
 from geta_engine.qasso.base import Base
 from geta_engine.quant.insert import PreparedModel
 from geta_engine.trace import TracedModel
-from geta_engine.trace.modes import set_training
+from geta_engine.trace.passes.train_eval import set_training
 from geta_engine.zoo import build
 
 SPARSITY, LR, MOMENTUM = 0.5, 1e-3, 0.9

@@ -14,13 +14,13 @@ from torch.fx import GraphModule, Node
 
 from geta_engine.compact.removal import Removal
 from geta_engine.compact.rewrites import rewrite
+from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import CheckFailed
-from geta_engine.graph.model import Qadg
-from geta_engine.qadg.context import is_leaf_module
+from geta_engine.qadg.fx_nodes import is_leaf_module
 from geta_engine.quant.fake_quant import fake_quantize
 from geta_engine.quant.insert import BANK, PreparedModel
 from geta_engine.trace import TracedModel
-from geta_engine.trace.modes import set_training
+from geta_engine.trace.passes.train_eval import set_training
 from geta_engine.trace.traced import retrace
 
 _aten = torch.ops.aten

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geta_engine.documents.qadg import Block, Qadg
 from geta_engine.errors import CheckFailed
-from geta_engine.graph.model import Block, Qadg
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from torch.fx import GraphModule
 from torch.utils._pytree import tree_leaves, tree_map
 
 from geta_engine.compact.cut import cut_module, frozen, origin_of, set_to_zero, zero_units
+from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import InputError
-from geta_engine.graph.model import Qadg
 from geta_engine.quant.insert import PreparedModel
 from geta_engine.trace import TracedModel
 from geta_engine.trace.traced import retrace

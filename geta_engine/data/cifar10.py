@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy._core import multiarray
 
-from geta_engine.data.raw import RawData
+from geta_engine.data.arrays import RawData
 from geta_engine.data.sources import CIFAR10_FILES, cifar10_folder
 from geta_engine.errors import InputError
 

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from geta_engine.config import Task
-from geta_engine.data.fit import fit_numbers, fit_tokens, statistics
+from geta_engine.data.adapt import fit_numbers, fit_tokens, statistics
+from geta_engine.data.arrays import RawData
 from geta_engine.data.inputs import Input
 from geta_engine.data.random import random_inputs, repeated
-from geta_engine.data.raw import RawData
 from geta_engine.data.sources import RANDOM, Source, check, parse
 from geta_engine.errors import InputError
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from geta_engine.data.raw import RawData, split
+from geta_engine.data.arrays import RawData, split
 
 
 def load_digits_data() -> RawData:

@@ -11,7 +11,7 @@ from typing import IO
 
 import numpy as np
 
-from geta_engine.data.raw import RawData
+from geta_engine.data.arrays import RawData
 from geta_engine.data.sources import idx_file
 from geta_engine.errors import InputError
 

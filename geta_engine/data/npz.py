@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from geta_engine.config import Task
-from geta_engine.data.raw import RawData, split
+from geta_engine.data.arrays import RawData, split
 from geta_engine.errors import InputError
 
 ARRAYS = "x (or arrays named as the model's inputs) with one example a row, and y as [N] classes or [N, k] numbers"

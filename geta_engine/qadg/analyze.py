@@ -8,14 +8,14 @@ from typing import Any, Literal, get_args
 
 from torch.fx import GraphModule
 
+from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import InputError
-from geta_engine.graph.model import Qadg
-from geta_engine.qadg.branches import find_branches
-from geta_engine.qadg.groups import Blocks, group_units
-from geta_engine.qadg.placement import place_quantizers
-from geta_engine.qadg.propagate import propagate, protect_labels
-from geta_engine.qadg.space import Value
-from geta_engine.qadg.units import components
+from geta_engine.qadg.grouping.components import components
+from geta_engine.qadg.grouping.groups import Blocks, group_units
+from geta_engine.qadg.labels.propagate import propagate, protect_labels
+from geta_engine.qadg.labels.space import Value
+from geta_engine.qadg.quantizers.branches import find_branches
+from geta_engine.qadg.quantizers.placement import place_quantizers
 from geta_engine.trace import TracedModel
 
 Granularity = Literal["head", "head_dim"]

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.fx import GraphModule, Node
 from torch.utils._pytree import tree_map
 
-from geta_engine.trace.modes import is_view
+from geta_engine.trace.passes.functionalize import is_view
 
 _LARGEST = 1_000_000
 """Elements: larger tables are not worth evaluating for the sake of a label."""

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from geta_engine.compact.verify import units_wanted
 from geta_engine.config import INITIAL_BITS, Schedule
+from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import CheckFailed, InputError
-from geta_engine.graph.model import Qadg
 from geta_engine.qasso.allocation import Allocation, counts_now, final_counts, require_reachable
 from geta_engine.qasso.base import Base
 from geta_engine.qasso.joint import Redundant

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from geta_engine.graph.model import Qadg
+from geta_engine.documents.qadg import Qadg
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from geta_engine.config import INITIAL_BITS, Bounds
-from geta_engine.graph.model import Quantizer
+from geta_engine.documents.qadg import Quantizer
 from geta_engine.quant.formula import bit_width, step_size
 
 

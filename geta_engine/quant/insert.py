@@ -12,14 +12,14 @@ from torch import Tensor, nn
 from torch.fx import GraphModule, Node
 
 from geta_engine.config import Bounds
+from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import InputError
-from geta_engine.graph.model import Qadg
-from geta_engine.qadg.context import shape_of
+from geta_engine.qadg.fx_nodes import shape_of
 from geta_engine.quant.bank import QuantizerBank
 from geta_engine.quant.fake_quant import fake_quantize
 from geta_engine.quant.programs import weights_together, without_quantizers
 from geta_engine.trace import TracedModel
-from geta_engine.trace.modes import set_training
+from geta_engine.trace.passes.train_eval import set_training
 
 BANK = "geta_quantizers"
 """Name of the bank within a prepared program; a model's own `quantizers` keeps its name."""

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from geta_engine.config import RunConfig
+from geta_engine.documents.commands import Command
+from geta_engine.documents.runs import RunRecord
 from geta_engine.errors import InputError
 from geta_engine.runs.launchers import local
 from geta_engine.runs.workspace import Workspace
-from geta_engine.store.records import Command, RunRecord
 from geta_engine.store.runs import Store
 
 Launcher = Callable[[str, int], int]

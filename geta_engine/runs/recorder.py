@@ -9,7 +9,7 @@ from types import TracebackType
 
 from sqlalchemy.exc import OperationalError
 
-from geta_engine.store.records import Event
+from geta_engine.documents.events import Event
 from geta_engine.store.runs import Store
 
 FLUSH_SECONDS = 0.2

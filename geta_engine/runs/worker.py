@@ -15,19 +15,19 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from geta_engine.config import RunConfig
+from geta_engine.documents.events import LogEvent, StepEvent
 from geta_engine.errors import GetaError, InputError
+from geta_engine.runs.commands import Obedience, Stopped
 from geta_engine.runs.control import model_name
-from geta_engine.runs.machine import keep_memory, leave_a_core
+from geta_engine.runs.process_tuning import keep_memory, leave_a_core
 from geta_engine.runs.recorder import Heartbeat, Recorder
-from geta_engine.runs.requests import Obedience, Stopped
 from geta_engine.runs.workspace import Workspace
-from geta_engine.store.records import LogEvent, StepEvent
 from geta_engine.store.runs import Store
 
 if TYPE_CHECKING:
-    from geta_engine.runs.checkpoint import Checkpoints
-    from geta_engine.runs.loop import Loop
+    from geta_engine.runs.checkpoints import Checkpoints
     from geta_engine.trace import TracedModel
+    from geta_engine.training.loop import Loop
 
 HOLD_SECONDS = 10.0
 _log = logging.getLogger("geta.worker")
@@ -67,9 +67,9 @@ class Worker:
         self._store.set_status(self._run_id, "failed", error=sentence, summary=summary)
 
     def _train(self) -> None:
-        from geta_engine.runs.checkpoint import Checkpoints
-        from geta_engine.runs.loop import Loop
-        from geta_engine.runs.team import Team
+        from geta_engine.runs.checkpoints import Checkpoints
+        from geta_engine.training.distributed import Team
+        from geta_engine.training.loop import Loop
 
         leave_a_core()
         keep_memory()
@@ -121,9 +121,9 @@ class Worker:
 
 def assist(store: Store, workspace: Workspace, run_id: int) -> None:
     """Train beside the leader of the team, from the same checkpoint to its end or stop; nothing is recorded."""
-    from geta_engine.runs.checkpoint import Checkpoints
-    from geta_engine.runs.loop import Loop
-    from geta_engine.runs.team import Team
+    from geta_engine.runs.checkpoints import Checkpoints
+    from geta_engine.training.distributed import Team
+    from geta_engine.training.loop import Loop
 
     keep_memory()
     team = Team.from_environment()
@@ -169,7 +169,7 @@ def main(arguments: list[str] | None = None) -> None:
             store.set_status(given.run, "queued", pid=os.getpid())
             Worker(store, workspace, given.run).work()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        from geta_engine.runs.team import disband
+        from geta_engine.training.distributed import disband
 
         disband()
 

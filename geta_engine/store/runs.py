@@ -11,23 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Row
 
 from geta_engine.config import RunConfig
+from geta_engine.documents.commands import Command, Request
+from geta_engine.documents.events import Event, FrameEvent, LogEvent, MarkEvent, ResultEvent, StepEvent
+from geta_engine.documents.runs import DEAD_AFTER, Change, LogRecord, RunRecord, Status
 from geta_engine.errors import InputError
 from geta_engine.store import database, schema
-from geta_engine.store.records import (
-    DEAD_AFTER,
-    Change,
-    Command,
-    Event,
-    FrameEvent,
-    LogEvent,
-    LogRecord,
-    MarkEvent,
-    Request,
-    ResultEvent,
-    RunRecord,
-    Status,
-    StepEvent,
-)
 
 _STEP_COLUMNS = ("step", "loss", "metric", "lr", "sparsity", "relative_bops")
 

@@ -54,7 +54,7 @@ def load_file(path: Path) -> TracedModel:
     """A `.pt2` archive, inspected before it is opened; never unpickled."""
     if not path.is_file():
         raise InputError(f"there is no file {path.name!r} here: give the path of a .pt2 written by torch.export.save")
-    from geta_engine.trace.archive import safe_load
+    from geta_engine.trace.pt2.archive import safe_load
 
     program = safe_load(path)
     inputs = program.example_inputs
@@ -69,7 +69,7 @@ def _load_directory(directory: str, inputs: list[str], meta: bool) -> TracedMode
         raise InputError(
             f"hf:{directory} was given {len(inputs)} inputs: give --input once, the shape of the main input, or none"
         )
-    from geta_engine.trace.huggingface import load_directory
+    from geta_engine.trace.huggingface.load import load_directory
 
     shape = tuple(_example(inputs[0]).shape) if inputs else None
     return load_directory(directory, shape, meta)

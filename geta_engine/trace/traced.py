@@ -23,9 +23,11 @@ from torch.fx import GraphModule
 from torch.utils._pytree import tree_leaves, tree_map
 
 from geta_engine.errors import InputError
-from geta_engine.trace.inline import inline_regions
-from geta_engine.trace.kernels import register_shapes
-from geta_engine.trace.modes import drop_dtype_checks, drop_whole_slices, explicit_epsilon, functionalize, set_training
+from geta_engine.trace.meta_kernels import register_shapes
+from geta_engine.trace.passes.functionalize import functionalize
+from geta_engine.trace.passes.graph_passes import drop_dtype_checks, drop_whole_slices, explicit_epsilon
+from geta_engine.trace.passes.inline import inline_regions
+from geta_engine.trace.passes.train_eval import set_training
 
 
 @dataclass(frozen=True)

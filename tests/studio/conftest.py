@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from serving import Server, chromium_path
 
+from tools.shaped_models import spec_of
+
 
 @pytest.fixture
 def analysis() -> dict[str, Any]:
@@ -78,3 +80,32 @@ def page(browser: Any) -> Iterator[Any]:
     yield page
     context.close()
     assert errors == []
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """site("bert-base") is the address of a server with that model; each is started once."""
+    servers: dict[str, Server] = {}
+
+    def address(model: str) -> str:
+        if model not in servers:
+            folder = tmp_path_factory.mktemp(model)
+            servers[model] = Server(folder, "--model", spec_of(model, folder)).start()
+        return servers[model].url
+
+    yield address
+    for server in servers.values():
+        server.stop()
+
+
+@pytest.fixture
+def show(site: Callable[[str], str], page: Any) -> Callable[[str], Any]:
+    """show("resnet20") is a page with its first view."""
+    page.emulate_media(reduced_motion="reduce")
+
+    def shown(model: str) -> Any:
+        page.goto(site(model))
+        page.wait_for_selector("#graph-panel[data-drawn]")
+        return page
+
+    return shown

@@ -16,7 +16,7 @@ from torch.fx import Node
 from geta_engine.compact.removal import Removal
 from geta_engine.compact.rewrites.channels import groups_left
 from geta_engine.compact.rewrites.registry import kept_of, module_of, put_in_place, rewrites, source_of
-from geta_engine.qadg.context import argument, op_name, shape_of
+from geta_engine.qadg.fx_nodes import argument, op_name, shape_of
 from geta_engine.qadg.rules.reduction import reduced_dims
 
 _aten = torch.ops.aten

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.tasks.base import Batch
-from geta_engine.data.tasks.measures import hits, share
+from geta_engine.data.tasks.metrics import hits, share
 from geta_engine.data.tasks.outputs import main
 from geta_engine.errors import InputError
 

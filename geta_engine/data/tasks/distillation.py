@@ -12,7 +12,7 @@ from torch import Tensor
 from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.inputs import ModelInputs
 from geta_engine.data.tasks.base import Batch
-from geta_engine.data.tasks.measures import hits, r2, share, squares
+from geta_engine.data.tasks.metrics import hits, r2, share, squares
 from geta_engine.data.tasks.outputs import floats, main
 from geta_engine.errors import InputError
 from geta_engine.trace import TracedModel

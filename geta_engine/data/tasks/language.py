@@ -13,7 +13,7 @@ from geta_engine.data.batches import generator_of
 from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.inputs import Input
 from geta_engine.data.tasks.base import Batch
-from geta_engine.data.tasks.measures import hits, share
+from geta_engine.data.tasks.metrics import hits, share
 from geta_engine.data.tasks.outputs import main
 from geta_engine.errors import InputError
 

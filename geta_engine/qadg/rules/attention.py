@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.axes import align, along, not_zero, renumber
-from geta_engine.qadg.context import Context, argument, shape_of, shapes_of, title
-from geta_engine.qadg.join import all_zero, join, keep_rows
+from geta_engine.qadg.fx_nodes import argument, shape_of, shapes_of, title
+from geta_engine.qadg.labels.axes import align, along, not_zero, renumber
+from geta_engine.qadg.labels.context import Context
+from geta_engine.qadg.labels.join import all_zero, join, keep_rows
+from geta_engine.qadg.labels.space import Value
 from geta_engine.qadg.rules.contraction import pin_all, product
 from geta_engine.qadg.rules.registry import rule
-from geta_engine.qadg.space import Value
 
 
 @rule("scaled_dot_product_attention", sums=True)

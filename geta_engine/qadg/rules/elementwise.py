@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from torch.fx import Node
 from torch.utils._pytree import tree_map
 
-from geta_engine.qadg.axes import align
-from geta_engine.qadg.context import Context, shape_of, title
-from geta_engine.qadg.join import join
+from geta_engine.qadg.fx_nodes import shape_of, title
+from geta_engine.qadg.labels.axes import align
+from geta_engine.qadg.labels.context import Context
+from geta_engine.qadg.labels.join import join
+from geta_engine.qadg.labels.space import Axes, Labels, Value
 from geta_engine.qadg.rules.registry import rule
-from geta_engine.qadg.space import Axes, Labels, Value
 
 _SAMPLES = {True: (0.0, 1.0), False: (-40.0, -1.3, 0.01, 0.6, 2.1, 40.0)}
 """Where an operand (bool or not) is not zero it may be anything: an op that maps all of these to 0 always does."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch.fx import Node
 
-from geta_engine.qadg.context import Context, Values
+from geta_engine.qadg.labels.context import Context, Values
 
 Rule = Callable[[Context, Node], Values]
 _RULES: dict[str, Rule] = {}

@@ -7,12 +7,13 @@ from itertools import pairwise
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.axes import along, collapse, simplify
-from geta_engine.qadg.context import Context, argument, normal_dim, shape_of, shapes_of, title
-from geta_engine.qadg.join import join, keep_rows
+from geta_engine.qadg.fx_nodes import argument, normal_dim, shape_of, shapes_of, title
+from geta_engine.qadg.labels.axes import along, collapse, simplify
+from geta_engine.qadg.labels.context import Context
+from geta_engine.qadg.labels.join import join, keep_rows
+from geta_engine.qadg.labels.space import Axes, Box, Value
 from geta_engine.qadg.rules.reading import take
 from geta_engine.qadg.rules.registry import rule
-from geta_engine.qadg.space import Axes, Box, Value
 
 _SPATIAL = {"1d": 1, "2d": 2, "3d": 3, "pool2d_with_indices": 2, "pool3d_with_indices": 3}
 _POOLS = [f"{kind}_pool{n}d" for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)]

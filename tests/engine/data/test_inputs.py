@@ -13,7 +13,7 @@ from geta_engine.config import make_config
 from geta_engine.data import load, model_inputs
 from geta_engine.data.random import random_inputs
 from geta_engine.errors import InputError
-from geta_engine.runs.training import Lessons
+from geta_engine.training.training_data import Lessons
 
 
 class Several(nn.Module):

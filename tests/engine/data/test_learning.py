@@ -15,8 +15,8 @@ from torch import Tensor, nn
 
 import geta_engine as ge
 from geta_engine.config import Schedule, make_config
-from geta_engine.runs.loop import Loop
-from geta_engine.store.records import ResultEvent, StepEvent
+from geta_engine.documents.events import ResultEvent, StepEvent
+from geta_engine.training.loop import Loop
 
 SCHEDULE = Schedule(warmup=60, projection=40, projection_periods=2, joint=40, joint_periods=2, cooldown=80)
 WORDS, MASK, LENGTH = 12, 12, 16

@@ -9,9 +9,9 @@ import pytest
 
 import geta_engine as ge
 from geta_engine.config import Schedule, make_config
-from geta_engine.runs.checkpoint import Checkpoints
-from geta_engine.runs.loop import Loop
-from geta_engine.store.records import FrameEvent, ResultEvent, StepEvent
+from geta_engine.documents.events import FrameEvent, ResultEvent, StepEvent
+from geta_engine.runs.checkpoints import Checkpoints
+from geta_engine.training.loop import Loop
 
 SEED = int(os.environ.get("GETA_SEED", "4"))
 SCHEDULE = Schedule(pretrain=9, warmup=8, projection=12, projection_periods=3, joint=15, joint_periods=3, cooldown=10)

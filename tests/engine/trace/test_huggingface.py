@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import geta_engine as ge
-from geta_engine import terminal
-from geta_engine.cli import commands
+from geta_engine.cli import output
+from geta_engine.cli.app import commands
 from geta_engine.errors import InputError
 
 transformers = pytest.importorskip("transformers")
@@ -168,7 +168,7 @@ def test_meta_needs_only_the_config(tmp_path: Path, name: str, monkeypatch: pyte
     assert traced.program.state_dict and all(value.is_meta for value in traced.program.state_dict.values())
     assert all(x.is_meta for x in traced.example_args)
     monkeypatch.chdir(tmp_path)
-    assert terminal.main(commands, ["analyze", "hf:m", "--meta", "--json", "out.json"]) == 0
+    assert output.main(commands, ["analyze", "hf:m", "--meta", "--json", "out.json"]) == 0
     report = json.loads((tmp_path / "out.json").read_text())
     assert report["prunable_units"] > 0 and report["model"]["params"] == sum(
         value.numel() for value in traced.program.parameters()
@@ -243,7 +243,7 @@ def test_a_directory_that_is_not_there_and_a_library_that_is_not_there(
     assert "give --input once" in refused(f"hf:{tmp_path}", input=["2,3", "2,3"], meta=True)
     monkeypatch.setitem(sys.modules, "transformers", None)
     assert "pip install 'geta-studio[hf]'" in refused(f"hf:{tmp_path}")
-    assert terminal.main(commands, ["analyze", f"hf:{tmp_path}"]) == 2
+    assert output.main(commands, ["analyze", f"hf:{tmp_path}"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 

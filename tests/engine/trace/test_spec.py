@@ -11,10 +11,10 @@ import pytest
 import torch
 
 import geta_engine as ge
-from geta_engine import terminal
-from geta_engine.cli import commands
+from geta_engine.analysis.report import analysis_report
+from geta_engine.cli import output
+from geta_engine.cli.app import commands
 from geta_engine.errors import InputError
-from geta_engine.qadg.report import analysis_report
 
 FACTORIES = """
 import numpy, torch
@@ -104,7 +104,7 @@ def test_inputs_of_the_command_line_in_their_order(folder: Path) -> None:
     traced = ge.load("mine:bare", ["5,4", "5,6:float32"])
     assert [tuple(x.shape) for x in traced.example_args] == [(5, 4), (5, 6)]
     command = ["analyze", "mine.py:bare", "--input", "2,4", "--input", "2,6", "--json", "a.json"]
-    assert terminal.main(commands, command) == 0
+    assert output.main(commands, command) == 0
     assert json.loads((folder / "a.json").read_text())["model"]["inputs"] == [["B", 4], ["B", 6]]
 
 
@@ -142,7 +142,7 @@ def test_a_module_of_the_folder_one_works_in_and_one_beside_the_file(folder: Pat
 def test_a_factory_that_cannot_be_used_is_one_sentence(
     folder: Path, spec: str, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert terminal.main(commands, ["analyze", spec]) == 2
+    assert output.main(commands, ["analyze", spec]) == 2
     printed = capsys.readouterr()
     assert said in printed.err and len(printed.err.splitlines()) == 1 and not printed.out, printed.err
 
@@ -166,28 +166,28 @@ def test_without_weights(folder: Path, spec: str) -> None:
 def test_without_weights_what_cannot_be(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ge.load("mlp").save("m.pt2")
     for spec, said in (("m.pt2", "holds its weights"), ("mine.py:read", "failed on the meta device")):
-        assert terminal.main(commands, ["analyze", spec, "--meta"]) == 2
+        assert output.main(commands, ["analyze", spec, "--meta"]) == 2
         printed = capsys.readouterr().err
         assert said in printed and len(printed.splitlines()) == 1, printed
 
 
 def test_verify_takes_precision_and_granularity(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert terminal.main(commands, ["verify", "mlp", "--dtype", "float64", "--json", "-"]) == 0
+    assert output.main(commands, ["verify", "mlp", "--dtype", "float64", "--json", "-"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["dtype"] == "float64" and document["max_rel_diff"] < 1e-12
     counts = []
     for granularity in ("head", "head_dim"):
-        assert terminal.main(commands, ["verify", "vit_tiny", "--granularity", granularity, "--json", "-"]) == 0
+        assert output.main(commands, ["verify", "vit_tiny", "--granularity", granularity, "--json", "-"]) == 0
         counts.append(json.loads(capsys.readouterr().out)["prunable_units"])
     assert counts[0] != counts[1]
     for bad in (["verify", "mlp", "--dtype", "float16"], ["analyze", "mlp", "--granularity", "row"]):
-        assert terminal.main(commands, bad) == 2
+        assert output.main(commands, bad) == 2
         assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_analyze_takes_granularity(folder: Path) -> None:
     for granularity in ("head", "head_dim"):
         command = ["analyze", "vit_tiny", "--granularity", granularity, "--json", f"{granularity}.json"]
-        assert terminal.main(commands, command) == 0
+        assert output.main(commands, command) == 0
     heads, offsets = (json.loads((folder / f"{g}.json").read_text()) for g in ("head", "head_dim"))
     assert heads["groups"] != offsets["groups"]

@@ -8,7 +8,7 @@ from torch import nn
 
 import geta_engine as ge
 from geta_engine.errors import InputError
-from geta_engine.trace.modes import set_training
+from geta_engine.trace.passes.train_eval import set_training
 from tests.models import images, traced
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from geta_engine.graph.layout import layout_graph
+from geta_engine.drawing.layout import layout_graph
 
 CY = "document.getElementById('graph')._cyreg.cy"
 DRAWS = "Number(document.getElementById('graph-panel').dataset.draws)"

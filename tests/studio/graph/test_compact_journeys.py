@@ -12,7 +12,7 @@ from finished import counting, differing, run_of, shapes_of, small_bert, small_q
 from serving import Server
 
 from geta_engine.runs.workspace import Workspace
-from geta_studio.services import Services
+from geta_studio.services.services import Services
 
 pytest.importorskip("transformers")
 pytestmark = pytest.mark.timeout(300)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from geta_engine.graph.layout import default_open, layout_graph
-from geta_studio.views.elements import Painter, control_points, elements, scene
-from geta_studio.views.stylesheet import stylesheet
+from geta_engine.drawing.layout import default_open, layout_graph
+from geta_studio.graph.elements import Painter, control_points, elements, scene
+from geta_studio.graph.stylesheet import stylesheet
 
 
 def drawn(analysis: dict[str, Any], opened: frozenset[str] | None = None) -> dict[str, dict[str, Any]]:

@@ -7,17 +7,17 @@ import numpy as np
 import pytest
 from dash import no_update
 
-from geta_engine.graph.hierarchy import build
-from geta_engine.graph.layout import layout_graph
-from geta_engine.graph.repeats import is_fold
-from geta_engine.graph.shown import default_open
-from geta_engine.store.records import FrameEvent
-from geta_studio import ids
-from geta_studio.callbacks.graph import View, apply, at_stage, drawing, matches, state_now, told
-from geta_studio.layouts import Layouts
-from geta_studio.views.graph_panel import graph_panel, stage_options
-from geta_studio.views.legend import legend
-from geta_studio.views.twin import tree
+from geta_engine.documents.events import FrameEvent
+from geta_engine.drawing.hierarchy import build
+from geta_engine.drawing.layout import layout_graph
+from geta_engine.drawing.repeats import is_fold
+from geta_engine.drawing.visible import default_open
+from geta_studio.graph.accessible_list import tree
+from geta_studio.graph.callbacks import View, apply, at_stage, drawing, matches, state_now, told
+from geta_studio.graph.legend import legend
+from geta_studio.graph.panel import graph_panel, stage_options
+from geta_studio.services.layouts import Layouts
+from geta_studio.shell import ids
 
 PLAIN = View("groups", False)
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from geta_studio.views.search import search
+from geta_studio.graph.search import search
 
 
 def names(analysis: dict[str, Any], query: str) -> list[str]:

@@ -12,8 +12,8 @@ from finished import run_of
 from serving import Server
 
 import geta_engine as ge
-from geta_engine.graph.stages import graph_at
-from geta_engine.qadg.report import analysis_report
+from geta_engine.analysis.report import analysis_report
+from geta_engine.drawing.stages import graph_at
 
 pytestmark = pytest.mark.timeout(300)
 CY = "document.getElementById('graph')._cyreg.cy"

@@ -1,0 +1,153 @@
+"""What the command line says: JSON or a short table on stdout, one line on stderr for what went wrong. No torch."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from geta_engine.documents.runs import RunRecord
+from geta_engine.errors import CheckFailed, GetaError, InputError
+
+TRACEBACK_VARIABLE = "GETA_TRACEBACK"
+_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
+
+
+class Output:
+    """Where the results of a command go: `--json F` ("-" is stdout, and then nothing else goes there), else people.
+
+    Raises InputError at once when F cannot be written, so that no run is made in vain.
+    """
+
+    def __init__(self, json_path: str | None) -> None:
+        self._path = json_path
+        if json_path not in (None, "-"):
+            require_writable(Path(json_path), "--json")
+
+    def document(self, document: Any) -> None:
+        """Write the results where --json says, if it was given."""
+        text = json.dumps(_finite(document), indent=2, allow_nan=False)
+        if self._path == "-":
+            print(text)
+        elif self._path is not None:
+            Path(self._path).write_text(text + "\n")
+
+    def text(self, text: str) -> None:
+        if self._path != "-":
+            print(text)
+
+    def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+        if self._path == "-":
+            return
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*(escape(_shown(value)) for value in row))
+        Console().print(table)
+
+
+def require_writable(path: Path, option: str) -> None:
+    """Raises InputError unless a file can be made at `path`."""
+    if path.is_dir() or not os.access(path.absolute().parent, os.W_OK):
+        raise InputError(
+            f"{option} was given as {str(path)!r}, where no file can be written: give a file in a folder of yours"
+        )
+
+
+def require_folder(path: Path, option: str) -> None:
+    """Make a folder at `path`; raises InputError when nothing can be written there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        reason = f"which cannot be a folder ({error.strerror})"
+        raise InputError(f"{option} was given as {str(path)!r}, {reason}: give a folder of yours") from None
+    require_writable(path / "file", option)
+
+
+def complain(sentence: str) -> None:
+    """One line on stderr, whatever line breaks the sentence came with."""
+    print(f"geta: {' '.join(sentence.split())}", file=sys.stderr)
+
+
+def main(commands: typer.Typer, arguments: list[str]) -> int:
+    """Run a command; 0 done, 1 a check failed, 2 bad input, each failure in one line without a traceback."""
+    command = typer.main.get_command(commands)
+    try:
+        return command.main(arguments or ["--help"], prog_name="geta", standalone_mode=False) or 0
+    except _UsageError as error:
+        complain(_usage(error))
+        return 2
+    except InputError as error:
+        complain(str(error))
+        return 2
+    except GetaError as error:
+        complain(str(error))
+        return 1
+    except Exception as error:
+        if os.environ.get(TRACEBACK_VARIABLE):
+            raise
+        complain(f"an internal error ({type(error).__name__}: {error}); {TRACEBACK_VARIABLE}=1 shows where")
+        return 1
+
+
+def _usage(error: Any) -> str:
+    where = error.ctx.command_path if error.ctx is not None else "geta"
+    return f"{error.format_message().rstrip('.')}: see `{where} --help`"
+
+
+def run_rows(run: RunRecord, report: dict[str, Any]) -> list[tuple[str, object]]:
+    """What is worth telling about one run, as (name, value)."""
+    metric, bits = report["metric"], [quantizer["bits"] for quantizer in report["quantizers"]]
+    known = [value for value in bits if value is not None]
+    rows = [
+        ("run", f"{run.id} ({run.name})"),
+        ("status", run.status),
+        ("step", f"{run.step} of {run.steps}" + (f" ({run.stage})" if run.stage else "")),
+        (metric["name"] or "metric", metric["final"]),
+        ("dense baseline", metric["dense"]),
+        ("compact model", metric["compact"]),
+        ("units removed", f"{_shown(report['zero_units'])} of {_shown(report['total_units'])}"),
+        ("bits", f"{min(known):g} to {max(known):g} over {len(bits)} quantizers" if known else None),
+        ("relative BOPs", report["relative_bops"]),
+        ("parameters", f"{_shown(report['params_dense'])} -> {_shown(report['params_compact'])}"),
+        ("largest difference", report["verify"]["max_rel_diff"]),
+        ("seconds", report["seconds"]),
+    ]
+    return [row for row in rows if row[1] is not None]
+
+
+def require_done(run: RunRecord) -> None:
+    """Raises CheckFailed with what happened and what to do unless the run is done."""
+    if run.status == "done":
+        return
+    if run.status == "failed":
+        refused = run.summary.get("refused", False)
+        raise (InputError if refused else CheckFailed)(run.error or f"run {run.id} failed")
+    if run.status == "stopped":
+        raise CheckFailed(f"run {run.id} was stopped at step {run.step} of {run.steps}: `geta resume {run.id}` goes on")
+    raise CheckFailed(f"the worker of run {run.id} died at step {run.step}: `geta resume {run.id}` goes on")
+
+
+def _finite(value: Any) -> Any:
+    """JSON knows no NaN and no infinity: they become null."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

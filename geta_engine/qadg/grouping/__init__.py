@@ -1,0 +1,1 @@
+"""From ties between labels to units, and from units to groups."""

@@ -1,0 +1,80 @@
+"""How a worker obeys: pause, single steps, resume and stop are looked for between steps. No torch."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+
+from geta_engine.documents.commands import Request
+from geta_engine.store.runs import Store
+
+POLL_SECONDS = 0.05
+
+
+class Stopped(Exception):
+    """The run was told to stop."""
+
+
+class Obedience:
+    """The commands of one run, looked for between its steps.
+
+    `rest` is called when the run comes to rest, before it is shown as paused; `show` after each single step.
+    """
+
+    def __init__(self, store: Store, run_id: int, rest: Callable[[], None], show: Callable[[], None]) -> None:
+        self._store = store
+        self._run_id = run_id
+        self._rest = rest
+        self._show = show
+        self._allowance: int | None = None
+        self._terminated = False
+        self._polled = 0.0
+
+    def listen_to_signals(self) -> None:
+        """SIGTERM means stop."""
+        signal.signal(signal.SIGTERM, self._on_terminate)
+
+    def after_step(self) -> None:
+        """Return when the next step may be done. Raises Stopped."""
+        was_free = self._allowance is None
+        if self._allowance is not None:
+            self._allowance -= 1
+            self._show()
+        if time.monotonic() - self._polled >= POLL_SECONDS:
+            self._obey()
+        if self._allowance == 0:
+            self._wait(was_free)
+
+    def _wait(self, was_free: bool) -> None:
+        if was_free:
+            self._rest()
+            self._store.set_status(self._run_id, "paused")
+        while self._allowance == 0:
+            time.sleep(POLL_SECONDS)
+            self._obey()
+        if self._allowance is None:
+            self._store.set_status(self._run_id, "running")
+
+    def _obey(self) -> None:
+        """Take the commands that wait, the last word winning: a stop taken back by a resume is none."""
+        stop = False
+        for request in self._store.take_requests(self._run_id):
+            stop = request.command == "stop" or (stop and request.command != "resume")
+            self._allowance = self._allowance_after(request)
+        self._polled = time.monotonic()
+        if stop or self._terminated:
+            raise Stopped
+
+    def _allowance_after(self, request: Request) -> int | None:
+        """How many steps may be done until the run rests; None for no end."""
+        if request.command == "pause":
+            return 0
+        if request.command == "resume":
+            return None
+        if request.command == "step" and self._allowance is not None:
+            return max(1, int(request.args.get("count", 1)))
+        return self._allowance
+
+    def _on_terminate(self, _signal: int, _frame: object) -> None:
+        self._terminated = True

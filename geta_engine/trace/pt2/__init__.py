@@ -1,0 +1,1 @@
+"""A `.pt2` archive from a stranger, read with nothing in it unpickled or run."""

@@ -1,0 +1,250 @@
+"""The training loop of a run: yields events, knows no database (DESIGN, "Runs")."""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from geta_engine.compact.cut import compact
+from geta_engine.config import STAGES, RunConfig
+from geta_engine.cost import CostModel
+from geta_engine.documents.events import Event, LogEvent, MarkEvent, ResultEvent, StepEvent
+from geta_engine.errors import CheckFailed
+from geta_engine.qadg import analyze
+from geta_engine.qasso import QASSO, QASSOConfig
+from geta_engine.qasso.optimizer import ZERO
+from geta_engine.qasso.saliency import SaliencyWeights
+from geta_engine.quant import PreparedModel, calibrate, kernels, prepare
+from geta_engine.quant.compiled import WORTH_COMPILING, use_compiled
+from geta_engine.quant.insert import quantized_numbers, refresh_weight_clips
+from geta_engine.trace import TracedModel
+from geta_engine.training.baseline import base_of, train_dense
+from geta_engine.training.distributed import Team
+from geta_engine.training.final_checks import final_bits, prove, quantizer_rows
+from geta_engine.training.snapshots import due, frames
+from geta_engine.training.training_data import Lessons, learning_rate_factor
+
+_CALIBRATION_BATCHES = 4
+
+
+class Loop:
+    """One run of QASSO on one traced model, by one process or as a member of a team.
+
+    Raises InputError before any training when the configuration, data and model do not go together. Everything that
+    decides the next step is in `state()`; batches are a pure function of (seed, step), so a restored run ends
+    bit-identical.
+    """
+
+    def __init__(self, traced: TracedModel, config: RunConfig, team: Team | None = None) -> None:
+        self.team = team or Team()
+        self.config = config
+        self.traced = traced
+        self.total = config.schedule.total
+        self.lessons = Lessons(traced, config)
+        self.team.require_shares(self.lessons.rows)
+        torch.manual_seed(config.seed)
+        self.qadg = analyze(traced, config.weights, config.activations, config.protect)
+        self.model: PreparedModel = prepare(traced, self.qadg, config.bits, config.layer_bits, config.learn_t)
+        self.optimizer = QASSO(self.model, self.qadg, self._settings(), lr=config.lr)
+        self._trained = self.team.wrap(self.model)
+        self.costs = CostModel(traced.graph_module(), self.qadg)
+        self._candidates = self.qadg.candidate_units()
+        self._share = self.costs.kept_share(self._zero_mask())
+        self._dense_metric: float | None = None
+        self._seconds = 0.0
+        self._small: TracedModel | None = None
+        self._measured = (-1, math.nan)
+
+    def _settings(self) -> QASSOConfig:
+        config = self.config
+        return QASSOConfig(
+            sparsity=config.sparsity,
+            schedule=config.schedule,
+            base=base_of(config),
+            lr_quant=config.lr_quant,
+            saliency=SaliencyWeights(**config.saliency.model_dump()),
+            allocation=config.allocation,
+            group_divisible=config.group_divisible,
+        )
+
+    @property
+    def plan(self) -> dict[str, Any]:
+        """What is known before the first step, with the keys of the summary."""
+        return {
+            "steps": self.total,
+            "task": self.lessons.dataset.task,
+            "k_target": self.optimizer.k_target,
+            "zero_units": 0,
+            "total_units": self.qadg.prunable_units,
+            "quantizers": quantizer_rows(self.model, self.model.quantizers.bits()),
+            "metric": self._metrics(None, None),
+            "params_dense": sum(p.numel() for p in self.model.model_parameters().values()),
+        }
+
+    def _metrics(self, final: float | None, small: float | None) -> dict[str, Any]:
+        dense = None if self._dense_metric is None or math.isnan(self._dense_metric) else self._dense_metric
+        return {"name": self.lessons.task.metric, "dense": dense, "final": final, "compact": small}
+
+    def events(self) -> Generator[Event, None, None]:
+        """Train from where the loop stands to the end; the leader closes the sequence with one ResultEvent.
+
+        A leader that closes the generator before that dismisses its team.
+        """
+        try:
+            trained = yield from self._training()
+        except GeneratorExit:
+            if self.team.leads:
+                self.team.go_on(False)
+            raise
+        if trained:
+            started = time.perf_counter()
+            self.team.agree(dict(self.model.named_buffers()))
+            if self.team.leads:
+                yield ResultEvent(self._result(started))
+
+    def _training(self) -> Generator[Event, None, bool]:
+        """All steps that are left; False when the leader ends them early. It may, at any event: the others wait for
+        its word from one event to the next."""
+        started = time.perf_counter()
+        yield from self._choose_kernels()
+        if self.config.baseline and self._dense_metric is None and self.team.leads:
+            yield from self._baseline()
+        while self.optimizer.steps < self.total:
+            yield from self._marks()
+            if not self.team.go_on():
+                return False
+            self._prepare_ranges()
+            step = self._step()
+            if due(self.optimizer):
+                yield from frames(self.optimizer)
+            yield step
+            self._seconds += time.perf_counter() - started
+            started = time.perf_counter()
+        return self.team.go_on()
+
+    def _baseline(self) -> Iterator[Event]:
+        """Train the dense baseline; one that fails is no reason to end the run."""
+        yield LogEvent(0, "info", self._baseline_note())
+        try:
+            self._dense_metric = train_dense(self.traced, self.config, self.lessons)
+        except CheckFailed as error:
+            self._dense_metric = math.nan
+            yield LogEvent(0, "warning", f"{error}: there is nothing to compare the compact model with")
+
+    def _baseline_note(self) -> str:
+        if self.lessons.dataset.task == "distill":
+            return "the dense model is the teacher, so it is the baseline as it is"
+        return f"training the dense baseline for {self.total} steps"
+
+    def _choose_kernels(self) -> Iterator[Event]:
+        """Compile the quantizer where the run is long enough to win it back: the same choice on every resume."""
+        kernels.use(kernels.EAGER)
+        rows = self.config.batch_size * self.config.accumulate / self.lessons.inputs.rows
+        if quantized_numbers(self.model, rows) * self.total >= WORTH_COMPILING:
+            yield LogEvent(self.optimizer.steps, "info", "compiling the quantizer")
+            use_compiled(learn_t=self.config.learn_t)
+
+    def _prepare_ranges(self) -> None:
+        """Clips from the weights and the data: when the quantizers come in, and again when the bits begin to come down,
+        since a network trained from scratch has moved by then (**ours**)."""
+        schedule = self.config.schedule
+        if self.optimizer.steps not in (schedule.pretrain, schedule.pretrain + schedule.warmup):
+            return
+        torch.manual_seed(self.config.seed + self.optimizer.steps)
+        refresh_weight_clips(self.model)
+        calibrate(self.model, self.lessons.calibration(_CALIBRATION_BATCHES))
+
+    def _marks(self) -> Iterator[Event]:
+        at, step = self.optimizer.position, self.optimizer.steps
+        starts = {start: name for name, start, _ in self.config.schedule.stages()}
+        if step in starts:
+            yield MarkEvent(step, "stage", STAGES[starts[step]])
+        if at.stage in ("projection", "joint") and at.starts_period:
+            yield MarkEvent(step, "period", f"{STAGES[at.stage]} {at.period + 1}")
+
+    def _step(self) -> StepEvent:
+        step, network = self.optimizer.steps, self.optimizer.param_groups[0]
+        network["lr"] = self.config.lr * learning_rate_factor(step, self.total)
+        self.model.quantize(self.optimizer.position.stage != "pretrain").train()
+        self.optimizer.zero_grad(set_to_none=True)
+        value = self.lessons.gradients(self._trained, network["params"], step, self.team)
+        if not math.isfinite(value):
+            raise CheckFailed(self._blame(step, value))
+        ends_period = self.optimizer.position.ends_period
+        self.optimizer.step()
+        if ends_period:
+            self._share = self.costs.kept_share(self._zero_mask())
+        done = self.optimizer.steps
+        evaluate = done % max(1, self.total // self.config.evaluations) == 0 or done == self.total
+        return StepEvent(
+            step=done,
+            loss=value,
+            metric=self.metric() if evaluate and self.team.leads else None,
+            lr=network["lr"],
+            sparsity=float((self.optimizer.unit_state == ZERO).sum()) / max(1, self.qadg.prunable_units),
+            relative_bops=self.costs.relative_bops(self._share, self.model.quantizers.bits().numpy()),
+        )
+
+    def _blame(self, step: int, value: float) -> str:
+        bad = next((n for n, p in self.model.named_parameters() if not bool(p.isfinite().all())), None)
+        where = f"`{bad}` is the first parameter that is not finite" if bad else "all parameters are still finite"
+        return (
+            f"the loss became {value} at step {step + 1} ({where}): lower the learning rate {self.config.lr} "
+            "or raise the lower bit bounds, and start again"
+        )
+
+    def metric(self) -> float:
+        """The task's metric of the model as it is after this step, on the test split."""
+        step, value = self._measured
+        if step != self.optimizer.steps:
+            self.model.eval()
+            value = self.lessons.evaluate(self.model)
+            self._measured = (self.optimizer.steps, value)
+        return value
+
+    def _zero_mask(self) -> np.ndarray:
+        zero = np.zeros(self.qadg.total_units, bool)
+        zero[self._candidates] = (self.optimizer.unit_state == ZERO).numpy()
+        return zero
+
+    def compact(self) -> TracedModel:
+        """The small model, once all steps are done."""
+        if self._small is None:
+            self._small = compact(self.model, self.qadg)
+        return self._small
+
+    def _result(self, started: float) -> dict[str, Any]:
+        small = self.compact()
+        proof = prove(self.model, small, self.optimizer)
+        return {
+            **self.plan,
+            **proof,
+            "metric": self._metrics(self.metric(), self.lessons.evaluate(small.graph_module())),
+            "relative_bops": self.costs.relative_bops(self._share, final_bits(self.optimizer).numpy()),
+            "test_samples": len(self.lessons.dataset.test),
+            "seconds": round(self._seconds + time.perf_counter() - started, 2),
+        }
+
+    def state(self) -> dict[str, Any]:
+        """Everything that decides the next step, as tensors and plain data of its own: the run may go on."""
+        return {
+            "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
+            "optimizer": copy.deepcopy(self.optimizer.state_dict()),
+            "dense_metric": self._dense_metric,
+            "seconds": self._seconds,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from `state()` of a loop with the same model and configuration; the state stays as it is."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))
+        self._dense_metric = state["dense_metric"]
+        self._seconds = state["seconds"]
+        self._small, self._measured = None, (-1, math.nan)
+        self._share = self.costs.kept_share(self._zero_mask())

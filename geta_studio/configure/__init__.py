@@ -1,0 +1,1 @@
+"""The Configure tab: bounds, budget, schedule, data, checked as they are typed."""

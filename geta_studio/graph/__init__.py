@@ -1,0 +1,1 @@
+"""The graph of the model on screen."""

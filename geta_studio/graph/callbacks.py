@@ -1,0 +1,298 @@
+"""The graph: draws it when the model or the open modules change; everything that moves happens in assets/graph.js."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+
+from geta_engine.drawing.hierarchy import SCOPE_PREFIX
+from geta_engine.drawing.stages import Stage, branch_scopes, graph_at
+from geta_engine.drawing.visible import default_open, everything, scopes_around, scopes_inside
+from geta_studio.configure.validation import bounds_of
+from geta_studio.graph.accessible_list import tree
+from geta_studio.graph.compare import bits_of
+from geta_studio.graph.elements import elements, scene
+from geta_studio.graph.legend import legend
+from geta_studio.graph.panel import shape_item, stage_options
+from geta_studio.graph.search import search
+from geta_studio.graph.stylesheet import stylesheet
+from geta_studio.services.services import Services
+from geta_studio.services.unit_state import now, values_of
+from geta_studio.shell import ids
+
+ALL_BUDGET = 1200
+"""More nodes than this are opened at once only after a question."""
+SINK_SCENE, SINK_TWIN, SINK_PAINT, SINK_RESTYLED, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
+
+
+def register(app: Dash, services: Services) -> None:
+    """Wire the drawing, the live values, search, and the clientside parts."""
+
+    @app.callback(
+        Output(ids.GRAPH, "elements"),
+        Output(ids.GRAPH_SCENE, "data"),
+        Output(ids.GRAPH_OPEN, "data"),
+        Input(ids.MODEL_KEY, "data"),
+        Input(ids.GRAPH_COMMAND, "data"),
+        Input(ids.GRAPH_SHAPE, "n_clicks"),
+        Input(ids.GRAPH_STAGE, "value"),
+        State(ids.GRAPH_OPEN, "data"),
+        running=[
+            (Output(ids.GRAPH_BUSY, "className"), "graph-busy on", "graph-busy"),
+            (Output(ids.GRAPH_POLL, "disabled"), False, True),
+        ],
+    )
+    def draw(
+        key: str | None, command: dict[str, Any] | None, shape: int, stage: str, known: dict[str, Any] | None
+    ) -> tuple[Any, ...]:
+        asked = command if ctx.triggered_id == ids.GRAPH_COMMAND else None
+        return drawing(services, key, asked, View(stage, shows_shape(shape)), known)
+
+    @app.callback(
+        Output(ids.GRAPH_SHAPE, "children"),
+        Output(ids.GRAPH_SHAPE, "aria-label"),
+        Input(ids.GRAPH_SHAPE, "n_clicks"),
+        prevent_initial_call=True,
+    )
+    def name_shape(clicks: int) -> tuple[str, str]:
+        return shape_item(shows_shape(clicks))
+
+    @app.callback(Output(ids.GRAPH_PROGRESS, "children"), Input(ids.GRAPH_POLL, "n_intervals"))
+    def show_progress(_: int) -> str:
+        return progress_text(*services.layouts.progress())
+
+    @app.callback(Output(ids.GRAPH_CANCEL, "title"), Input(ids.GRAPH_CANCEL, "n_clicks"), prevent_initial_call=True)
+    def cancel(_: int) -> Any:
+        services.layouts.cancel()
+        return no_update
+
+    @app.callback(
+        Output(ids.GRAPH_ASK, "opened"),
+        Output(ids.GRAPH_QUESTION, "children"),
+        Input(ids.GRAPH_COMMAND, "data"),
+        State(ids.GRAPH_OPEN, "data"),
+        prevent_initial_call=True,
+    )
+    def ask(command: dict[str, Any] | None, known: dict[str, Any] | None) -> tuple[bool, Any]:
+        return question(services, command, known)
+
+    @app.callback(
+        Output(ids.GRAPH_TWIN, "data"),
+        Input(ids.GRAPH_TOLD, "data"),
+        State(ids.GRAPH_OPEN, "data"),
+        prevent_initial_call=True,
+    )
+    def tell(_: int, known: dict[str, Any] | None) -> Any:
+        return told(services, known)
+
+    @app.callback(
+        Output(ids.GRAPH, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"), Input(ids.GRAPH_STAGE, "value")
+    )
+    def restyle(scheme: str | None, stage: str) -> list[dict[str, Any]]:
+        return stylesheet("dark" if scheme == "dark" else "light", stage)
+
+    @app.callback(
+        Output(ids.GRAPH_NOW, "data"), Input(ids.FRAME, "data"), Input(ids.RUN_ID, "data"), Input(ids.MODEL_KEY, "data")
+    )
+    def follow(frame: dict[str, Any] | None, run_id: int | None, key: str | None) -> Any:
+        return state_now(services, run_id, key)
+
+    @app.callback(
+        Output(ids.GRAPH_STAGE, "data"),
+        Output(ids.GRAPH_STAGE, "value"),
+        Input(ids.PHASE, "data"),
+        State(ids.GRAPH_STAGE, "value"),
+    )
+    def offer_stages(phase: dict[str, Any] | None, stage: str) -> tuple[Any, Any]:
+        done = (phase or {}).get("status") == "done"
+        return stage_options(done), "groups" if stage == "compact" and not done else no_update
+
+    @app.callback(
+        Output(ids.GRAPH_MATCHES, "data"),
+        Input(ids.GRAPH_SEARCH, "value"),
+        Input(ids.MODEL_KEY, "data"),
+        Input(ids.GRAPH_NOW, "data"),
+        Input(ids.BITS, "data"),
+        State(ids.GRAPH_MATCHES, "data"),
+    )
+    def find(query: str | None, key: str | None, now: dict[str, Any] | None, bits: Any, known: Any) -> Any:
+        found = matches(services.analysis(key), query or "", now, bits)
+        return no_update if found == known else found
+
+    _clientside(app)
+
+
+def _clientside(app: Dash) -> None:
+    for name, sink, inputs in (
+        ("scene", SINK_SCENE, [Input(ids.GRAPH_SCENE, "data")]),
+        ("tell", SINK_TWIN, [Input(ids.GRAPH_TWIN, "data")]),
+        (
+            "paint",
+            SINK_PAINT,
+            [
+                Input(ids.GRAPH_NOW, "data"),
+                Input(ids.GRAPH_OVERLAY, "value"),
+                Input(ids.GRAPH_STAGE, "value"),
+                Input(ids.BITS, "data"),
+                Input(ids.PROVIDER, "forceColorScheme"),
+                Input(ids.RUN_ID, "data"),
+            ],
+        ),
+        ("restyled", SINK_RESTYLED, [Input(ids.GRAPH, "stylesheet")]),
+        ("choose", SINK_SELECT, [Input(ids.SELECTION, "data")]),
+        ("match", SINK_MATCH, [Input(ids.GRAPH_MATCHES, "data")]),
+        ("step", SINK_STEP, [Input(ids.GRAPH_SEARCH, "n_submit")]),
+    ):
+        app.clientside_callback(ClientsideFunction("getaGraph", name), Output(sink, "data"), *inputs)
+
+
+def shows_shape(clicks: int) -> bool:
+    """Whether shape and mask ops are shown after so many clicks on their entry; at first they are not."""
+    return clicks % 2 == 1
+
+
+class Opened(NamedTuple):
+    """Which scopes are open after a command, the scope to hold still on screen, and the node to go to."""
+
+    scopes: frozenset[str]
+    anchor: str | None = None
+    focus: str | None = None
+
+
+class View(NamedTuple):
+    """What decides the drawing beside the open modules: the stage, and whether shape and helper ops are shown."""
+
+    stage: str
+    shape: bool
+
+    @property
+    def graph(self) -> Stage:
+        """The stage whose nodes and edges are drawn; the later ones differ in colours alone."""
+        return "trace" if self.stage == "trace" else "branches" if self.stage == "branches" else "groups"
+
+
+def drawing(
+    services: Services, key: str | None, command: Mapping[str, Any] | None, view: View, known: Mapping[str, Any] | None
+) -> tuple[Any, ...]:
+    """(elements, scene, open scopes) for a model, or nothing new where it is not analysed."""
+    analysis = services.analysis(key)
+    if key is None or analysis is None:
+        return (no_update,) * 3
+    shown = known if known is not None and known["model"] == key else {}
+    drawn = {"model": key, "graph": view.graph, "shape": view.shape}
+    if shown and not command and drawn.items() <= shown.items():
+        return (no_update,) * 3
+    staged = at_stage(analysis, view.graph)
+    scopes = frozenset(shown["scopes"]) if shown else default_open(staged["graph"], show_shape=view.shape)
+    if view.graph == "branches" and shown.get("graph") != "branches":
+        scopes |= branch_scopes(staged["graph"]).keys()
+    if shown and command and too_many(staged["graph"], command, view.shape):
+        return (no_update,) * 3
+    opened = apply(staged["graph"], scopes, command, view.shape) if shown and command else Opened(scopes)
+    after = shown.get("layout") if opened.anchor or opened.focus else None
+    layout = services.layouts.of(staged, opened.scopes, view.graph, view.shape, after)
+    return (
+        elements(staged, layout),
+        {
+            **scene(key, staged, layout, opened.anchor, opened.focus),
+            "shape": view.shape,
+            "legend": None if shown else legend(analysis),
+        },
+        {**drawn, "scopes": sorted(opened.scopes), "layout": layout["key"]},
+    )
+
+
+def at_stage(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
+    """The analysis with the graph of a stage."""
+    return {**analysis, "graph": graph_at(analysis, stage)}
+
+
+def told(services: Services, known: Mapping[str, Any] | None) -> Any:
+    """The readable twin of what is on screen."""
+    analysis = services.analysis(known["model"]) if known else None
+    if known is None or analysis is None:
+        return no_update
+    staged = at_stage(analysis, known["graph"])
+    drawn = services.layouts.known(known["layout"])
+    return tree(
+        drawn or services.layouts.of(staged, frozenset(known["scopes"]), known["graph"], known["shape"]), staged
+    )
+
+
+def progress_text(done: int, total: int) -> str:
+    """How far a layout is; before and after it there is the drawing itself to wait for."""
+    return f"Laying out the graph: {done} of {total} modules" if total > 1 else "Drawing the graph"
+
+
+def question(
+    services: Services, command: Mapping[str, Any] | None, known: Mapping[str, Any] | None
+) -> tuple[bool, Any]:
+    """Whether to ask before all modules are opened, and what."""
+    analysis = services.analysis(known["model"]) if known else None
+    if known is None or analysis is None or not command:
+        return False, no_update
+    count = too_many(at_stage(analysis, known["graph"])["graph"], command, known["shape"])
+    return bool(count), (
+        f"All modules together have {count:,} nodes. Drawing them takes some seconds, and then the graph moves less "
+        f"smoothly. You can also open level by level, up to {ALL_BUDGET:,} nodes."
+    )
+
+
+def too_many(graph: Mapping[str, Any], command: Mapping[str, Any], show_shape: bool) -> int:
+    """How many nodes "all" would show, where they are more than are opened without a question; else 0."""
+    if command.get("action") != "all":
+        return 0
+    _, count = everything(graph, show_shape)
+    return count if count > ALL_BUDGET else 0
+
+
+def apply(
+    graph: Mapping[str, Any], scopes: frozenset[str], command: Mapping[str, Any], show_shape: bool = False
+) -> Opened:
+    """What a command of the graph makes of the open scopes."""
+    action = command.get("action")
+    if action == "toggle":
+        scope = str(command["scope"])
+        closed = scopes - scopes_inside(graph, scope, show_shape) - {scope}
+        after = closed if scope in scopes else scopes | {scope}
+        return Opened(after, anchor=SCOPE_PREFIX + scope)
+    if action == "reveal":
+        return Opened(scopes | scopes_around(graph, command["node"], show_shape), focus=command["node"])
+    if action in ("all", "everything"):
+        return Opened(everything(graph, show_shape)[0])
+    if action == "most":
+        return Opened(default_open(graph, ALL_BUDGET, every=True, show_shape=show_shape))
+    if action == "fold":
+        return Opened(frozenset())
+    return Opened(scopes)
+
+
+def state_now(services: Services, run_id: int | None, key: str | None) -> dict[str, Any] | None:
+    """Bits and unit states of the run on screen from its newest frames; of a compact model, the bits it has."""
+    analysis = services.analysis(key)
+    if analysis is not None and run_id is None and (made_by := services.made_by(key)):
+        return {"bits": bits_of(made_by.summary.get("quantizers", ()), analysis["quantizers"]), "groups": {}}
+    if run_id is None or analysis is None or not services.has_run(run_id):
+        return None
+    units, quantizers, saliency = (values_of(services.frame(run_id, k)) for k in ("units", "quantizers", "saliency"))
+    return now(analysis, units, quantizers, saliency)
+
+
+def matches(
+    analysis: Mapping[str, Any] | None, query: str, now: Mapping[str, Any] | None, bits: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """`{"query", "nodes": [ids]}` of a search, by the bits of the run on screen, else by the bounds being edited."""
+    if analysis is None or not query:
+        return {"query": query, "nodes": []}
+    widths = (now or {}).get("bits") or upper_bounds(analysis, bits)
+    return {"query": query, "nodes": search(analysis, query, widths)}
+
+
+def upper_bounds(analysis: Mapping[str, Any] | None, bits: Mapping[str, Any] | None) -> dict[str, float]:
+    """The upper bounds being edited, by quantizer: the bits to search by while there is no run."""
+    if analysis is None or bits is None:
+        return {}
+    bounds = bounds_of(bits, analysis)
+    return {quantizer: float(upper) for quantizer, (_, upper) in bounds.items() if isinstance(upper, (int, float))}

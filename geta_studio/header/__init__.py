@@ -1,0 +1,1 @@
+"""The header: which model and run are on screen, and the address that says so."""

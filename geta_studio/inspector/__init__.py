@@ -1,0 +1,1 @@
+"""What is selected in the graph, in numbers and plain words."""

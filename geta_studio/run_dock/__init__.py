@@ -1,0 +1,1 @@
+"""The run on screen: figures, timeline and controls."""

@@ -1,0 +1,295 @@
+"""The four live figures: data in, Plotly dicts out. Arrays travel as base64 (`bdata`), small and quick to write."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from geta_engine.config import INITIAL_BITS
+from geta_studio.shell.format import is_share
+
+Stage = tuple[str, int, int]
+"""(name, first step, one past the last step)."""
+Figure = dict[str, Any]
+Curve = tuple[np.ndarray, np.ndarray]
+"""(steps, values)."""
+
+FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'DejaVu Sans', sans-serif"
+
+
+class Ink(NamedTuple):
+    """Colours of one scheme; every text colour has at least 4.5:1 on the panel."""
+
+    text: str
+    muted: str
+    grid: str
+    accent: str
+    second: str
+    dark: str
+    bounds: str
+    zero: str
+    stages: dict[str, str]
+    kept: tuple[str, str, str]
+    redundant: tuple[str, str]
+
+
+LIGHT = Ink(
+    text="#1b2530",
+    muted="#566373",
+    grid="#e6eaef",
+    accent="#0b7285",
+    second="#a8480a",
+    dark="#3d4857",
+    bounds="rgba(86,99,115,0.12)",
+    zero="#0a0d12",
+    stages={
+        "pretrain": "#f5f3ee",
+        "warmup": "#eef1f5",
+        "projection": "#e3ecfa",
+        "joint": "#fcefdc",
+        "cooldown": "#e2f2e7",
+    },
+    kept=("#e8f3f5", "#4fa9bd", "#063f56"),
+    redundant=("#fbd9a6", "#c2570c"),
+)
+DARK = Ink(
+    text="#e3e8ee",
+    muted="#9ba8b7",
+    grid="#29313a",
+    accent="#4cc3d6",
+    second="#f0a35e",
+    dark="#b9c4d0",
+    bounds="rgba(155,168,183,0.14)",
+    zero="#000000",
+    stages={
+        "pretrain": "#24221e",
+        "warmup": "#1f252d",
+        "projection": "#1c2839",
+        "joint": "#332819",
+        "cooldown": "#182c22",
+    },
+    kept=("#1f3f4b", "#2f93a8", "#c6f1f7"),
+    redundant=("#6b3c12", "#f4a24f"),
+)
+
+
+def ink(scheme: str | None) -> Ink:
+    return DARK if scheme == "dark" else LIGHT
+
+
+class Axis(NamedTuple):
+    """What every figure of a run shares: its stages, its length, the scheme and a key under which zoom is kept."""
+
+    stages: Sequence[Stage]
+    steps: int
+    scheme: str
+    revision: str
+
+
+def empty_figure(scheme: str) -> Figure:
+    """Axes without data."""
+    return _figure(Axis((), 1, scheme, "empty"), [], _y_axis(ink(scheme), visible=False))
+
+
+def loss_figure(axis: Axis, loss: Curve, metric: Curve, metric_name: str) -> Figure:
+    """Loss on the left axis; the test metric, where it was measured, on the right."""
+    colours = ink(axis.scheme)
+    share = is_share(metric_name)
+    form = "%{y:.1%}" if share else "%{y:.3f}"
+    right = _share_axis(colours) if share else _plain_axis(colours, metric[1])
+    traces = [
+        _line(*loss, "loss", colours.dark, "%{y:.3g}"),
+        _line(*metric, metric_name, colours.accent, form, yaxis="y2", width=2),
+    ]
+    return _figure(axis, traces, {**_y_axis(colours), "rangemode": "tozero"}, right)
+
+
+def cost_figure(axis: Axis, relative_bops: Curve, sparsity: Curve) -> Figure:
+    """Relative BOPs on the left axis (share of the 32-bit dense model), sparsity of units on the right."""
+    colours = ink(axis.scheme)
+    traces = [
+        _line(*relative_bops, "relative BOPs", colours.accent, "%{y:.2%}", width=2),
+        _line(*sparsity, "sparsity", colours.second, "%{y:.1%}", yaxis="y2", shape="hv", width=2),
+    ]
+    right = _share_axis(colours)
+    return _figure(axis, traces, {**_y_axis(colours), "rangemode": "tozero", "tickformat": "~%"}, right)
+
+
+class BitLines(NamedTuple):
+    """Bit widths over time: steps [frames], bits [frames, quantizers], which are of weights, and names."""
+
+    step: np.ndarray
+    bits: np.ndarray
+    is_weight: np.ndarray
+    names: Sequence[str]
+
+
+def bits_figure(axis: Axis, lines: BitLines, bounds: tuple[int, int] | None, chosen: int | None = None) -> Figure:
+    """One line a quantizer, weights and activations in two colours; `chosen` is drawn on top, `bounds` as a band."""
+    colours = ink(axis.scheme)
+    kinds = ((True, "weights", colours.accent), (False, "activations", colours.second))
+    traces = [_bundle(lines, lines.is_weight == weight, name, colour) for weight, name, colour in kinds]
+    if chosen is not None:
+        traces.append(_line(lines.step, lines.bits[:, chosen], lines.names[chosen], colours.text, "%{y:.2f}", width=3))
+    layout = {**_y_axis(colours), "range": [0, INITIAL_BITS + 1], "tickvals": [2, 4, 8, 12, 16]}
+    figure = _figure(axis, traces, layout)
+    if bounds is not None:
+        figure["layout"]["shapes"].append(
+            _rectangle(0, 1, bounds[0], bounds[1], colours.bounds, xref="paper", yref="y")
+        )
+    return figure
+
+
+def _bundle(lines: BitLines, members: np.ndarray, name: str, colour: str) -> Figure:
+    """Many lines as one trace, with gaps between them: a browser draws one path far quicker than hundreds."""
+    columns = np.flatnonzero(members).tolist()
+    count = len(lines.step)
+    x = np.tile(np.append(lines.step.astype(np.float32), np.nan), len(columns))
+    y = np.vstack([lines.bits[:, columns], np.full((1, len(columns)), np.nan)]).T.reshape(-1)
+    trace = _line(x, y, name, colour, "%{text}: %{y:.2f} bits", width=1.3)
+    trace["text"] = [lines.names[column] for column in columns for _ in range(count + 1)]
+    trace["connectgaps"] = False
+    trace["opacity"] = 0.6
+    return trace
+
+
+class NormMap(NamedTuple):
+    """Unit norms over time: steps [frames], norms and states [units, frames] (state 0 kept, 1 redundant, 2 zero).
+
+    `scale` [units, 1] is the norm drawn darkest; `names` has one a unit; `ticks` are (row, label) pairs.
+    """
+
+    step: np.ndarray
+    norms: np.ndarray
+    states: np.ndarray
+    scale: np.ndarray
+    names: Sequence[str]
+    ticks: Sequence[tuple[float, str]]
+
+
+MOST_NAMED_CELLS = 6000
+"""Hover names travel a cell each: only small pictures have them."""
+ZERO, REDUNDANT, KEPT = 0, 1, 128
+"""First level of each state in the eight-bit picture: 0 zero, 1..127 redundant, 128..255 kept."""
+
+
+def norm_levels(norms: np.ndarray, states: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """[units, frames] norms and states -> uint8 levels; `scale` [units, 1] is the norm drawn darkest.
+
+    A kept unit at half its scale: 128 + 0.5 * 127 = 191 (rounded down); a zero unit: 0.
+    """
+    share = np.clip(np.divide(norms, scale, out=np.zeros_like(norms), where=scale > 0), 0, 1)
+    levels = np.where(states == 1, REDUNDANT + share * 126, KEPT + share * 127)
+    return np.where(states == 2, ZERO, levels).astype(np.uint8)
+
+
+def norms_figure(axis: Axis, picture: NormMap) -> Figure:
+    """A row a unit, a column a recorded step; dark is a norm that grew, orange is redundant, black is zero."""
+    colours = ink(axis.scheme)
+    rows, columns = picture.norms.shape
+    named = rows * columns <= MOST_NAMED_CELLS
+    heat = {
+        "type": "heatmap",
+        "x": _array(picture.step, "f4"),
+        "z": _array(norm_levels(picture.norms, picture.states, picture.scale), "u1"),
+        "zmin": 0,
+        "zmax": 255,
+        "showscale": False,
+        "colorscale": _norm_scale(colours),
+        "text": [[name] * columns for name in picture.names] if named else None,
+        "hovertemplate": ("%{text} · " if named else "") + "step %{x}<extra></extra>",
+    }
+    ticks = {"tickvals": [row for row, _ in picture.ticks], "ticktext": [label for _, label in picture.ticks]}
+    return _figure(axis, [heat], {**_y_axis(colours), "range": [rows - 0.5, -0.5], "showgrid": False, **ticks})
+
+
+def _norm_scale(colours: Ink) -> list[list[Any]]:
+    edge, middle = 0.5 / 255, 127.5 / 255
+    low, half, high = colours.kept
+    return [
+        [0, colours.zero],
+        [edge, colours.zero],
+        [edge, colours.redundant[0]],
+        [middle, colours.redundant[1]],
+        [middle, low],
+        [(1 + middle) / 2, half],
+        [1, high],
+    ]
+
+
+def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, value: str, width: float = 1.5, **extra: Any) -> Figure:
+    line = {"color": colour, "width": width, **({"shape": extra.pop("shape")} if "shape" in extra else {})}
+    hover = (
+        f"{name} {value}<br>step %{{x}}<extra></extra>"
+        if "%{text}" not in value
+        else f"{value}<br>step %{{x}}<extra></extra>"
+    )
+    base = {"type": "scatter", "mode": "lines", "name": name, "x": _array(x, "f4"), "y": _array(y, "f4")}
+    return {**base, "line": line, "hovertemplate": hover, **extra}
+
+
+def _array(values: np.ndarray, kind: str) -> dict[str, Any]:
+    """A numpy array as Plotly's typed-array spec."""
+    packed = np.ascontiguousarray(values, dtype=f"<{kind}")
+    spec = {"dtype": kind, "bdata": base64.b64encode(packed.tobytes()).decode("ascii")}
+    return spec if packed.ndim == 1 else {**spec, "shape": f"{packed.shape[0]}, {packed.shape[1]}"}
+
+
+def _figure(axis: Axis, traces: list[Figure], y_axis: Figure, second: Figure | None = None) -> Figure:
+    colours = ink(axis.scheme)
+    layout = {
+        "margin": {"l": 38, "r": 36 if second else 10, "t": 2, "b": 20},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": FONT, "size": 11, "color": colours.muted},
+        "showlegend": False,
+        "hovermode": "closest",
+        "dragmode": "zoom",
+        "uirevision": axis.revision,
+        "xaxis": {
+            "range": [0, axis.steps],
+            "showgrid": False,
+            "zeroline": False,
+            "ticks": "outside",
+            "ticklen": 3,
+            "tickcolor": colours.grid,
+            "nticks": 6,
+            "linecolor": colours.grid,
+        },
+        "yaxis": y_axis,
+        "shapes": [
+            _rectangle(start, end, 0, 1, colours.stages[name], xref="x", yref="paper")
+            for name, start, end in axis.stages
+        ],
+    }
+    return {"data": traces, "layout": {**layout, "yaxis2": second} if second else layout}
+
+
+def _y_axis(colours: Ink, **extra: Any) -> Figure:
+    axis = {"gridcolor": colours.grid, "zeroline": False, "nticks": 5, "automargin": False, "fixedrange": False}
+    return {**axis, **extra}
+
+
+def _share_axis(colours: Ink) -> Figure:
+    """The right axis: a share from 0 to 100 %."""
+    ticks = {"range": [0, 1.02], "tickvals": [0, 0.25, 0.5, 0.75, 1], "tickformat": ".0%"}
+    return _right_axis(colours, **ticks)
+
+
+def _plain_axis(colours: Ink, values: np.ndarray) -> Figure:
+    """The right axis of a number of at most 1: from 0, or from below the lowest value."""
+    lowest = float(values[np.isfinite(values)].min(initial=0.0))
+    margin = 0.02 * (1 - lowest)
+    return _right_axis(colours, range=[lowest - margin if lowest < 0 else 0.0, 1 + margin])
+
+
+def _right_axis(colours: Ink, **extra: Any) -> Figure:
+    return {**_y_axis(colours), "overlaying": "y", "side": "right", "showgrid": False, **extra}
+
+
+def _rectangle(x0: float, x1: float, y0: float, y1: float, colour: str, xref: str, yref: str) -> Figure:
+    corners = {"x0": x0, "x1": x1, "y0": y0, "y1": y1, "xref": xref, "yref": yref}
+    return {"type": "rect", "layer": "below", "line": {"width": 0}, "fillcolor": colour, **corners}

@@ -1,0 +1,87 @@
+"""The Runs page: list, open, resume, delete."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from dash import Dash, Input, Output, State, ctx, no_update
+
+from geta_studio.runs_page.grid import confirm_text, disabled_actions, run_rows
+from geta_studio.services.services import Services, without_paths
+from geta_studio.shell import ids
+
+
+def register(app: Dash, services: Services) -> None:
+    """Wire the table and its three actions."""
+
+    @app.callback(
+        Output(ids.RUNS_GRID, "rowData"),
+        Input(ids.RUNS_POLL, "n_intervals"),
+        Input(ids.URL, "pathname"),
+        Input(ids.RUNS_CONFIRM, "opened"),
+        State(ids.RUNS_GRID, "rowData"),
+    )
+    def refresh(_: Any, path: str, opened: bool, known: list[dict[str, Any]] | None) -> Any:
+        rows = rows_now(services) if path == "/runs" else known
+        return no_update if rows == known else rows
+
+    @app.callback(
+        Output(ids.RUNS_OPEN, "disabled"),
+        Output(ids.RUNS_RESUME, "disabled"),
+        Output(ids.RUNS_DELETE, "disabled"),
+        Input(ids.RUNS_GRID, "selectedRows"),
+        Input(ids.RUNS_GRID, "rowData"),
+    )
+    def allow(selected: list[dict[str, Any]] | None, rows: list[dict[str, Any]] | None) -> tuple[bool, bool, bool]:
+        return disabled_actions(selected, rows)
+
+    @app.callback(
+        Output(ids.URL, "pathname"),
+        Output(ids.RUN_SELECT, "value", allow_duplicate=True),
+        Input(ids.RUNS_OPEN, "n_clicks"),
+        Input(ids.RUNS_GRID, "cellDoubleClicked"),
+        State(ids.RUNS_GRID, "selectedRows"),
+        prevent_initial_call=True,
+    )
+    def open_run(_: Any, clicked: Any, selected: list[dict[str, Any]] | None) -> tuple[Any, Any]:
+        return ("/", selected[0]["id"]) if selected else (no_update, no_update)
+
+    @app.callback(
+        Output(ids.RUNS_GRID, "rowData", allow_duplicate=True),
+        Input(ids.RUNS_RESUME, "n_clicks"),
+        State(ids.RUNS_GRID, "selectedRows"),
+        prevent_initial_call=True,
+    )
+    def resume(_: Any, selected: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        services.request(int(selected[0]["id"]), "resume")
+        return rows_now(services)
+
+    @app.callback(
+        Output(ids.RUNS_CONFIRM, "opened"),
+        Output(ids.RUNS_CONFIRM_TEXT, "children"),
+        Output(ids.RUNS_GRID, "selectedRows"),
+        Input(ids.RUNS_DELETE, "n_clicks"),
+        Input(ids.RUNS_DELETE_NOW, "n_clicks"),
+        Input(ids.RUNS_DELETE_CANCEL, "n_clicks"),
+        State(ids.RUNS_GRID, "selectedRows"),
+        prevent_initial_call=True,
+    )
+    def delete(_: Any, __: Any, ___: Any, selected: list[dict[str, Any]]) -> tuple[Any, ...]:
+        return asked_to_delete(services, ctx.triggered_id, selected)
+
+
+def rows_now(services: Services) -> list[dict[str, Any]]:
+    runs = services.runs()
+    runs = [replace(run, error=without_paths(run.error, services.workspace.root)) for run in runs]
+    return run_rows(runs, [services.library.label(services.library.key_of(run)) for run in runs])
+
+
+def asked_to_delete(services: Services, button: str | None, selected: list[dict[str, Any]]) -> tuple[Any, ...]:
+    """(question open, its text, selected rows) after Delete…, Delete or Keep it."""
+    if button == ids.RUNS_DELETE and selected:
+        return True, confirm_text(selected[0]), no_update
+    if button == ids.RUNS_DELETE_NOW and selected:
+        services.delete(int(selected[0]["id"]))
+        return False, no_update, []
+    return False, no_update, no_update

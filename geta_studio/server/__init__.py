@@ -1,0 +1,1 @@
+"""The web server: the app is composed here, guarded and served."""

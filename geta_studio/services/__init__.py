@@ -1,0 +1,1 @@
+"""The only door from the studio to the engine. No torch."""

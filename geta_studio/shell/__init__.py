@@ -1,0 +1,1 @@
+"""What every feature builds on: the frame of the page, icons, colours, formats, shared ids."""

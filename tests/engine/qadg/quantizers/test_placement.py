@@ -1,0 +1,118 @@
+"""One quantizer a tensor: a layer that is called twice has one on its weight and one on each tensor that enters it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+import geta_engine as ge
+from geta_engine.analysis.report import analysis_report
+from geta_engine.quant.fake_quant import fake_quantize
+from tests.engine.qadg.quantized_models import Lsq
+
+
+class Quantized(nn.Linear):
+    """A layer that quantizes its weight and its input by hand."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__(inputs, outputs)
+        self.on_weight, self.on_input = Lsq(), Lsq()
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(self.on_input(x), self.on_weight(self.weight), self.bias)
+
+
+class Twice(nn.Module):
+    """A layer that is called on the input and again on what it made of it."""
+
+    def __init__(self, shared: nn.Module) -> None:
+        super().__init__()
+        self.shared, self.head = shared, nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.relu(self.shared(torch.relu(self.shared(x)))))
+
+
+class OneInput(Twice):
+    """A layer that is called twice on one tensor, beside a layer that reads it as it is."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.relu(x)
+        return self.head(y) + self.head(torch.relu(self.shared(y)) * torch.sigmoid(self.shared(y)))
+
+
+class Aliased(nn.Module):
+    """Two layers of one weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b, self.head = nn.Linear(8, 8), nn.Linear(8, 8), nn.Linear(8, 3)
+        self.b.weight = self.a.weight
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.relu(self.b(torch.relu(self.a(x)))))
+
+
+def traced_of(model: nn.Module) -> ge.TracedModel:
+    return ge.trace(model, (torch.randn(3, 8, generator=torch.Generator().manual_seed(0)),))
+
+
+def found(report: dict[str, Any]) -> dict[str, list[str]]:
+    """Quantizer id -> the layers that read it; two of one id fail."""
+    ids = [q["id"] for q in report["quantizers"]]
+    assert len(ids) == len(set(ids)), ids
+    return {q["id"]: q["readers"] for q in report["quantizers"]}
+
+
+@pytest.mark.parametrize("layer", [nn.Linear, Quantized])
+def test_a_layer_called_twice_has_one_weight_quantizer_and_two_of_what_enters_it(layer: type[nn.Linear]) -> None:
+    report = analysis_report(traced_of(Twice(layer(8, 8))))
+    assert found(report) == {
+        "shared.weight": ["linear", "linear_1"],
+        "act.x": ["linear"],
+        "act.relu": ["linear_1"],
+        "head.weight": ["linear_2"],
+        "act.relu_1": ["linear_2"],
+    }
+    edges = {(e["source"], e["target"]): e["quantizer"] for e in report["graph"]["edges"] if e["quantizer"]}
+    assert edges == {("x", "linear"): "act.x", ("relu", "linear_1"): "act.relu", ("relu_1", "linear_2"): "act.relu_1"}
+
+
+@pytest.mark.parametrize("layer", [nn.Linear, Quantized])
+def test_a_tensor_that_layers_read_has_one_quantizer(layer: type[nn.Linear]) -> None:
+    """Also where one of them reads it as it is, and the others through a branch each."""
+    readers = found(analysis_report(traced_of(OneInput(layer(8, 8)))))
+    assert sorted(readers["act.relu"]) == ["linear", "linear_1", "linear_2"]
+    assert {"shared.weight", "head.weight"} < set(readers)
+
+
+def test_quantizers_that_are_there_already_are_read_by_those_alone_who_do() -> None:
+    report = analysis_report(traced_of(OneInput(Quantized(8, 8))), weights=False, activations=False)
+    assert found(report) == {"shared.weight": ["linear_1", "linear_2"], "act.relu": ["linear_1", "linear_2"]}
+
+
+def test_a_weight_of_two_names_has_one_quantizer() -> None:
+    readers = found(analysis_report(traced_of(Aliased()), activations=False))
+    assert sorted(readers.values()) == [["linear", "linear_1"], ["linear_2"]]
+
+
+@pytest.mark.parametrize("model", [Twice, OneInput])
+def test_the_prepared_model_has_a_node_and_a_step_size_for_each(model: type[Twice]) -> None:
+    traced = traced_of(model(Quantized(8, 8)))
+    qadg = ge.analyze(traced, activations=True)
+    prepared = ge.prepare(traced, qadg)
+    ids = [q.id for q in qadg.quantizers]
+    marked = [n.meta["quantizer"] for n in prepared.program.graph.nodes if n.target is fake_quantize]
+    assert sorted(marked) == sorted(ids) == sorted(set(ids))
+    assert list(prepared.bits_by_id()) == ids and len(prepared.quantizers.d) == len(ids)
+    assert not any("round" in str(node.target) for node in prepared.program.graph.nodes)
+    nodes = {node.name: node for node in prepared.program.graph.nodes}
+    marks = {node.meta["quantizer"]: node for node in nodes.values() if node.target is fake_quantize}
+    for quantizer in qadg.quantizers:
+        assert all(marks[quantizer.id] in nodes[reader].all_input_nodes for reader in quantizer.readers), quantizer.id
+    prepared(torch.ones(3, 8)).sum().backward()
+    assert all(grad is not None for grad in (prepared.quantizers.d.grad, prepared.quantizers.q_m.grad))
