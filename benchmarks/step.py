@@ -26,7 +26,7 @@ from geta_engine.quant import kernels
 from geta_engine.quant.compiled import use_compiled
 from geta_engine.quant.fake_quant import fake_quantize
 from geta_engine.runs import control
-from geta_engine.runs.process_tuning import keep_memory
+from geta_engine.runs.process_tuning import tune_malloc
 from geta_engine.runs.workspace import Workspace
 from geta_engine.store.runs import Store
 from geta_engine.zoo.names import DEMO
@@ -136,7 +136,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--repeats", type=int, default=REPEATS)
     given = parser.parse_args()
-    keep_memory()
+    tune_malloc()
     launch = median(first_step() for _ in range(3))
     print(f"first recorded step of the demo run: {launch:.1f} s after its launch (<= 8 s)", flush=True)
     started = time.perf_counter()

@@ -12,7 +12,7 @@ import geta_engine as ge
 from geta_engine.config import RunConfig, Schedule, make_config
 from geta_engine.cost import cost
 from geta_engine.documents.events import ResultEvent
-from geta_engine.runs.process_tuning import keep_memory
+from geta_engine.runs.process_tuning import tune_malloc
 from geta_engine.trace import TracedModel
 from geta_engine.training.loop import Loop
 from geta_engine.zoo import build
@@ -116,7 +116,7 @@ def schedule(steps: int, way: Way) -> Schedule:
 def execute(run: Run) -> dict[str, Any]:
     """Do the run in this process, on one thread; accuracy, relative BOPs and size, the dense model's with them."""
     torch.set_num_threads(1)
-    keep_memory()
+    tune_malloc()
     study = STUDIES[run.study]
     traced = study.traced(run.seed)
     if run.way == "prune, then quantize":

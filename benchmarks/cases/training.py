@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import geta_engine as ge
 from geta_engine.config import Schedule
-from geta_engine.qasso.base import Base
+from geta_engine.qasso.base import BaseOptimizer
 from geta_engine.quant.insert import PreparedModel
 from geta_engine.trace import TracedModel
 from geta_engine.trace.passes.train_eval import set_training
@@ -81,7 +81,7 @@ def plain_step(case: Case, activations: bool = True) -> Callable[[], None]:
 def qasso_step(case: Case, stage: str) -> Callable[[], None]:
     """QASSO in a stage; in the joint one it is the last period, four fifths of K zero and the last fifth redundant."""
     model, qadg = _prepared(case, True)
-    config = ge.QASSOConfig(SPARSITY, STAGES[stage], Base("sgd", momentum=MOMENTUM))
+    config = ge.QASSOConfig(SPARSITY, STAGES[stage], BaseOptimizer("sgd", momentum=MOMENTUM))
     optimizer = ge.QASSO(model, qadg, config, lr=LR)
     step = _step(case, model, optimizer)
     if stage == "joint":

@@ -25,7 +25,7 @@ from geta_engine.cli.options import (
     StoreUrl,
     Weights,
 )
-from geta_engine.cli.output import Output, complain, require_done, require_folder, require_writable, run_rows
+from geta_engine.cli.output import Output, print_error, require_done, require_folder, require_writable, run_rows
 from geta_engine.cli.output import main as run_app
 from geta_engine.config import Bounds, RunConfig
 from geta_engine.documents.commands import Command
@@ -62,7 +62,7 @@ def models(json_path: JsonPath = None) -> None:
     """List the zoo."""
     output = Output(json_path)
     zoo = _zoo()
-    output.document({"models": [{"name": name, "description": text} for name, text in zoo.items()]})
+    output.write_json({"models": [{"name": name, "description": text} for name, text in zoo.items()]})
     output.table(("name", "what it is"), zoo.items())
 
 
@@ -80,7 +80,7 @@ def trace(
     require_writable(Path(out), "--out")
     traced, seconds = _load(spec, input)
     traced.save(out)
-    output.document({"name": traced.name, "hash": traced.hash, "out": out, "seconds": {"trace": seconds}})
+    output.write_json({"name": traced.name, "hash": traced.hash, "out": out, "seconds": {"trace": seconds}})
     output.text(f"{traced.name}: traced in {seconds:.1f} s, written to {out}")
 
 
@@ -109,7 +109,7 @@ def analyze(
         traced, weights, activations, tuple(protect or ()), seconds_trace=seconds, spec=spec, granularity=granularity
     )
     _draw(report, dot, svg)
-    output.document(report)
+    output.write_json(report)
     groups = report["groups"]
     output.table(
         ("group", "name", "units", "prunable"),
@@ -163,7 +163,7 @@ def verify(
     qadg = find_groups(traced, granularity=granularity)
     certificate = certify(traced, qadg, sparsity, seed, dtype=getattr(torch, dtype), save=_saver(save))
     document = certificate.to_dict()
-    output.document(document)
+    output.write_json(document)
     output.table(("what", "value"), [(key, value) for key, value in document.items() if not isinstance(value, list)])
     if not certificate.ok:
         raise CheckFailed(f"{spec}: the compact model differs from the zeroed one by {document['max_rel_diff']}")
@@ -249,7 +249,7 @@ def run(
     control.start(store, workspace, run_id)
     record = _follow(store, workspace, run_id)
     report = run_report(record)
-    output.document(report)
+    output.write_json(report)
     output.table(("what", "value"), run_rows(record, report))
     require_done(record)
 
@@ -287,9 +287,9 @@ def _follow(store: Store, workspace: Workspace, run_id: int) -> RunRecord:
     """Follow the run to its end; an interrupt (Ctrl-C, SIGTERM) stops the run first."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return watch.follow(store, workspace, run_id)
+        return watch.watch(store, workspace, run_id)
     except KeyboardInterrupt:
-        complain(f"stopping run {run_id} at a checkpoint; `geta resume {run_id}` will go on")
+        print_error(f"stopping run {run_id} at a checkpoint; `geta resume {run_id}` will go on")
         if control.is_live(workspace, store.get_run(run_id)):
             control.send(store, workspace, run_id, "stop")
         return watch.wait_until(store, workspace, run_id, lambda run: run.ended, ANSWER_SECONDS)
@@ -300,7 +300,7 @@ def runs(store_url: StoreUrl = None, json_path: JsonPath = None) -> None:
     """List the runs, newest first."""
     output = Output(json_path)
     records = _open(store_url)[0].list_runs()
-    output.document(runs_report(records))
+    output.write_json(runs_report(records))
     output.table(
         ("run", "name", "status", "step", "stage", "data"),
         [(r.id, r.name, r.status, f"{r.step}/{r.steps}", r.stage, r.config["data"]) for r in records],
@@ -366,7 +366,7 @@ def export(
         raise InputError(f"run {run_id} is {record.status} and has no compact model yet: export a run that is done")
     require_folder(out, "--out")
     target = Path(shutil.copy(source, out))
-    output.document({"run": run_id, "files": [str(target)]})
+    output.write_json({"run": run_id, "files": [str(target)]})
     output.text(str(target))
 
 
@@ -391,5 +391,5 @@ def _open(store_url: str | None) -> tuple[Store, Workspace]:
 
 def _tell(output: Output, record: RunRecord) -> None:
     report = run_report(record)
-    output.document(report)
+    output.write_json(report)
     output.table(("what", "value"), run_rows(record, report))

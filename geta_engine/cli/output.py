@@ -33,7 +33,7 @@ class Output:
         if json_path not in (None, "-"):
             require_writable(Path(json_path), "--json")
 
-    def document(self, document: Any) -> None:
+    def write_json(self, document: Any) -> None:
         """Write the results where --json says, if it was given."""
         text = json.dumps(_finite(document), indent=2, allow_nan=False)
         if self._path == "-":
@@ -74,7 +74,7 @@ def require_folder(path: Path, option: str) -> None:
     require_writable(path / "file", option)
 
 
-def complain(sentence: str) -> None:
+def print_error(sentence: str) -> None:
     """One line on stderr, whatever line breaks the sentence came with."""
     print(f"geta: {' '.join(sentence.split())}", file=sys.stderr)
 
@@ -85,18 +85,18 @@ def main(commands: typer.Typer, arguments: list[str]) -> int:
     try:
         return command.main(arguments or ["--help"], prog_name="geta", standalone_mode=False) or 0
     except _UsageError as error:
-        complain(_usage(error))
+        print_error(_usage(error))
         return 2
     except InputError as error:
-        complain(str(error))
+        print_error(str(error))
         return 2
     except GetaError as error:
-        complain(str(error))
+        print_error(str(error))
         return 1
     except Exception as error:
         if os.environ.get(TRACEBACK_VARIABLE):
             raise
-        complain(f"an internal error ({type(error).__name__}: {error}); {TRACEBACK_VARIABLE}=1 shows where")
+        print_error(f"an internal error ({type(error).__name__}: {error}); {TRACEBACK_VARIABLE}=1 shows where")
         return 1
 
 

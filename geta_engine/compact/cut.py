@@ -32,19 +32,19 @@ def compact(model: PreparedModel | TracedModel, qadg: Qadg) -> TracedModel:
     Parameters keep their names, the result is plain ATen that `torch.export.load` reads. Raises CheckFailed when a
     group would lose its last unit.
     """
-    return cut(frozen(model), origin_of(model), qadg, zero_units(model, qadg))
+    return remove_units(bake_quantizers(model), origin_of(model), qadg, zero_units(model, qadg))
 
 
 def origin_of(model: PreparedModel | TracedModel) -> TracedModel:
     return model.origin if isinstance(model, PreparedModel) else model
 
 
-def cut(module: GraphModule, origin: TracedModel, qadg: Qadg, zero: NDArray[np.bool_]) -> TracedModel:
+def remove_units(module: GraphModule, origin: TracedModel, qadg: Qadg, zero: NDArray[np.bool_]) -> TracedModel:
     """Remove the units marked in `zero` (over all units) from a frozen graph module, which is used up."""
-    return retrace(cut_module(module, qadg, zero), origin, f"{origin.name}-compact")
+    return retrace(remove_units_in_place(module, qadg, zero), origin, f"{origin.name}-compact")
 
 
-def cut_module(module: GraphModule, qadg: Qadg, zero: NDArray[np.bool_]) -> GraphModule:
+def remove_units_in_place(module: GraphModule, qadg: Qadg, zero: NDArray[np.bool_]) -> GraphModule:
     """`cut` in place, without tracing the result anew: sizes in `meta` are still the original ones."""
     for group in qadg.groups:
         if zero[group.first_unit : group.first_unit + group.size].all():
@@ -67,7 +67,7 @@ def _attributes(module: GraphModule) -> set[str]:
 
 
 @torch.no_grad()
-def frozen(model: PreparedModel | TracedModel) -> GraphModule:
+def bake_quantizers(model: PreparedModel | TracedModel) -> GraphModule:
     """A copy in eval mode in which weights hold their quantized values and activation quantizers are plain ATen."""
     if isinstance(model, TracedModel):
         return model.graph_module()

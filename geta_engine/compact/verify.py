@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.fx import GraphModule
 from torch.utils._pytree import tree_leaves, tree_map
 
-from geta_engine.compact.cut import cut_module, frozen, origin_of, set_to_zero, zero_units
+from geta_engine.compact.cut import bake_quantizers, origin_of, remove_units_in_place, set_to_zero, zero_units
 from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import InputError
 from geta_engine.quant.insert import PreparedModel
@@ -98,10 +98,12 @@ def verify(
     zero = random_units(qadg, sparsity, seed)
     if save is not None:
         zeroed = retrace(zeroed_copy(traced, qadg, zero), traced, f"{traced.name}-zeroed")
-        compact = retrace(cut_module(zeroed_copy(traced, qadg, zero), qadg, zero), traced, f"{traced.name}-compact")
+        compact = retrace(
+            remove_units_in_place(zeroed_copy(traced, qadg, zero), qadg, zero), traced, f"{traced.name}-compact"
+        )
         save(zeroed, compact)
     dense = _widened(zeroed_copy(traced, qadg, zero), dtype)
-    small = cut_module(_widened(zeroed_copy(traced, qadg, zero), dtype), qadg, zero)
+    small = remove_units_in_place(_widened(zeroed_copy(traced, qadg, zero), dtype), qadg, zero)
     try:
         return certify(dense, small, traced, qadg, int(zero.sum()), dtype)
     except RuntimeError as error:
@@ -126,9 +128,13 @@ def certify_run(
     float64 form."""
     count = int(zero_units(model, qadg).sum())
     try:
-        return certify(frozen(model), small.graph_module(), origin_of(model), qadg, count, torch.float64, inputs)
+        return certify(
+            bake_quantizers(model), small.graph_module(), origin_of(model), qadg, count, torch.float64, inputs
+        )
     except RuntimeError:
-        return certify(frozen(model), small.graph_module(), origin_of(model), qadg, count, torch.float32, inputs)
+        return certify(
+            bake_quantizers(model), small.graph_module(), origin_of(model), qadg, count, torch.float32, inputs
+        )
 
 
 def certify(

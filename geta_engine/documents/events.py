@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-FrameKind = Literal["quantizers", "units", "gamma", "cosines", "saliency"]
+SnapshotKind = Literal["quantizers", "units", "gamma", "cosines", "saliency"]
 
 
-MarkKind = Literal["stage", "period"]
+MarkerKind = Literal["stage", "period"]
 
 
 LogLevel = Literal["info", "warning", "error"]
@@ -29,7 +29,7 @@ class StepEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class FrameEvent:
+class SnapshotEvent:
     """An array at a step: float32, 2-d.
 
     "quantizers": n_quantizers x [b, d, q_m, t]; "units": n_units x [norm, state] with state 0 kept, 1 redundant,
@@ -37,16 +37,16 @@ class FrameEvent:
     """
 
     step: int
-    kind: FrameKind
+    kind: SnapshotKind
     values: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
-class MarkEvent:
+class MarkerEvent:
     """A border: a stage or a period starts after `step` finished steps."""
 
     step: int
-    kind: MarkKind
+    kind: MarkerKind
     label: str
 
 
@@ -66,4 +66,4 @@ class ResultEvent:
     summary: dict[str, Any]
 
 
-Event = StepEvent | FrameEvent | MarkEvent | LogEvent | ResultEvent
+Event = StepEvent | SnapshotEvent | MarkerEvent | LogEvent | ResultEvent

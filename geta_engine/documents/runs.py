@@ -51,7 +51,7 @@ class LogRecord:
     time: float
 
 
-class Change(NamedTuple):
+class RunStatus(NamedTuple):
     """What a watcher needs to know to ask for more: cheap to read, a few rows whatever the length of the run."""
 
     status: Status

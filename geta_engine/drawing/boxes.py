@@ -17,7 +17,7 @@ Key = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Sub:
+class ScopeLayout:
     """A laid-out level: offsets of its children's top left corners, control points of its edges, its ports."""
 
     width: float
@@ -29,7 +29,7 @@ class Sub:
 
 
 def end_offsets(
-    key: Key, ends: tuple[str, str], inner: Mapping[str, Sub], sizes: Sequence[Size], index: Mapping[str, int]
+    key: Key, ends: tuple[str, str], inner: Mapping[str, ScopeLayout], sizes: Sequence[Size], index: Mapping[str, int]
 ) -> tuple[float, float]:
     """How far from the centre of its source and target an edge starts and ends: at the ports of open scopes."""
     start = inner[ends[0]].exits[key[0]] - sizes[index[ends[0]]][0] / 2 if ends[0] in inner else 0.0
@@ -92,7 +92,7 @@ def boxed(
     left: float,
     width: float,
     box: bool,
-) -> Sub:
+) -> ScopeLayout:
     """Shift a level into its box: things below the title, ports on the border."""
     tops = [y - h / 2 for (_, y), (_, h) in zip(wrapped.centres, sizes, strict=False)]
     bottoms = [y + h / 2 for (_, y), (_, h) in zip(wrapped.centres, sizes, strict=False)]
@@ -113,4 +113,4 @@ def boxed(
         routes[key] = tuple(inside)
     entries = {name: wrapped.centres[i][0] + left for name, i in enter.items()}
     exits = {name: wrapped.centres[i][0] + left for name, i in leave.items()}
-    return Sub(width, height, corners, routes, entries, exits)
+    return ScopeLayout(width, height, corners, routes, entries, exits)

@@ -67,10 +67,10 @@ def differences(before: Graph, after: Graph) -> list[Difference]:
     whole = [_whole_layers(graph["nodes"]) for graph in (before, after)]
     old, new = _gathered(before["nodes"], whole[1]), _gathered(after["nodes"], whole[0])
     named = _named(before, old), _named(after, new)
-    twins = {node: named[1][key] for key, node in named[0].items() if key in named[1]}
-    twins |= _by_order(*(_others(nodes, names.values()) for nodes, names in zip((old, new), named)))
-    taken, facts = set(twins.values()), {node["id"]: node for node in new}
-    paired = [Difference(node, facts.get(twins.get(node["id"], ""))) for node in old]
+    counterparts = {node: named[1][key] for key, node in named[0].items() if key in named[1]}
+    counterparts |= _by_order(*(_others(nodes, names.values()) for nodes, names in zip((old, new), named)))
+    taken, facts = set(counterparts.values()), {node["id"]: node for node in new}
+    paired = [Difference(node, facts.get(counterparts.get(node["id"], ""))) for node in old]
     return paired + [Difference(None, node) for node in new if node["id"] not in taken]
 
 
@@ -152,13 +152,13 @@ def _others(nodes: Iterable[Facts], named: Iterable[str]) -> list[Facts]:
 def _by_order(old: Iterable[Facts], new: Iterable[Facts]) -> dict[str, str]:
     """Old -> new id of ops of one kind that follow each other alike in their module."""
     left, right = _by_scope(old), _by_scope(new)
-    twins: dict[str, str] = {}
+    counterparts: dict[str, str] = {}
     for scope in left.keys() & right.keys():
         a, b = left[scope], right[scope]
         matcher = SequenceMatcher(None, [_op(node) for node in a], [_op(node) for node in b], autojunk=False)
         for at, to, size in matcher.get_matching_blocks():
-            twins |= {x["id"]: y["id"] for x, y in zip(a[at : at + size], b[to : to + size])}
-    return twins
+            counterparts |= {x["id"]: y["id"] for x, y in zip(a[at : at + size], b[to : to + size])}
+    return counterparts
 
 
 def _by_scope(nodes: Iterable[Facts]) -> dict[str, list[Facts]]:

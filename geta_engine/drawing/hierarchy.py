@@ -41,7 +41,7 @@ SHORT_OPS = {
 
 
 @dataclass(frozen=True)
-class Row:
+class DrawnNode:
     """Nodes drawn as one, in program order: `nodes[0]` leads and gives the row its id; `path` are the scopes around it,
     outermost first; `label` is what is written on it."""
 
@@ -68,7 +68,7 @@ class Hierarchy:
     "" is the root. `branches` are the scopes that are quantizer branches.
     """
 
-    rows: Mapping[str, Row]
+    rows: Mapping[str, DrawnNode]
     links: tuple[Link, ...]
     row_of: Mapping[str, str]
     children: Mapping[str, tuple[str, ...]]
@@ -115,7 +115,9 @@ def build(graph: Graph, show_shape: bool = False) -> Hierarchy:
     modules = {lead: tuple(scope for scope in path if scope not in branches) for lead, path in paths.items()}
     around = repeats.folds(modules, {lead: tuple(_made(nodes[key]) for key in keys) for lead, keys in members.items()})
     rows = {
-        lead: Row(tuple(keys), _with_folds(paths[lead], around), _row_label(nodes, keys, scopes[lead], paths[lead]))
+        lead: DrawnNode(
+            tuple(keys), _with_folds(paths[lead], around), _row_label(nodes, keys, scopes[lead], paths[lead])
+        )
         for lead, keys in members.items()
     }
     row_of = _row_of(nodes, graph["edges"], hidden, lead_of)
@@ -287,7 +289,7 @@ def _row_of(
     return row_of
 
 
-def _children(rows: Mapping[str, Row]) -> dict[str, tuple[str, ...]]:
+def _children(rows: Mapping[str, DrawnNode]) -> dict[str, tuple[str, ...]]:
     inside: dict[str, dict[str, None]] = {"": {}}
     depth = {"": 0}
     for key, row in rows.items():
@@ -306,7 +308,7 @@ def relative(scope: str, outer: str) -> str:
     keeps the name before it: relative("layer1.0", "layer1") is "layer1.0", and "layer1.1..3" there "layer1.1–3"."""
     inner = scope[len(outer) + 1 :] if outer and scope.startswith(outer + ".") else scope
     bare = inner.replace(repeats.TO, "").isdigit()
-    return repeats.written(".".join(repeats.written(scope).split(".")[-2:]) if bare else inner)
+    return repeats.display_name(".".join(repeats.display_name(scope).split(".")[-2:]) if bare else inner)
 
 
 def short_count(number: float) -> str:

@@ -12,7 +12,7 @@ from itertools import takewhile
 from typing import Any
 
 from geta_engine.drawing import hierarchy, visible
-from geta_engine.drawing.boxes import OUT, Key, Sub, attach, boxed, centred, end_offsets
+from geta_engine.drawing.boxes import OUT, Key, ScopeLayout, attach, boxed, centred, end_offsets
 from geta_engine.drawing.columns import wrap
 from geta_engine.drawing.hierarchy import SCOPE_PREFIX
 from geta_engine.drawing.layers import Level, Placed, Point, Size, place
@@ -108,7 +108,7 @@ class _Levels:
             for scope, inside in tree.children.items()
         }
         self.path = {key: self._path_of(tree, key) for key in self.nodes}
-        self.subs: dict[str, Sub] = {}
+        self.subs: dict[str, ScopeLayout] = {}
         self.placed: dict[Level, Placed] = {}
         self.level_edges = self._level_edges()
 
@@ -151,7 +151,7 @@ class _Levels:
             pieces.append((down[depth], (source, into), (OUT, into)))
         return pieces
 
-    def lay(self, scope: str) -> Sub:
+    def lay(self, scope: str) -> ScopeLayout:
         """The layout of an open scope, its open children's first."""
         children = self.children[scope]
         inner = {child: self.lay(child.removeprefix(SCOPE_PREFIX)) for child in children if self._is_open(child)}
@@ -161,7 +161,7 @@ class _Levels:
             self.report(len(self.subs), len(self.open) + 1)
         return sub
 
-    def _compose(self, scope: str, children: Sequence[str], inner: Mapping[str, Sub]) -> Sub:
+    def _compose(self, scope: str, children: Sequence[str], inner: Mapping[str, ScopeLayout]) -> ScopeLayout:
         edges = self.level_edges[scope]
         entries = list(dict.fromkeys(key[0] for key, ends in edges.items() if ends[0] == OUT))
         exits = list(dict.fromkeys(key[0] for key, ends in edges.items() if ends[1] == OUT))
@@ -194,7 +194,7 @@ class _Levels:
             self.placed[level] = place(level)
         return self.placed[level]
 
-    def absolute(self, root: Sub) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    def absolute(self, root: ScopeLayout) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
         """Nodes and boxes with their centres; boxes outer before inner."""
         nodes: list[dict[str, Any]] = []
         boxes: list[dict[str, Any]] = []

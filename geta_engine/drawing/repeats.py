@@ -47,7 +47,7 @@ def is_fold(scope: str) -> bool:
     return TO in scope
 
 
-def written(scope: str) -> str:
+def display_name(scope: str) -> str:
     """A drawn scope as people read it: `layers.1..35` is `layers.1–35`; a module path stays as it is."""
     return scope.replace(TO, DASH)
 

@@ -1,4 +1,4 @@
-"""Base methods: SGD, Adam and AdamW directions over lists of tensors."""
+"""BaseOptimizer methods: SGD, Adam and AdamW directions over lists of tensors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _SETTINGS: dict[Method, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True)
-class Base:
+class BaseOptimizer:
     """Hyperparameters of the base method; `momentum` is SGD's, `betas` and `eps` are Adam's."""
 
     method: Method = "sgd"
@@ -41,7 +41,7 @@ class Base:
             )
 
     @classmethod
-    def of(cls, group: Mapping[str, Any]) -> Base:
+    def of(cls, group: Mapping[str, Any]) -> BaseOptimizer:
         """The method of a parameter group, whose momentum or betas a scheduler may have changed."""
         return cls(**{key: group[key] for key in _SETTINGS[group["method"]]})
 

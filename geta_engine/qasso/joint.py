@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from geta_engine.qasso.slices import Entries, Rows
+from geta_engine.qasso.slices import FlatIndex, IndexSlice
 from geta_engine.qasso.updates import JointRule, JointSums, joint_rule
 from geta_engine.quant.bank import QuantizerBank
 from geta_engine.quant.formula import step_size
 
 
-class Redundant:
+class JointStep:
     """The entries of newly redundant units, one element a parameter of `parameters`, for the steps of one period.
 
     `quantizer_of` maps a parameter's position to that of its quantizer. Those with a quantizer come first. A step is a
@@ -23,7 +23,7 @@ class Redundant:
 
     def __init__(
         self,
-        entries: Sequence[Rows | Entries],
+        entries: Sequence[IndexSlice | FlatIndex],
         quantizer_of: Mapping[int, int],
         bank: QuantizerBank,
         parameters: Sequence[Tensor],
@@ -33,12 +33,12 @@ class Redundant:
         self._plain = [e for e in entries if e.parameter not in quantizer_of]
         both = [*self._quantized, *self._plain]
         self.parameters = [e.parameter for e in both]
-        self._values, self._slopes = ([e.room(parameters) for e in both] for _ in range(2))
-        self._residuals = [e.room(parameters) for e in self._quantized]
+        self._values, self._slopes = ([e.empty_buffer(parameters) for e in both] for _ in range(2))
+        self._residuals = [e.empty_buffer(parameters) for e in self._quantized]
         rows = [quantizer_of[e.parameter] for e in self._quantized]
         self._quantizer = torch.tensor(rows, dtype=torch.long, device=bank.d.device)
 
-    def forget(
+    def apply(
         self, x: Sequence[Tensor], direction: Sequence[Tensor], lr: float, remaining: int
     ) -> tuple[JointSums, JointRule]:
         """x -= gamma * x_Q on the entries; gamma and d of each parameter, and the sums they came from.
@@ -79,14 +79,16 @@ class Redundant:
         return c, self._residuals
 
     def _sums(self, c: list[Tensor], r: list[Tensor], x: Sequence[Tensor], direction: Sequence[Tensor]) -> JointSums:
-        slopes = [e.read(direction, room).view(-1) for e, room in zip((*self._quantized, *self._plain), self._slopes)]
+        slopes = [
+            e.read(direction, buffer).view(-1) for e, buffer in zip((*self._quantized, *self._plain), self._slopes)
+        ]
         none, first = self._bank.d.new_zeros(()), len(c)
         rows = []
         for ci, ri, gi in zip(c, r, slopes):
             ci, ri = ci.view(-1), ri.view(-1)
             rows.append((gi.dot(ci), gi.dot(ri), gi.dot(gi), ci.dot(ci), ri.dot(ri)))
-        for entries, room, gi in zip(self._plain, self._values[first:], slopes[first:]):
-            value = entries.read(x, room).view(-1)
+        for entries, buffer, gi in zip(self._plain, self._values[first:], slopes[first:]):
+            value = entries.read(x, buffer).view(-1)
             rows.append((gi.dot(value), none, gi.dot(gi), value.dot(value), none))
         return JointSums(*(torch.stack([v.float() for v in column]) for column in zip(*rows)))
 

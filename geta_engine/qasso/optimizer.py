@@ -14,11 +14,11 @@ from geta_engine.config import INITIAL_BITS, Schedule
 from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import CheckFailed, InputError
 from geta_engine.qasso.allocation import Allocation, counts_now, final_counts, require_reachable
-from geta_engine.qasso.base import Base
-from geta_engine.qasso.joint import Redundant
+from geta_engine.qasso.base import BaseOptimizer
+from geta_engine.qasso.joint import JointStep
 from geta_engine.qasso.saliency import SaliencyWeights, choose, saliency
-from geta_engine.qasso.schedule import Position, position, projected_share, units_due
-from geta_engine.qasso.slices import Rows, UnitSlices
+from geta_engine.qasso.schedule import StageStep, projected_share, stage_at, units_due
+from geta_engine.qasso.slices import IndexSlice, UnitSlices
 from geta_engine.qasso.updates import JointRule, JointSums, project_steps
 from geta_engine.quant.formula import step_size
 from geta_engine.quant.insert import PreparedModel
@@ -35,7 +35,7 @@ class QASSOConfig:
 
     sparsity: float = 0.5
     schedule: Schedule = field(default_factory=Schedule)
-    base: Base = field(default_factory=Base)
+    base: BaseOptimizer = field(default_factory=BaseOptimizer)
     lr_quant: float = 1e-3
     saliency: SaliencyWeights = field(default_factory=SaliencyWeights)
     allocation: Allocation = "proportional"
@@ -75,14 +75,14 @@ class QASSO(torch.optim.Optimizer):
         super().__init__(
             [
                 {"params": self.slices.parameters},
-                {"params": quantizers, "lr": config.lr_quant, **Base("adam").settings()},
+                {"params": quantizers, "lr": config.lr_quant, **BaseOptimizer("adam").settings()},
             ],
             settings,
         )
         weights = [(q.id, i) for i, q in enumerate(self.bank.quantizers) if q.kind == "weight"]
-        self._quantizer_of = {self.slices.place[name]: i for name, i in weights}
-        self._redundant: Redundant | None = None
-        self._zero_rows: list[Rows] = []
+        self._quantizer_of = {self.slices.position_of[name]: i for name, i in weights}
+        self._redundant: JointStep | None = None
+        self._zero_rows: list[IndexSlice] = []
         self._versions: list[int] | None = None
         self._start()
 
@@ -94,12 +94,12 @@ class QASSO(torch.optim.Optimizer):
         require_reachable(sizes, self._counts(dead), self.k_target, config.group_divisible, config.sparsity)
         self.unit_state[dead] = ZERO
         self._zero_rows = self.slices.rows(dead)
-        self._gone = int(dead.sum())
+        self._n_removed = int(dead.sum())
 
     @property
-    def position(self) -> Position:
+    def position(self) -> StageStep:
         """Where the next step stands."""
-        return position(self.config.schedule, self.steps)
+        return stage_at(self.config.schedule, self.steps)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
@@ -112,7 +112,7 @@ class QASSO(torch.optim.Optimizer):
         x: list[Tensor] = group["params"]
         moving = [i for i, p in enumerate(x) if p.grad is not None]
         grads = [p.grad if p.grad is not None else p.new_zeros(()).expand(p.shape) for p in x]
-        self._clear_zero_units(x, self._written(x))
+        self._clear_zero_units(x, self._externally_modified(x))
         self._clear_zero_units(grads, moving)
         if at.stage == "joint" and at.starts_period:
             self._mark_redundant(at, x, grads)
@@ -137,29 +137,29 @@ class QASSO(torch.optim.Optimizer):
         """The base method's direction for the parameters that move, zero for the others."""
         direction = list(grads)
         states = [self.state[x[i]] for i in moving]
-        own = Base.of(group).direction([x[i] for i in moving], [grads[i] for i in moving], states)
+        own = BaseOptimizer.of(group).direction([x[i] for i in moving], [grads[i] for i in moving], states)
         for i, g in zip(moving, own):
             direction[i] = g
         return direction
 
-    def _forget(self, at: Position, x: list[Tensor], direction: list[Tensor], lr: float) -> Tensor | None:
+    def _forget(self, at: StageStep, x: list[Tensor], direction: list[Tensor], lr: float) -> Tensor | None:
         """Take gamma * x_Q off the redundant entries; d of each quantizer by the joint rule (NaN: none)."""
         if self._redundant is None:
             return None
-        sums, rule = self._redundant.forget(x, direction, lr, at.length - at.offset)
+        sums, rule = self._redundant.apply(x, direction, lr, at.length - at.offset)
         self.rule = ([self.slices.names[p] for p in self._redundant.parameters], sums, rule)
         return self._redundant.steps_by_quantizer(rule) if lr > 0 else None
 
-    def _mark_redundant(self, at: Position, x: list[Tensor], grads: list[Tensor]) -> None:
+    def _mark_redundant(self, at: StageStep, x: list[Tensor], grads: list[Tensor]) -> None:
         """Choose the units that the period makes zero: K * p / P in all, the lowest scores of each group."""
         taken = self.unit_state > KEPT
         self.saliency = saliency(self.slices, x, grads, ~taken, self.config.saliency)
-        sizes, due = self.slices.sizes, max(units_due(self.config.schedule, at, self.k_target), self._gone)
+        sizes, due = self.slices.sizes, max(units_due(self.config.schedule, at, self.k_target), self._n_removed)
         lost = self._counts(taken)
         final = final_counts(sizes, lost, self._wanted(taken), self.k_target, self.config.group_divisible)
         most = counts_now(lost, final, due) if self.config.allocation == "proportional" else final
-        chosen = choose(self.saliency, self.slices, taken, due - self._gone, most)
-        self._gone = due
+        chosen = choose(self.saliency, self.slices, taken, due - self._n_removed, most)
+        self._n_removed = due
         self.unit_state[chosen] = REDUNDANT
         self._redundant = self._redundant_units()
 
@@ -173,21 +173,21 @@ class QASSO(torch.optim.Optimizer):
         if self.config.allocation == "proportional":
             return [size * self.k_target / sum(sizes) for size in sizes]
         most = [size - 1 for size in sizes]
-        lowest = choose(self.saliency, self.slices, taken, self.k_target - self._gone, most)
+        lowest = choose(self.saliency, self.slices, taken, self.k_target - self._n_removed, most)
         return [float(n) for n in self._counts(lowest | taken)]
 
-    def _redundant_units(self) -> Redundant | None:
+    def _redundant_units(self) -> JointStep | None:
         entries = self.slices.entries(self.unit_state == REDUNDANT)
-        return Redundant(entries, self._quantizer_of, self.bank, self.slices.parameters) if entries else None
+        return JointStep(entries, self._quantizer_of, self.bank, self.slices.parameters) if entries else None
 
-    def _step_quantizers(self, at: Position, ruled: Tensor | None) -> None:
+    def _step_quantizers(self, at: StageStep, ruled: Tensor | None) -> None:
         """Base update of d, q_m, t; then d as the stage has it (`ruled`: the joint rule's, NaN where it has none)."""
         bank, group = self.bank, self.param_groups[1]
         parameters: list[Tensor] = group["params"]
         logs = [p * p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
         if self.frozen_bits is not None:
             self._follow_steps(logs)
-        direction = Base.of(group).direction(parameters, logs, [self.state[p] for p in parameters])
+        direction = BaseOptimizer.of(group).direction(parameters, logs, [self.state[p] for p in parameters])
         torch._foreach_mul_(parameters, torch._foreach_exp(torch._foreach_mul(direction, -float(group["lr"]))))
         bank.t.clamp_(0.1, 10.0)
         if ruled is not None:
@@ -219,7 +219,7 @@ class QASSO(torch.optim.Optimizer):
                 memory.index_fill_(rows.dim, rows.index, 0.0)
         self._clear_zero_units(x, range(len(x)))
 
-    def _written(self, x: list[Tensor]) -> list[int]:
+    def _externally_modified(self, x: list[Tensor]) -> list[int]:
         """Parameters that someone else wrote to after the last step: an average, a hook."""
         return [i for i, p in enumerate(x) if self._versions is None or p._version != self._versions[i]]
 
@@ -235,17 +235,17 @@ class QASSO(torch.optim.Optimizer):
         bank.d.copy_(step_size(self.frozen_bits, bank.q_m, bank.t))
 
     @torch.no_grad()
-    def settle(self, model: PreparedModel) -> None:
+    def project_onto_constraints(self, model: PreparedModel) -> None:
         """Make an average of the model's past (EMA) keep the promise too: zero units at 0, d of the frozen bits."""
         named = model.model_parameters(aliases=True)
-        parameters = {place: named[name] for name, place in self.slices.place.items()}
+        parameters = {place: named[name] for name, place in self.slices.position_of.items()}
         self._clear_zero_units([parameters[i] for i in range(len(parameters))], range(len(parameters)))
         if self.frozen_bits is not None:
             bank = model.quantizers
             bank.d.copy_(step_size(self.frozen_bits, bank.q_m, bank.t))
 
     @torch.no_grad()
-    def check(self) -> None:
+    def assert_constraints(self) -> None:
         """Assert the promise: exactly K units of zeros, integer bits within bounds. Raises CheckFailed."""
         zeros = int(self.slices.zero().sum())
         if zeros != self.k_target or int((self.unit_state == ZERO).sum()) != self.k_target:
@@ -279,7 +279,7 @@ class QASSO(torch.optim.Optimizer):
         self.unit_state = own["unit_state"].clone()
         self.saliency = own["saliency"].clone()
         self.frozen_bits = None if own["frozen_bits"] is None else own["frozen_bits"].clone()
-        self._gone = int((self.unit_state > KEPT).sum())
+        self._n_removed = int((self.unit_state > KEPT).sum())
         self.rule = None
         if own["rule"] is not None:
             names, sums, rule = own["rule"]

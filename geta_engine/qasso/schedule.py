@@ -11,7 +11,7 @@ Stage = Literal["pretrain", "warmup", "projection", "joint", "cooldown"]
 
 
 @dataclass(frozen=True)
-class Position:
+class StageStep:
     """Where a step stands: its stage, the period in it (from 0; 0 in stages without periods), and the step in that
     period of `length` steps (from 0)."""
 
@@ -29,7 +29,7 @@ class Position:
         return self.offset == self.length - 1
 
 
-def position(schedule: Schedule, step: int) -> Position:
+def stage_at(schedule: Schedule, step: int) -> StageStep:
     """The position of `step`, 0 <= step < schedule.total; later steps count as cool-down."""
     start = 0
     for stage, length, periods in (
@@ -40,19 +40,19 @@ def position(schedule: Schedule, step: int) -> Position:
     ):
         if step < start + length:
             each = length // periods
-            return Position(stage, (step - start) // each, (step - start) % each, each)  # type: ignore[arg-type]
+            return StageStep(stage, (step - start) // each, (step - start) % each, each)  # type: ignore[arg-type]
         start += length
-    return Position("cooldown", 0, step - start, max(schedule.cooldown, 1))
+    return StageStep("cooldown", 0, step - start, max(schedule.cooldown, 1))
 
 
-def projected_share(schedule: Schedule, at: Position) -> float:
+def projected_share(schedule: Schedule, at: StageStep) -> float:
     """How far the upper bound has come down from b_init to b_u: 0 until the warm-up ends, p / B in period p, then 1."""
     if at.stage in ("pretrain", "warmup"):
         return 0.0
     return (at.period + 1) / schedule.projection_periods if at.stage == "projection" else 1.0
 
 
-def units_due(schedule: Schedule, at: Position, k_target: int) -> int:
+def units_due(schedule: Schedule, at: StageStep, k_target: int) -> int:
     """Units that are redundant or zero once the period of `at` has started: K * p / P, rounded down, K at the end."""
     if at.stage in ("pretrain", "warmup", "projection"):
         return 0

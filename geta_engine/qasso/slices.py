@@ -25,24 +25,24 @@ _BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 @dataclass(frozen=True)
-class Rows:
+class IndexSlice:
     """Indices `index` of `parameter` along `dim`."""
 
     parameter: int
     dim: int
     index: Tensor
 
-    def room(self, tensors: Sequence[Tensor]) -> Tensor:
+    def empty_buffer(self, tensors: Sequence[Tensor]) -> Tensor:
         """An array for `read`, of the shape the entries have."""
         tensor = tensors[self.parameter]
         return tensor.new_empty([len(self.index) if d == self.dim else n for d, n in enumerate(tensor.shape)])
 
-    def read(self, tensors: Sequence[Tensor], room: Tensor) -> Tensor:
-        """The entries, written to `room`. Columns are scattered in memory: there `gather` uses all threads."""
+    def read(self, tensors: Sequence[Tensor], buffer: Tensor) -> Tensor:
+        """The entries, written to `buffer`. Columns are scattered in memory: there `gather` uses all threads."""
         tensor = tensors[self.parameter].detach()
         if self.dim == 0:
-            return torch.index_select(tensor, 0, self.index, out=room)
-        return torch.gather(tensor, self.dim, self._along(self.index, tensor.ndim).expand(room.shape), out=room)
+            return torch.index_select(tensor, 0, self.index, out=buffer)
+        return torch.gather(tensor, self.dim, self._along(self.index, tensor.ndim).expand(buffer.shape), out=buffer)
 
     def subtract(self, tensors: Sequence[Tensor], values: Tensor) -> None:
         tensor = tensors[self.parameter]
@@ -71,19 +71,19 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Entries:
+class FlatIndex:
     """Flat (row-major) indices `index` of `parameter`, each once: what rows along several dims have in all."""
 
     parameter: int
     index: Tensor
 
-    def room(self, tensors: Sequence[Tensor]) -> Tensor:
+    def empty_buffer(self, tensors: Sequence[Tensor]) -> Tensor:
         """An array for `read`."""
         return tensors[self.parameter].new_empty(len(self.index))
 
-    def read(self, tensors: Sequence[Tensor], room: Tensor) -> Tensor:
-        """The entries, written to `room`."""
-        return torch.take(tensors[self.parameter].detach(), self.index, out=room)
+    def read(self, tensors: Sequence[Tensor], buffer: Tensor) -> Tensor:
+        """The entries, written to `buffer`."""
+        return torch.take(tensors[self.parameter].detach(), self.index, out=buffer)
 
     def subtract(self, tensors: Sequence[Tensor], values: Tensor) -> None:
         tensor = tensors[self.parameter]
@@ -97,15 +97,15 @@ class Entries:
 class UnitSlices:
     """The producer slices of all prunable units (numbered 0 .. units - 1 in run order) over parameters.
 
-    `named` may name a parameter twice (tied weights): `parameters` holds each once, `names` its first name, and `place`
-    says where any name is.
+    `named` may name a parameter twice (tied weights): `parameters` holds each once, `names` its first name, and
+    `position_of` says where any name is.
     """
 
     def __init__(self, qadg: Qadg, named: Mapping[str, Tensor]) -> None:
         unique = {id(parameter): parameter for parameter in named.values()}
         self.parameters = list(unique.values())
         places = {key: i for i, key in enumerate(unique)}
-        self.place = {name: places[id(parameter)] for name, parameter in named.items()}
+        self.position_of = {name: places[id(parameter)] for name, parameter in named.items()}
         self.names = [next(name for name, q in named.items() if q is p) for p in self.parameters]
         self.units = qadg.prunable_units
         device = self.parameters[0].device if self.parameters else torch.device("cpu")
@@ -117,7 +117,7 @@ class UnitSlices:
             for member in group.members:
                 if member.role != "producer":
                     continue
-                key = (self.place[member.parameter], member.dim)
+                key = (self.position_of[member.parameter], member.dim)
                 size = named[member.parameter].shape[member.dim]
                 owner = owners.setdefault(key, np.full(size, self.units))
                 owner[member.index] = (first + np.arange(group.size))[:, None]
@@ -149,22 +149,22 @@ class UnitSlices:
         """Units whose producer entries are all exactly 0; bool, shape [units]."""
         return self.sum_over_units([(p.detach() != 0) for p in self.parameters]) == 0
 
-    def rows(self, chosen: Tensor) -> list[Rows]:
+    def rows(self, chosen: Tensor) -> list[IndexSlice]:
         """Where the chosen units (bool, shape [units]) have producer entries."""
         padded = torch.cat([chosen, chosen.new_zeros(1)])
-        found = (Rows(part.parameter, part.dim, padded[part.unit].nonzero().flatten()) for part in self.slices)
+        found = (IndexSlice(part.parameter, part.dim, padded[part.unit].nonzero().flatten()) for part in self.slices)
         return [rows for rows in found if len(rows.index)]
 
-    def entries(self, chosen: Tensor) -> list[Rows | Entries]:
+    def entries(self, chosen: Tensor) -> list[IndexSlice | FlatIndex]:
         """The chosen units' producer entries, one element a parameter, no entry twice."""
-        by_parameter: dict[int, list[Rows]] = {}
+        by_parameter: dict[int, list[IndexSlice]] = {}
         for rows in self.rows(chosen):
             by_parameter.setdefault(rows.parameter, []).append(rows)
         return [rows[0] if len(rows) == 1 else self._union(rows) for rows in by_parameter.values()]
 
-    def _union(self, several: Sequence[Rows]) -> Entries:
+    def _union(self, several: Sequence[IndexSlice]) -> FlatIndex:
         parameter = several[0].parameter
         mark = torch.zeros(self.parameters[parameter].shape, dtype=torch.bool, device=self.group.device)
         for rows in several:
             mark.index_fill_(rows.dim, rows.index, True)
-        return Entries(parameter, mark.flatten().nonzero().flatten())
+        return FlatIndex(parameter, mark.flatten().nonzero().flatten())

@@ -16,17 +16,19 @@ class Stopped(Exception):
     """The run was told to stop."""
 
 
-class Obedience:
+class CommandPoller:
     """The commands of one run, looked for between its steps.
 
-    `rest` is called when the run comes to rest, before it is shown as paused; `show` after each single step.
+    `on_pause` is called when the run pauses, before it is shown as paused; `on_single_step` after each single step.
     """
 
-    def __init__(self, store: Store, run_id: int, rest: Callable[[], None], show: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, run_id: int, on_pause: Callable[[], None], on_single_step: Callable[[], None]
+    ) -> None:
         self._store = store
         self._run_id = run_id
-        self._rest = rest
-        self._show = show
+        self._on_pause = on_pause
+        self._on_single_step = on_single_step
         self._allowance: int | None = None
         self._terminated = False
         self._polled = 0.0
@@ -35,31 +37,31 @@ class Obedience:
         """SIGTERM means stop."""
         signal.signal(signal.SIGTERM, self._on_terminate)
 
-    def after_step(self) -> None:
+    def check_commands(self) -> None:
         """Return when the next step may be done. Raises Stopped."""
         was_free = self._allowance is None
         if self._allowance is not None:
             self._allowance -= 1
-            self._show()
+            self._on_single_step()
         if time.monotonic() - self._polled >= POLL_SECONDS:
-            self._obey()
+            self._check_commands()
         if self._allowance == 0:
             self._wait(was_free)
 
     def _wait(self, was_free: bool) -> None:
         if was_free:
-            self._rest()
+            self._on_pause()
             self._store.set_status(self._run_id, "paused")
         while self._allowance == 0:
             time.sleep(POLL_SECONDS)
-            self._obey()
+            self._check_commands()
         if self._allowance is None:
             self._store.set_status(self._run_id, "running")
 
-    def _obey(self) -> None:
+    def _check_commands(self) -> None:
         """Take the commands that wait, the last word winning: a stop taken back by a resume is none."""
         stop = False
-        for request in self._store.take_requests(self._run_id):
+        for request in self._store.pop_commands(self._run_id):
             stop = request.command == "stop" or (stop and request.command != "resume")
             self._allowance = self._allowance_after(request)
         self._polled = time.monotonic()

@@ -42,7 +42,7 @@ def create(store: Store, workspace: Workspace, config: RunConfig, *, name: str, 
 
 def start(store: Store, workspace: Workspace, run_id: int, launcher: Launcher = local.launch) -> int:
     """Start a worker on a run that has none; it goes on from the newest checkpoint. Returns the process id."""
-    store.take_requests(run_id)
+    store.pop_commands(run_id)
     store.set_status(run_id, "queued")
     return launcher(workspace.store_url, run_id)
 
@@ -85,7 +85,7 @@ def is_live(workspace: Workspace, run: RunRecord) -> bool:
     if run.ended and run.status != "dead":
         return False
     starting = run.status == "queued" and run.heartbeat is not None and time.time() - run.heartbeat < STARTING_SECONDS
-    return starting or workspace.is_worked_on(run.id)
+    return starting or workspace.is_locked(run.id)
 
 
 def _allowed(command: Command, run: RunRecord, live: bool) -> bool:

@@ -9,7 +9,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _LARGEST = 2**31 - 1
 
 
-def leave_a_core() -> None:
+def reserve_one_core() -> None:
     """Train on all cores but one, which the browser and the server need, unless OMP_NUM_THREADS says otherwise."""
     import torch
 
@@ -17,7 +17,7 @@ def leave_a_core() -> None:
         torch.set_num_threads(max(1, (os.cpu_count() or 2) - 1))
 
 
-def keep_memory() -> None:
+def tune_malloc() -> None:
     """Keep the memory of one training step for the next: glibc gives it back and fetches it anew, page by page.
 
     It makes a step up to a tenth faster and as long as the last one. Other C libraries go on as they do.

@@ -36,7 +36,7 @@ def wait_until(
         time.sleep(POLL_SECONDS)
 
 
-def follow(store: Store, workspace: Workspace, run_id: int) -> RunRecord:
+def watch(store: Store, workspace: Workspace, run_id: int) -> RunRecord:
     """Draw the run's progress until it has ended or its worker is gone."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     console = Console(file=sys.stderr)

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 from geta_engine.config import RunConfig
 from geta_engine.documents.events import LogEvent, StepEvent
 from geta_engine.errors import GetaError, InputError
-from geta_engine.runs.commands import Obedience, Stopped
+from geta_engine.runs.commands import CommandPoller, Stopped
 from geta_engine.runs.control import model_name
-from geta_engine.runs.process_tuning import keep_memory, leave_a_core
+from geta_engine.runs.process_tuning import reserve_one_core, tune_malloc
 from geta_engine.runs.recorder import Heartbeat, Recorder
 from geta_engine.runs.workspace import Workspace
 from geta_engine.store.runs import Store
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from geta_engine.trace import TracedModel
     from geta_engine.training.loop import Loop
 
-HOLD_SECONDS = 10.0
+LOCK_SECONDS = 10.0
 _log = logging.getLogger("geta.worker")
 
 
@@ -41,14 +41,16 @@ class Worker:
         self._workspace = workspace
         self._run_id = run_id
         self._recorder = Recorder(store, run_id)
-        self._obedience = Obedience(store, run_id, rest=self._checkpoint, show=self._recorder.flush)
+        self._command_poller = CommandPoller(
+            store, run_id, on_pause=self._checkpoint, on_single_step=self._recorder.flush
+        )
         self._step = 0
         self._loop: Loop
         self._checkpoints: Checkpoints
 
-    def work(self) -> None:
+    def run(self) -> None:
         """Train to the end and leave the run "done", "stopped" or "failed"; raises only when the store is gone."""
-        self._obedience.listen_to_signals()
+        self._command_poller.listen_to_signals()
         try:
             self._train()
         except Stopped:
@@ -68,21 +70,21 @@ class Worker:
 
     def _train(self) -> None:
         from geta_engine.runs.checkpoints import Checkpoints
-        from geta_engine.training.distributed import Team
+        from geta_engine.training.distributed import DistributedContext
         from geta_engine.training.loop import Loop
 
-        leave_a_core()
-        keep_memory()
-        team = Team.from_environment()
+        reserve_one_core()
+        tune_malloc()
+        context = DistributedContext.from_environment()
         config = RunConfig.model_validate(self._store.get_run(self._run_id).config)
         self._checkpoints = Checkpoints(self._workspace.checkpoints(self._run_id))
-        self._loop = Loop(load_model(self._workspace, self._run_id, config.model), config, team)
+        self._loop = Loop(load_model(self._workspace, self._run_id, config.model), config, context)
         self._restore()
-        team.meet()
+        context.barrier()
         self._store.set_status(self._run_id, "running", summary=self._loop.plan)
-        self._follow(borders={end for _, _, end in config.schedule.stages()})
+        self._consume_events(borders={end for _, _, end in config.schedule.stages()})
         self._loop.compact().save(self._workspace.compact_file(self._run_id))
-        self._store.take_requests(self._run_id)
+        self._store.pop_commands(self._run_id)
         self._store.set_status(self._run_id, "done")
 
     def _restore(self) -> None:
@@ -96,7 +98,7 @@ class Worker:
         self._store.truncate(self._run_id, after=self._step)
         self._recorder.add(LogEvent(self._step, "info", f"resumed from the checkpoint at step {self._step}"))
 
-    def _follow(self, borders: set[int]) -> None:
+    def _consume_events(self, borders: set[int]) -> None:
         with closing(self._loop.events()) as events:
             for event in events:
                 self._recorder.add(event)
@@ -104,12 +106,12 @@ class Worker:
                     self._step = event.step
                     if event.step in borders:
                         self._checkpoint()
-                    self._obey()
+                    self._check_commands()
         self._recorder.flush()
 
-    def _obey(self) -> None:
+    def _check_commands(self) -> None:
         try:
-            self._obedience.after_step()
+            self._command_poller.check_commands()
         except Stopped:
             self._checkpoint()
             raise
@@ -119,20 +121,20 @@ class Worker:
         self._checkpoints.save(self._step, self._loop.state())
 
 
-def assist(store: Store, workspace: Workspace, run_id: int) -> None:
-    """Train beside the leader of the team, from the same checkpoint to its end or stop; nothing is recorded."""
+def run_nonzero_rank(store: Store, workspace: Workspace, run_id: int) -> None:
+    """Train beside the main process, from the same checkpoint to its end or stop; nothing is recorded."""
     from geta_engine.runs.checkpoints import Checkpoints
-    from geta_engine.training.distributed import Team
+    from geta_engine.training.distributed import DistributedContext
     from geta_engine.training.loop import Loop
 
-    keep_memory()
-    team = Team.from_environment()
+    tune_malloc()
+    context = DistributedContext.from_environment()
     config = RunConfig.model_validate(store.get_run(run_id).config)
-    loop = Loop(load_model(workspace, run_id, config.model), config, team)
+    loop = Loop(load_model(workspace, run_id, config.model), config, context)
     found = Checkpoints(workspace.checkpoints(run_id)).newest()
     if found is not None:
         loop.restore(found[1])
-    team.meet()
+    context.barrier()
     for _ in loop.events():
         pass
 
@@ -163,15 +165,15 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     store, workspace = Store(given.store), Workspace(given.store)
     if int(os.environ.get("RANK", "0")):
-        assist(store, workspace, given.run)
+        run_nonzero_rank(store, workspace, given.run)
     else:
-        with workspace.hold(given.run, wait=HOLD_SECONDS), Heartbeat(store, given.run):
+        with workspace.lock_run(given.run, wait=LOCK_SECONDS), Heartbeat(store, given.run):
             store.set_status(given.run, "queued", pid=os.getpid())
-            Worker(store, workspace, given.run).work()
+            Worker(store, workspace, given.run).run()
     if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        from geta_engine.training.distributed import disband
+        from geta_engine.training.distributed import destroy_process_group
 
-        disband()
+        destroy_process_group()
 
 
 if __name__ == "__main__":

@@ -54,16 +54,16 @@ class Workspace:
     def worker_log(self, run_id: int) -> Path:
         return self.artifacts(run_id) / "worker.log"
 
-    def is_worked_on(self, run_id: int) -> bool:
+    def is_locked(self, run_id: int) -> bool:
         """Whether a process of this machine holds the run; exact even right after a kill -9."""
         try:
-            with self.hold(run_id):
+            with self.lock_run(run_id):
                 return False
         except BlockingIOError:
             return True
 
     @contextmanager
-    def hold(self, run_id: int, wait: float = 0) -> Iterator[None]:
+    def lock_run(self, run_id: int, wait: float = 0) -> Iterator[None]:
         """Hold a run for this process; the system lets go when the process ends.
 
         Raises BlockingIOError when another process still holds it after `wait` seconds.

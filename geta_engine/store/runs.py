@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection, Row
 
 from geta_engine.config import RunConfig
 from geta_engine.documents.commands import Command, Request
-from geta_engine.documents.events import Event, FrameEvent, LogEvent, MarkEvent, ResultEvent, StepEvent
-from geta_engine.documents.runs import DEAD_AFTER, Change, LogRecord, RunRecord, Status
+from geta_engine.documents.events import Event, LogEvent, MarkerEvent, ResultEvent, SnapshotEvent, StepEvent
+from geta_engine.documents.runs import DEAD_AFTER, LogRecord, RunRecord, RunStatus, Status
 from geta_engine.errors import InputError
 from geta_engine.store import database, schema
 
@@ -108,8 +108,8 @@ class Store:
             return
         with self._writer.begin() as connection:
             _insert_steps(connection, run_id, [event for event in events if isinstance(event, StepEvent)])
-            _insert_frames(connection, run_id, [event for event in events if isinstance(event, FrameEvent)])
-            _insert_marks(connection, run_id, [event for event in events if isinstance(event, MarkEvent)])
+            _insert_frames(connection, run_id, [event for event in events if isinstance(event, SnapshotEvent)])
+            _insert_marks(connection, run_id, [event for event in events if isinstance(event, MarkerEvent)])
             _insert_logs(connection, run_id, [event for event in events if isinstance(event, LogEvent)])
             _follow(connection, run_id, events)
 
@@ -132,7 +132,7 @@ class Store:
             values = {"run_id": run_id, "command": command, "args": args or {}}
             connection.execute(sa.insert(schema.requests).values(values))
 
-    def take_requests(self, run_id: int) -> list[Request]:
+    def pop_commands(self, run_id: int) -> list[Request]:
         """The commands left since the last call, oldest first, each given once."""
         table = schema.requests
         waiting = sa.select(table.c.id, table.c.command, table.c.args).where(table.c.run_id == run_id)
@@ -158,14 +158,14 @@ class Store:
         columns = {name: np.ascontiguousarray(values[:, index]) for index, name in enumerate(_STEP_COLUMNS)}
         return {**columns, "step": columns["step"].astype(np.int64)}
 
-    def frames(self, run_id: int, kind: str, after: int = -1) -> list[FrameEvent]:
+    def frames(self, run_id: int, kind: str, after: int = -1) -> list[SnapshotEvent]:
         """The frames of a kind at steps > `after`, in order."""
         column = schema.frames.c
         query = sa.select(schema.frames).where(column.run_id == run_id, column.kind == kind, column.step > after)
         with self._reader.connect() as connection:
             return [_frame(row) for row in connection.execute(query.order_by(column.step))]
 
-    def frame_at(self, run_id: int, kind: str, step: int | None = None) -> FrameEvent | None:
+    def frame_at(self, run_id: int, kind: str, step: int | None = None) -> SnapshotEvent | None:
         """The last frame of a kind at or before `step` (the newest where None), or None before the first."""
         column = schema.frames.c
         query = sa.select(schema.frames).where(column.run_id == run_id, column.kind == kind)
@@ -175,12 +175,12 @@ class Store:
             row = connection.execute(query.order_by(column.step.desc()).limit(1)).first()
         return None if row is None else _frame(row)
 
-    def marks(self, run_id: int) -> list[MarkEvent]:
+    def marks(self, run_id: int) -> list[MarkerEvent]:
         """Stage and period marks in order of their steps."""
         column = schema.marks.c
         query = sa.select(column.step, column.kind, column.label).where(column.run_id == run_id)
         with self._reader.connect() as connection:
-            return [MarkEvent(*row) for row in connection.execute(query.order_by(column.step, column.kind.desc()))]
+            return [MarkerEvent(*row) for row in connection.execute(query.order_by(column.step, column.kind.desc()))]
 
     def logs(self, run_id: int, after_id: int = 0, limit: int | None = None) -> list[LogRecord]:
         """Log lines with id > `after_id`, oldest first."""
@@ -190,7 +190,7 @@ class Store:
         with self._reader.connect() as connection:
             return [LogRecord(*row) for row in connection.execute(query)]
 
-    def changed(self, run_id: int, after_step: int = 0) -> Change:
+    def status(self, run_id: int, after_step: int = 0) -> RunStatus:
         """Where the run stands, and whether there are steps past `after_step`."""
         run, log = schema.runs.c, schema.logs.c
         last_log = sa.select(sa.func.max(log.id)).where(log.run_id == run_id).scalar_subquery()
@@ -202,7 +202,7 @@ class Store:
         if row is None:
             raise InputError(f"run {run_id} is not in this store: `geta runs` lists the runs there are")
         status = _status(row.status, row.heartbeat)
-        return Change(status, row.stage, row.step, row.steps, row.log_id or 0, row.error, row.step > after_step)
+        return RunStatus(status, row.stage, row.step, row.steps, row.log_id or 0, row.error, row.step > after_step)
 
 
 def _expect_one(count: int, run_id: int) -> None:
@@ -220,9 +220,9 @@ def _record(row: Row[Any]) -> RunRecord:
     return RunRecord(**{**fields, "status": _status(fields["status"], fields["heartbeat"])})
 
 
-def _frame(row: Row[Any]) -> FrameEvent:
+def _frame(row: Row[Any]) -> SnapshotEvent:
     values = np.frombuffer(row.data, dtype="<f4").reshape(row.rows, row.columns)
-    return FrameEvent(row.step, row.kind, values.astype(np.float32))
+    return SnapshotEvent(row.step, row.kind, values.astype(np.float32))
 
 
 def _insert_steps(connection: Connection, run_id: int, events: Sequence[StepEvent]) -> None:
@@ -231,13 +231,13 @@ def _insert_steps(connection: Connection, run_id: int, events: Sequence[StepEven
         connection.execute(sa.insert(schema.steps), rows)
 
 
-def _insert_frames(connection: Connection, run_id: int, events: Sequence[FrameEvent]) -> None:
+def _insert_frames(connection: Connection, run_id: int, events: Sequence[SnapshotEvent]) -> None:
     newest = {(event.kind, event.step): event for event in events}
     rows = [_frame_row(run_id, event) for event in newest.values()]
     _replace(connection, schema.frames, ("kind", "step"), rows)
 
 
-def _frame_row(run_id: int, event: FrameEvent) -> dict[str, Any]:
+def _frame_row(run_id: int, event: SnapshotEvent) -> dict[str, Any]:
     values = np.ascontiguousarray(event.values, dtype="<f4")
     if values.ndim != 2:
         raise ValueError(f"frame {event.kind!r} at step {event.step} has {values.ndim} dimensions, not 2")
@@ -245,7 +245,7 @@ def _frame_row(run_id: int, event: FrameEvent) -> dict[str, Any]:
     return {"run_id": run_id, "kind": event.kind, "step": event.step, **shape, "data": values.tobytes()}
 
 
-def _insert_marks(connection: Connection, run_id: int, events: Sequence[MarkEvent]) -> None:
+def _insert_marks(connection: Connection, run_id: int, events: Sequence[MarkerEvent]) -> None:
     newest = {(event.step, event.kind, event.label) for event in events}
     rows = [{"run_id": run_id, "step": step, "kind": kind, "label": label} for step, kind, label in sorted(newest)]
     _replace(connection, schema.marks, ("step", "kind", "label"), rows)
@@ -272,7 +272,7 @@ def _follow(connection: Connection, run_id: int, events: Sequence[Event]) -> Non
     for event in events:
         if isinstance(event, StepEvent):
             values["step"] = event.step
-        elif isinstance(event, MarkEvent) and event.kind == "stage":
+        elif isinstance(event, MarkerEvent) and event.kind == "stage":
             values["stage"] = event.label
         elif isinstance(event, ResultEvent):
             values["summary"] = event.summary

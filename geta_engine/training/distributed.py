@@ -22,7 +22,7 @@ _PATIENCE = timedelta(days=30)
 """How long members wait for a leader that is paused."""
 
 
-class Team:
+class DistributedContext:
     """Member `rank` of `size`; with one member nothing is exchanged."""
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
@@ -30,8 +30,8 @@ class Team:
         self.size = size
 
     @classmethod
-    def from_environment(cls) -> Team:
-        """The team that torchrun's environment names (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT); alone without it."""
+    def from_environment(cls) -> DistributedContext:
+        """The context that torchrun's environment names (RANK, WORLD_SIZE, ...); one process without it."""
         size = int(os.environ.get("WORLD_SIZE", "1"))
         if size == 1:
             return cls()
@@ -39,7 +39,7 @@ class Team:
         return cls(dist.get_rank(), size)
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         return self.rank == 0
 
     def require_shares(self, rows: int) -> None:
@@ -55,19 +55,19 @@ class Team:
             )
 
     @property
-    def own(self) -> slice:
+    def shard(self) -> slice:
         """This member's rows of a batch."""
         return slice(self.rank, None, self.size)
 
-    def wrap(self, model: nn.Module) -> nn.Module:
-        """The model, its gradients averaged over the team. Quantizers have none in the dense stage."""
+    def wrap_ddp(self, model: nn.Module) -> nn.Module:
+        """The model, its gradients averaged over the context. Quantizers have none in the dense stage."""
         return model if self.size == 1 else DistributedDataParallel(model, find_unused_parameters=True)
 
-    def gather(self, model: nn.Module, last: bool) -> AbstractContextManager[None]:
+    def maybe_no_sync(self, model: nn.Module, last: bool) -> AbstractContextManager[None]:
         """Around a forward pass and its backward pass: gradients are exchanged in the last ones of a step."""
         return nullcontext() if last or not isinstance(model, DistributedDataParallel) else model.no_sync()
 
-    def mean(self, value: float) -> float:
+    def all_reduce_mean(self, value: float) -> float:
         """The mean over the members."""
         if self.size == 1:
             return value
@@ -75,7 +75,7 @@ class Team:
         dist.all_reduce(total)
         return float(total) / self.size
 
-    def go_on(self, word: bool = True) -> bool:
+    def broadcast_continue(self, word: bool = True) -> bool:
         """The leader's word, which the others wait for."""
         if self.size == 1:
             return word
@@ -83,19 +83,19 @@ class Team:
         dist.broadcast(said, 0)
         return bool(said)
 
-    def agree(self, tensors: dict[str, Tensor]) -> None:
+    def broadcast_tensors(self, tensors: dict[str, Tensor]) -> None:
         """Everybody takes over the leader's tensors."""
         if self.size > 1:
             for _, tensor in sorted(tensors.items()):
                 dist.broadcast(tensor, 0)
 
-    def meet(self) -> None:
+    def barrier(self) -> None:
         """Wait until all have come here."""
         if self.size > 1:
             dist.barrier()
 
 
-def disband() -> None:
+def destroy_process_group() -> None:
     """Leave the process group in order, once nothing of the training is in use any more.
 
     Whatever still holds the group (DistributedDataParallel does) keeps its threads going; one that frees a tensor while

@@ -31,13 +31,13 @@ def quantizer_rows(model: PreparedModel, bits: Tensor) -> list[dict[str, Any]]:
     ]
 
 
-def prove(model: PreparedModel, small: TracedModel, optimizer: QASSO) -> dict[str, Any]:
+def final_checks(model: PreparedModel, small: TracedModel, optimizer: QASSO) -> dict[str, Any]:
     """What is known of the finished run without its data.
 
     Raises:
         CheckFailed: K or a bit width does not hold, or the compact model is not the trained one.
     """
-    optimizer.check()
+    optimizer.assert_constraints()
     certificate = certify_run(model, small, optimizer.qadg)
     if certificate.zero_units != optimizer.k_target:
         raise CheckFailed(f"{certificate.zero_units} units were cut, not K = {optimizer.k_target}")

@@ -14,7 +14,7 @@ import torch
 from geta_engine.compact.cut import compact
 from geta_engine.config import STAGES, RunConfig
 from geta_engine.cost import CostModel
-from geta_engine.documents.events import Event, LogEvent, MarkEvent, ResultEvent, StepEvent
+from geta_engine.documents.events import Event, LogEvent, MarkerEvent, ResultEvent, StepEvent
 from geta_engine.errors import CheckFailed
 from geta_engine.qadg import analyze
 from geta_engine.qasso import QASSO, QASSOConfig
@@ -24,35 +24,35 @@ from geta_engine.quant import PreparedModel, calibrate, kernels, prepare
 from geta_engine.quant.compiled import WORTH_COMPILING, use_compiled
 from geta_engine.quant.insert import quantized_numbers, refresh_weight_clips
 from geta_engine.trace import TracedModel
-from geta_engine.training.baseline import base_of, train_dense
-from geta_engine.training.distributed import Team
-from geta_engine.training.final_checks import final_bits, prove, quantizer_rows
-from geta_engine.training.snapshots import due, frames
-from geta_engine.training.training_data import Lessons, learning_rate_factor
+from geta_engine.training.baseline import base_optimizer_from, train_dense
+from geta_engine.training.distributed import DistributedContext
+from geta_engine.training.final_checks import final_bits, final_checks, quantizer_rows
+from geta_engine.training.snapshots import is_snapshot_step, snapshots
+from geta_engine.training.training_data import TrainingData, learning_rate_factor
 
 _CALIBRATION_BATCHES = 4
 
 
 class Loop:
-    """One run of QASSO on one traced model, by one process or as a member of a team.
+    """One run of QASSO on one traced model, by one process or as a member of a context.
 
     Raises InputError before any training when the configuration, data and model do not go together. Everything that
     decides the next step is in `state()`; batches are a pure function of (seed, step), so a restored run ends
     bit-identical.
     """
 
-    def __init__(self, traced: TracedModel, config: RunConfig, team: Team | None = None) -> None:
-        self.team = team or Team()
+    def __init__(self, traced: TracedModel, config: RunConfig, context: DistributedContext | None = None) -> None:
+        self.context = context or DistributedContext()
         self.config = config
         self.traced = traced
         self.total = config.schedule.total
-        self.lessons = Lessons(traced, config)
-        self.team.require_shares(self.lessons.rows)
+        self.training_data = TrainingData(traced, config)
+        self.context.require_shares(self.training_data.rows)
         torch.manual_seed(config.seed)
         self.qadg = analyze(traced, config.weights, config.activations, config.protect)
         self.model: PreparedModel = prepare(traced, self.qadg, config.bits, config.layer_bits, config.learn_t)
         self.optimizer = QASSO(self.model, self.qadg, self._settings(), lr=config.lr)
-        self._trained = self.team.wrap(self.model)
+        self._trained = self.context.wrap_ddp(self.model)
         self.costs = CostModel(traced.graph_module(), self.qadg)
         self._candidates = self.qadg.candidate_units()
         self._share = self.costs.kept_share(self._zero_mask())
@@ -66,7 +66,7 @@ class Loop:
         return QASSOConfig(
             sparsity=config.sparsity,
             schedule=config.schedule,
-            base=base_of(config),
+            base=base_optimizer_from(config),
             lr_quant=config.lr_quant,
             saliency=SaliencyWeights(**config.saliency.model_dump()),
             allocation=config.allocation,
@@ -78,7 +78,7 @@ class Loop:
         """What is known before the first step, with the keys of the summary."""
         return {
             "steps": self.total,
-            "task": self.lessons.dataset.task,
+            "task": self.training_data.dataset.task,
             "k_target": self.optimizer.k_target,
             "zero_units": 0,
             "total_units": self.qadg.prunable_units,
@@ -89,23 +89,23 @@ class Loop:
 
     def _metrics(self, final: float | None, small: float | None) -> dict[str, Any]:
         dense = None if self._dense_metric is None or math.isnan(self._dense_metric) else self._dense_metric
-        return {"name": self.lessons.task.metric, "dense": dense, "final": final, "compact": small}
+        return {"name": self.training_data.task.metric, "dense": dense, "final": final, "compact": small}
 
     def events(self) -> Generator[Event, None, None]:
         """Train from where the loop stands to the end; the leader closes the sequence with one ResultEvent.
 
-        A leader that closes the generator before that dismisses its team.
+        A leader that closes the generator before that dismisses its context.
         """
         try:
             trained = yield from self._training()
         except GeneratorExit:
-            if self.team.leads:
-                self.team.go_on(False)
+            if self.context.is_main:
+                self.context.broadcast_continue(False)
             raise
         if trained:
             started = time.perf_counter()
-            self.team.agree(dict(self.model.named_buffers()))
-            if self.team.leads:
+            self.context.broadcast_tensors(dict(self.model.named_buffers()))
+            if self.context.is_main:
                 yield ResultEvent(self._result(started))
 
     def _training(self) -> Generator[Event, None, bool]:
@@ -113,39 +113,39 @@ class Loop:
         its word from one event to the next."""
         started = time.perf_counter()
         yield from self._choose_kernels()
-        if self.config.baseline and self._dense_metric is None and self.team.leads:
+        if self.config.baseline and self._dense_metric is None and self.context.is_main:
             yield from self._baseline()
         while self.optimizer.steps < self.total:
             yield from self._marks()
-            if not self.team.go_on():
+            if not self.context.broadcast_continue():
                 return False
             self._prepare_ranges()
             step = self._step()
-            if due(self.optimizer):
-                yield from frames(self.optimizer)
+            if is_snapshot_step(self.optimizer):
+                yield from snapshots(self.optimizer)
             yield step
             self._seconds += time.perf_counter() - started
             started = time.perf_counter()
-        return self.team.go_on()
+        return self.context.broadcast_continue()
 
     def _baseline(self) -> Iterator[Event]:
         """Train the dense baseline; one that fails is no reason to end the run."""
         yield LogEvent(0, "info", self._baseline_note())
         try:
-            self._dense_metric = train_dense(self.traced, self.config, self.lessons)
+            self._dense_metric = train_dense(self.traced, self.config, self.training_data)
         except CheckFailed as error:
             self._dense_metric = math.nan
             yield LogEvent(0, "warning", f"{error}: there is nothing to compare the compact model with")
 
     def _baseline_note(self) -> str:
-        if self.lessons.dataset.task == "distill":
+        if self.training_data.dataset.task == "distill":
             return "the dense model is the teacher, so it is the baseline as it is"
         return f"training the dense baseline for {self.total} steps"
 
     def _choose_kernels(self) -> Iterator[Event]:
         """Compile the quantizer where the run is long enough to win it back: the same choice on every resume."""
         kernels.use(kernels.EAGER)
-        rows = self.config.batch_size * self.config.accumulate / self.lessons.inputs.rows
+        rows = self.config.batch_size * self.config.accumulate / self.training_data.inputs.rows
         if quantized_numbers(self.model, rows) * self.total >= WORTH_COMPILING:
             yield LogEvent(self.optimizer.steps, "info", "compiling the quantizer")
             use_compiled(learn_t=self.config.learn_t)
@@ -158,22 +158,22 @@ class Loop:
             return
         torch.manual_seed(self.config.seed + self.optimizer.steps)
         refresh_weight_clips(self.model)
-        calibrate(self.model, self.lessons.calibration(_CALIBRATION_BATCHES))
+        calibrate(self.model, self.training_data.calibration(_CALIBRATION_BATCHES))
 
     def _marks(self) -> Iterator[Event]:
         at, step = self.optimizer.position, self.optimizer.steps
         starts = {start: name for name, start, _ in self.config.schedule.stages()}
         if step in starts:
-            yield MarkEvent(step, "stage", STAGES[starts[step]])
+            yield MarkerEvent(step, "stage", STAGES[starts[step]])
         if at.stage in ("projection", "joint") and at.starts_period:
-            yield MarkEvent(step, "period", f"{STAGES[at.stage]} {at.period + 1}")
+            yield MarkerEvent(step, "period", f"{STAGES[at.stage]} {at.period + 1}")
 
     def _step(self) -> StepEvent:
         step, network = self.optimizer.steps, self.optimizer.param_groups[0]
         network["lr"] = self.config.lr * learning_rate_factor(step, self.total)
         self.model.quantize(self.optimizer.position.stage != "pretrain").train()
         self.optimizer.zero_grad(set_to_none=True)
-        value = self.lessons.gradients(self._trained, network["params"], step, self.team)
+        value = self.training_data.gradients(self._trained, network["params"], step, self.context)
         if not math.isfinite(value):
             raise CheckFailed(self._blame(step, value))
         ends_period = self.optimizer.position.ends_period
@@ -185,7 +185,7 @@ class Loop:
         return StepEvent(
             step=done,
             loss=value,
-            metric=self.metric() if evaluate and self.team.leads else None,
+            metric=self.metric() if evaluate and self.context.is_main else None,
             lr=network["lr"],
             sparsity=float((self.optimizer.unit_state == ZERO).sum()) / max(1, self.qadg.prunable_units),
             relative_bops=self.costs.relative_bops(self._share, self.model.quantizers.bits().numpy()),
@@ -204,7 +204,7 @@ class Loop:
         step, value = self._measured
         if step != self.optimizer.steps:
             self.model.eval()
-            value = self.lessons.evaluate(self.model)
+            value = self.training_data.evaluate(self.model)
             self._measured = (self.optimizer.steps, value)
         return value
 
@@ -221,13 +221,13 @@ class Loop:
 
     def _result(self, started: float) -> dict[str, Any]:
         small = self.compact()
-        proof = prove(self.model, small, self.optimizer)
+        proof = final_checks(self.model, small, self.optimizer)
         return {
             **self.plan,
             **proof,
-            "metric": self._metrics(self.metric(), self.lessons.evaluate(small.graph_module())),
+            "metric": self._metrics(self.metric(), self.training_data.evaluate(small.graph_module())),
             "relative_bops": self.costs.relative_bops(self._share, final_bits(self.optimizer).numpy()),
-            "test_samples": len(self.lessons.dataset.test),
+            "test_samples": len(self.training_data.dataset.test),
             "seconds": round(self._seconds + time.perf_counter() - started, 2),
         }
 

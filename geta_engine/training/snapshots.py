@@ -7,34 +7,34 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from geta_engine.documents.events import FrameEvent
+from geta_engine.documents.events import SnapshotEvent
 from geta_engine.qasso import QASSO
 
-FRAMES = 200
+SNAPSHOTS = 200
 """How often a run is recorded, besides the borders of stages and periods."""
 
 
-def due(optimizer: QASSO) -> bool:
+def is_snapshot_step(optimizer: QASSO) -> bool:
     """Whether the step just done is recorded."""
     schedule, done, at = optimizer.config.schedule, optimizer.steps, optimizer.position
     borders = {end for _, _, end in schedule.stages()}
     period = at.stage in ("projection", "joint") and at.starts_period
-    return done % max(1, schedule.total // FRAMES) == 0 or done in borders or period or done == 1
+    return done % max(1, schedule.total // SNAPSHOTS) == 0 or done in borders or period or done == 1
 
 
-def frames(optimizer: QASSO) -> Iterator[FrameEvent]:
+def snapshots(optimizer: QASSO) -> Iterator[SnapshotEvent]:
     """quantizers [quantizers, (b, d, q_m, t)] and units [units, (norm, state)]; in the joint stage also gamma
     [1, groups], cosines [(cos_g, cos_d), groups] and saliency [1, units]."""
     done, bank = optimizer.steps, optimizer.bank
     rows = torch.stack([bank.bits(), bank.d.detach(), bank.q_m.detach(), bank.t.detach()], dim=1)
-    yield FrameEvent(done, "quantizers", rows.numpy())
+    yield SnapshotEvent(done, "quantizers", rows.numpy())
     units = torch.stack([optimizer.unit_norms(), optimizer.unit_state.float()], dim=1)
-    yield FrameEvent(done, "units", units.numpy())
+    yield SnapshotEvent(done, "units", units.numpy())
     if optimizer.position.stage == "joint" and optimizer.rule is not None:
         ruled = _by_group(optimizer)
-        yield FrameEvent(done, "gamma", ruled[:1])
-        yield FrameEvent(done, "cosines", ruled[1:])
-        yield FrameEvent(done, "saliency", optimizer.saliency.nan_to_num(posinf=0.0)[None].numpy())
+        yield SnapshotEvent(done, "gamma", ruled[:1])
+        yield SnapshotEvent(done, "cosines", ruled[1:])
+        yield SnapshotEvent(done, "saliency", optimizer.saliency.nan_to_num(posinf=0.0)[None].numpy())
 
 
 def _by_group(optimizer: QASSO) -> np.ndarray:
@@ -42,11 +42,11 @@ def _by_group(optimizer: QASSO) -> np.ndarray:
     not touch it."""
     assert optimizer.rule is not None
     names, _, rule = optimizer.rule
-    places = (optimizer.slices.place[name] for name in names)
+    places = (optimizer.slices.position_of[name] for name in names)
     values = dict(zip(places, torch.stack([rule.gamma, rule.cos_g, rule.cos_d], dim=1).numpy()))
     means = np.zeros((3, len(optimizer.qadg.prunable)), np.float32)
     for column, group in enumerate(optimizer.qadg.prunable):
-        producers = {optimizer.slices.place[m.parameter] for m in group.members if m.role == "producer"}
+        producers = {optimizer.slices.position_of[m.parameter] for m in group.members if m.role == "producer"}
         own = [values[place] for place in sorted(producers & values.keys())]
         if own:
             means[:, column] = np.mean(own, axis=0)

@@ -17,7 +17,7 @@ from geta_engine.data.inputs import model_inputs, require_any_batch
 from geta_engine.data.tasks import Batch, evaluate, make_task
 from geta_engine.errors import InputError
 from geta_engine.trace import TracedModel
-from geta_engine.training.distributed import Team
+from geta_engine.training.distributed import DistributedContext
 
 
 def learning_rate_factor(step: int, total: int) -> float:
@@ -25,7 +25,7 @@ def learning_rate_factor(step: int, total: int) -> float:
     return 0.5 * (1 + math.cos(math.pi * step / total))
 
 
-class Lessons:
+class TrainingData:
     """The data of a run, fitted to a traced model, and the task it is for.
 
     Batches are pure functions of (seed, number of the batch). Raises InputError when the configuration, data and
@@ -51,24 +51,24 @@ class Lessons:
         rows = batch_indices(len(train), config.batch_size, config.seed, number)
         return self.task.batch(train.take(rows), config.seed, number, own=own)
 
-    def gradients(self, model: nn.Module, parameters: list[Tensor], step: int, team: Team) -> float:
+    def gradients(self, model: nn.Module, parameters: list[Tensor], step: int, context: DistributedContext) -> float:
         """Leave the gradients of step `step`, averaged over its batches and clipped, in `parameters`; the mean loss.
 
-        Each member of the team has its rows of every batch. The average weighs every batch and member alike: it is the
+        Each process has its rows of every batch. The average weighs every batch and process alike: it is the
         gradient of all rows together where the loss is a mean over rows, and for language models, whose loss is a mean
         over the tokens asked for, where all have as many of these. The clip is on the norm over all of `parameters`.
         What the model draws (dropout) depends on (seed, step), and on the member.
         """
         count = self._config.accumulate
-        torch.manual_seed(self._config.seed + step + team.rank * 2**32)
+        torch.manual_seed(self._config.seed + step + context.rank * 2**32)
         total = 0.0
         for number in range(step * count, (step + 1) * count):
-            batch = self.batch(number, team.own)
-            with team.gather(model, last=number == (step + 1) * count - 1):
+            batch = self.batch(number, context.shard)
+            with context.maybe_no_sync(model, last=number == (step + 1) * count - 1):
                 loss = self._loss(model, batch) / count
                 loss.backward()  # type: ignore[no-untyped-call]
             total += float(loss.detach())
-        total = team.mean(total)
+        total = context.all_reduce_mean(total)
         if self._config.clip_norm is not None:
             nn.utils.clip_grad_norm_(parameters, self._config.clip_norm)
         return total

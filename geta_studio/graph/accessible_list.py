@@ -1,4 +1,4 @@
-"""The readable twin of the graph: what is on screen as nested lists of buttons, for keyboards and screen readers."""
+"""The accessible list of the graph: what is on screen as nested buttons, for keyboards and screen readers."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from geta_studio.shell.data_attributes import selects
 from geta_studio.shell.html_tree import Plain, plain
 
 TREE_LIMIT = 400
-"""The twin lists at most this many things; the search finds the rest."""
+"""The list holds at most this many things; the search finds the rest."""
 Entry = Mapping[str, Any]
 
 
 def tree(layout: Mapping[str, Any], analysis: Mapping[str, Any]) -> list[Plain]:
-    """The twin of a layout, of an analysis whose graph is the one laid out (`graph_at`): Enter selects, the arrow keys
+    """The list of a layout, of an analysis whose graph is the one laid out (`graph_at`): Enter selects, the arrow keys
     move, + and − open and close a module (assets/graph_keys.js)."""
     shown = min(len(layout["nodes"]), TREE_LIMIT)
     title = plain(
@@ -25,10 +25,10 @@ def tree(layout: Mapping[str, Any], analysis: Mapping[str, Any]) -> list[Plain]:
         f"{shown} of {len(layout['nodes'])} nodes. Arrow keys move, Enter inspects, + and − open and close modules, "
         "the menu key or Shift+F10 has more.",
     )
-    return [title, _Twin(layout, analysis["graph"]).level("")]
+    return [title, _AccessibleList(layout, analysis["graph"]).level("")]
 
 
-class _Twin:
+class _AccessibleList:
     """Writes the lists; `left` is how many more things may be listed."""
 
     def __init__(self, layout: Mapping[str, Any], graph: Mapping[str, Any]) -> None:

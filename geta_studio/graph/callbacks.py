@@ -210,7 +210,7 @@ def at_stage(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
 
 
 def told(services: Services, known: Mapping[str, Any] | None) -> Any:
-    """The readable twin of what is on screen."""
+    """The readable counterpart of what is on screen."""
     analysis = services.analysis(known["model"]) if known else None
     if known is None or analysis is None:
         return no_update
@@ -272,8 +272,8 @@ def apply(
 def state_now(services: Services, run_id: int | None, key: str | None) -> dict[str, Any] | None:
     """Bits and unit states of the run on screen from its newest frames; of a compact model, the bits it has."""
     analysis = services.analysis(key)
-    if analysis is not None and run_id is None and (made_by := services.made_by(key)):
-        return {"bits": bits_of(made_by.summary.get("quantizers", ()), analysis["quantizers"]), "groups": {}}
+    if analysis is not None and run_id is None and (source_run := services.source_run(key)):
+        return {"bits": bits_of(source_run.summary.get("quantizers", ()), analysis["quantizers"]), "groups": {}}
     if run_id is None or analysis is None or not services.has_run(run_id):
         return None
     units, quantizers, saliency = (values_of(services.frame(run_id, k)) for k in ("units", "quantizers", "saliency"))

@@ -18,7 +18,7 @@ _KINDS: tuple[Kind, ...] = ("changed", "gone", "new")
 _HIDDEN = ("shape", "helper")
 
 
-def twins(differences: Iterable[Difference]) -> dict[str, str]:
+def counterparts(differences: Iterable[Difference]) -> dict[str, str]:
     """Node of the right graph -> the node of the left one that it is."""
     pairs = ((pair, pair.before) for pair in differences)
     return {key: before["id"] for pair, before in pairs if before for key in pair.ids("after")}
@@ -39,7 +39,7 @@ def aligned(layout: Layout, other: Layout, differences: Iterable[Difference]) ->
     """`other` at the places of `layout`, where that draws all that it draws, what is gone left out; else as it is."""
     places = {entry["id"]: entry for entry in (*layout["nodes"], *layout["boxes"])}
     routes = {(edge["source"], edge["target"]): edge for edge in layout["edges"]}
-    names = _counterparts(layout, other, twins(differences))
+    names = _counterparts(layout, other, counterparts(differences))
     ends = [(names[edge["source"]], names[edge["target"]]) for edge in other["edges"]]
     there = set(names.values())
     if len(there) < len(names) or not there <= places.keys() or not set(ends) <= routes.keys():
@@ -56,11 +56,11 @@ def aligned(layout: Layout, other: Layout, differences: Iterable[Difference]) ->
     }
 
 
-def _counterparts(layout: Layout, other: Layout, twin: Mapping[str, str]) -> dict[str, str]:
+def _counterparts(layout: Layout, other: Layout, counterpart: Mapping[str, str]) -> dict[str, str]:
     """Row or box of the right drawing -> what stands for the same nodes in the left one, else its own name."""
     names = {box["id"]: box["id"] for box in other["boxes"]}
     for entry in other["nodes"]:
-        there = {layout["hosts"].get(twin[key]) for key in entry["members"] if key in twin}
+        there = {layout["hosts"].get(counterpart[key]) for key in entry["members"] if key in counterpart}
         names[entry["id"]] = there.pop() if len(there) == 1 else entry["id"]
     return names
 
@@ -94,7 +94,7 @@ def bits_of(told: Iterable[Mapping[str, Any]], quantizers: Iterable[Mapping[str,
     return {quantizer["id"]: bits[key] for key, quantizer in _placed(quantizers) if key in bits}
 
 
-def twin_quantizers(left: Iterable[Mapping[str, Any]], right: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def counterpart_quantizers(left: Iterable[Mapping[str, Any]], right: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     """Quantizer of the right graph -> the one of the left graph that it is: of the same kind for the same layer."""
     known = {key: quantizer["id"] for key, quantizer in _placed(left)}
     return {quantizer["id"]: known[key] for key, quantizer in _placed(right) if key in known}

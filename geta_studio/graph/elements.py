@@ -13,7 +13,7 @@ from math import hypot
 from typing import Any
 
 from geta_engine.drawing.hierarchy import SCOPE_PREFIX, short_count
-from geta_engine.drawing.repeats import written
+from geta_engine.drawing.repeats import display_name
 from geta_engine.drawing.stages import branch_scopes, quantizers_of
 from geta_studio.shell.palette import group_slots
 
@@ -156,7 +156,7 @@ class Painter:
     def tip(self, entry: Mapping[str, Any], members: Sequence[Mapping[str, Any]], group: int | None) -> list[str]:
         """Lines of the tooltip: what it is, and why it cannot be pruned."""
         if entry["kind"] == "scope":
-            name = written(entry["id"].removeprefix(SCOPE_PREFIX))
+            name = display_name(entry["id"].removeprefix(SCOPE_PREFIX))
             lines = [name, entry["detail"], "double click to open"]
         else:
             lines = [" + ".join(node["name"] for node in members), entry["detail"]]

@@ -1,4 +1,4 @@
-"""The graph and what lies on it: stage, overlay, search, legend, scale, overview map, and its readable twin."""
+"""The graph and what lies on it: stage, overlay, search, legend, scale, overview map, and its readable counterpart."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def analysis_outputs(
     to it names is selected; what cannot stand beside it goes too. One that fails leaves all on screen as it is."""
     if model is None:
         return Follow()
-    state = services.prepare(model)
+    state = services.ensure_analysis(model)
     if state.state != "ready":
         return Follow(text=state.text, style=f"model-status {state.state}", poll_off=state.state == "failed")
     follow = Follow(summary=model_summary(services.analysis(model)), poll_off=True)
@@ -160,7 +160,7 @@ def analysis_outputs(
 
 def upload_outputs(services: Services, key: str) -> Follow:
     """Follow the analysis of an upload: it is chosen when it is ready, and dropped with a sentence when it fails."""
-    state = services.prepare(key)
+    state = services.ensure_analysis(key)
     if state.state == "ready":
         return Follow(uploaded=None, chosen=key)
     if state.state == "failed":

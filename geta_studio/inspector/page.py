@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from geta_engine.drawing.repeats import is_fold, written
+from geta_engine.drawing.repeats import display_name, is_fold
 from geta_engine.drawing.stages import graph_at
 from geta_engine.drawing.visible import nodes_inside
 from geta_studio.inspector.group import group_body, group_head, group_live
@@ -223,7 +223,7 @@ def _scope_page(subject: Subject, identity: Any) -> Page | None:
     if layers:
         found = chips(subject, [n["id"] for n in layers])
         body.append(html.Div([html.H3("Quantized layers"), found], className="inspect-section"))
-    return Page(head(written(scope), "repeated modules" if is_fold(scope) else "module", ""), body)
+    return Page(head(display_name(scope), "repeated modules" if is_fold(scope) else "module", ""), body)
 
 
 def _inside(subject: Subject, scope: str) -> list[Mapping[str, Any]]:

@@ -88,9 +88,9 @@ def quantizer_body(subject: Subject, quantizer: Mapping[str, Any]) -> list[Compo
     readers = quantizer.get("readers", [])
     if quantizer["kind"] == "activation" and readers:
         parts.append(html.Div([html.H3("Read by"), chips(subject, readers)], className="inspect-section"))
-    twin = _weight_of(subject, readers)
-    if quantizer["kind"] == "activation" and twin:
-        met = html.Div(twin, className="chip-row")
+    counterpart = _weight_of(subject, readers)
+    if quantizer["kind"] == "activation" and counterpart:
+        met = html.Div(counterpart, className="chip-row")
         parts.append(html.Div([html.H3("Weights it meets"), met], className="inspect-section"))
     return parts
 

@@ -43,7 +43,7 @@ def register(app: Dash, services: Services) -> None:
         running=[(Output(ids.TICK, "disabled"), True, False)],
     )
     def tail(_: int, run_id: int | None, known: dict[str, Any] | None) -> tuple[Any, Any]:
-        news = services.news(run_id)
+        news = services.live_status(run_id)
         return (no_update, no_update) if news == known else (news, tick_interval(news))
 
     @app.callback(Output(ids.DOCK_FIGURES, "children"), Input(ids.PAINTED, "data"), prevent_initial_call=True)

@@ -50,4 +50,4 @@ def commanded(services: Services, button: str | None, run_id: int | None) -> Any
     if run_id is None or button not in COMMANDS:
         return no_update
     services.request(run_id, COMMANDS[button])  # type: ignore[arg-type]
-    return services.news(run_id)
+    return services.live_status(run_id)

@@ -45,7 +45,7 @@ def serve(
 
 def _check(services: Services) -> None:
     """Start the analysis of the first model. Raises InputError for a model or a limit that cannot be."""
-    state = services.prepare(services.first_model)
+    state = services.ensure_analysis(services.first_model)
     if services.upload_limit and state.state == "failed":
         raise InputError(state.text)
 

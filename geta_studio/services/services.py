@@ -19,11 +19,11 @@ from geta_engine.drawing.stages import Stage
 from geta_engine.errors import GetaError, InputError
 from geta_engine.runs import control
 from geta_engine.runs.workspace import Workspace
-from geta_engine.store import FrameEvent, RunRecord, Store
+from geta_engine.store import RunRecord, SnapshotEvent, Store
 from geta_studio.services.layouts import Layouts
 from geta_studio.services.model_library import COMPACT_KEY, ModelLibrary
 from geta_studio.services.series import SeriesCache
-from geta_studio.services.step_rate import Pace
+from geta_studio.services.step_rate import StepRate
 
 DEFAULT_MODEL = "resnet20"
 UPLOAD_VARIABLE = "GETA_MAX_UPLOAD_MB"
@@ -52,7 +52,7 @@ class Services:
         self._jobs = AnalysisJobs(workspace)
         self._running: dict[str, Job] = {}
         self._analyses: dict[str, dict[str, Any]] = {}
-        self._paces: dict[int, Pace] = {}
+        self._paces: dict[int, StepRate] = {}
         self._lock = threading.RLock()
 
     def close(self) -> None:
@@ -77,7 +77,7 @@ class Services:
                 self._remember(key, self._found(key))
             return self._analyses.get(key)
 
-    def prepare(self, key: str) -> ModelState:
+    def ensure_analysis(self, key: str) -> ModelState:
         """Where the analysis of a model stands; starts it where nothing has."""
         try:
             if self.analysis(key) is not None:
@@ -158,12 +158,12 @@ class Services:
         control.delete(self.store, self.workspace, run_id)
         self.series.forget(run_id)
 
-    def news(self, run_id: int | None) -> dict[str, Any]:
+    def live_status(self, run_id: int | None) -> dict[str, Any]:
         """What the `live` store holds: where the run stands now, its pace and its newest frame."""
         if run_id is None:
             return {"run": None}
         try:
-            change = self.store.changed(run_id)
+            change = self.store.status(run_id)
         except InputError:
             return {"run": None}
         frame = self.store.frame_at(run_id, "units")
@@ -185,10 +185,10 @@ class Services:
 
     def _rate(self, run_id: int, step: int) -> float | None:
         with self._lock:
-            rate = self._paces.setdefault(run_id, Pace()).at(time.monotonic(), step)
+            rate = self._paces.setdefault(run_id, StepRate()).at(time.monotonic(), step)
         return None if rate is None else float(f"{rate:.2g}")
 
-    def frame(self, run_id: int, kind: str, step: int | None = None) -> FrameEvent | None:
+    def frame(self, run_id: int, kind: str, step: int | None = None) -> SnapshotEvent | None:
         """The last frame of a kind at or before `step`, the newest where `step` is None."""
         return self.store.frame_at(run_id, kind, step)
 
@@ -196,16 +196,16 @@ class Services:
         """The compact model of a finished run, or None."""
         return self.workspace.compact_file(run_id) if self._is_compacted(self.run(run_id)) else None
 
-    def compacted(self, key: str | None) -> list[RunRecord]:
+    def runs_with_compact_model(self, key: str | None) -> list[RunRecord]:
         """The finished runs of a model whose compact model is there, newest first."""
         return [run for run in self.runs() if self.library.key_of(run) == key and self._is_compacted(run)]
 
-    def made_by(self, key: str | None) -> RunRecord | None:
+    def source_run(self, key: str | None) -> RunRecord | None:
         """The run whose compact model a key names, or None."""
         named = COMPACT_KEY.fullmatch(key or "")
         return next((run for run in self.runs() if run.id == int(named[1])), None) if named else None
 
-    def siblings(self, run: RunRecord) -> list[RunRecord]:
+    def comparable_runs(self, run: RunRecord) -> list[RunRecord]:
         """The other finished runs of the model of a run whose compact model is there, newest first."""
         others = (other for other in self.runs() if other.id != run.id and other.spec == run.spec)
         return [other for other in others if self._is_compacted(other)]

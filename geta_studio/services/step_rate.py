@@ -8,7 +8,7 @@ WINDOW = 10.0
 FEWEST = 6
 
 
-class Pace:
+class StepRate:
     """Steps a second over the last `WINDOW` seconds, or the last `FEWEST` steps where those took longer."""
 
     def __init__(self) -> None:

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geta_engine.documents.events import FrameEvent
+from geta_engine.documents.events import SnapshotEvent
 
 KEPT, REDUNDANT, ZERO = 0, 1, 2
 
 
-def values_of(frame: FrameEvent | None) -> np.ndarray | None:
+def values_of(frame: SnapshotEvent | None) -> np.ndarray | None:
     """The array of a frame, None where there is no frame."""
     return None if frame is None else frame.values
 

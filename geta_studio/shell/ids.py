@@ -140,7 +140,7 @@ GRAPH_MATCH_COUNT = "graph-match-count"
 GRAPH_SHAPE = "graph-shape"
 GRAPH_TREE = "graph-tree"
 GRAPH_TOLD = "graph-told"
-"""dcc.Store: how many drawings there were; written by assets/graph.js when one has settled, for the readable twin."""
+"""dcc.Store: how many drawings there were; written by assets/graph.js when one has settled, for the list."""
 GRAPH_TIP = "graph-tip"
 GRAPH_MENU = "graph-menu"
 GRAPH_TWIN = "graph-twin"
@@ -161,7 +161,9 @@ GRAPH_OTHER_SCENE = "graph-other-scene"
 GRAPH_OTHER_TITLE = "graph-other-title"
 GRAPH_OTHER_SINK = "graph-other-sink"
 GRAPH_OTHER_POLL = "graph-other-poll"
-GRAPH_SINKS = tuple(f"graph-sink-{name}" for name in ("scene", "twin", "paint", "restyled", "select", "match", "step"))
+GRAPH_SINKS = tuple(
+    f"graph-sink-{name}" for name in ("scene", "accessible-list", "paint", "restyled", "select", "match", "step")
+)
 """dcc.Store: sinks of clientside callbacks that only draw."""
 
 # Inspector

@@ -34,7 +34,7 @@ class _Teacher:
         return self._inputs.call(self._model, tensors)
 
 
-class ScoresOfTeacher:
+class LogitDistillation:
     """KL(teacher || student) over the last dim of the logits (in nats), averaged over all else; the metric is the
     share of equal largest scores."""
 
@@ -70,7 +70,7 @@ class ScoresOfTeacher:
         return share(total)
 
 
-class NumbersOfTeacher:
+class FeatureDistillation:
     """Squared error of every floating output over the variance of the teacher's, so that scale does not matter, and
     R2 against the teacher; both averaged over the outputs."""
 
@@ -110,7 +110,7 @@ class NumbersOfTeacher:
 
 def distillation(
     traced: TracedModel, inputs: ModelInputs, dataset: Dataset, output: Any, loss: Loss
-) -> ScoresOfTeacher | NumbersOfTeacher:
+) -> LogitDistillation | FeatureDistillation:
     """The task of becoming `traced`; `output` is what it returns for its examples.
 
     "auto" takes KL for what is class-like: an output under the key logits, or a single floating output that has two
@@ -118,8 +118,8 @@ def distillation(
     """
     teacher = _Teacher(traced, inputs)
     if loss == "kl" or (loss == "auto" and _is_scores(output, inputs)):
-        return ScoresOfTeacher(teacher)
-    return NumbersOfTeacher(teacher, dataset.train)
+        return LogitDistillation(teacher)
+    return FeatureDistillation(teacher, dataset.train)
 
 
 def _is_scores(output: Any, inputs: ModelInputs) -> bool:

@@ -10,7 +10,7 @@ from geta_engine.data.inputs import ModelInputs
 from geta_engine.data.tasks.base import Task
 from geta_engine.data.tasks.classification import Classification
 from geta_engine.data.tasks.distillation import distillation
-from geta_engine.data.tasks.language import HiddenTokens, NextToken
+from geta_engine.data.tasks.language import MaskedLanguageModeling, NextToken
 from geta_engine.data.tasks.outputs import main
 from geta_engine.data.tasks.regression import Regression
 from geta_engine.trace import TracedModel
@@ -31,5 +31,5 @@ def _make(dataset: Dataset, traced: TracedModel, inputs: ModelInputs, config: Ru
         return NextToken(inputs.inputs)
     if dataset.task == "masked-lm":
         assert config.mask_token is not None
-        return HiddenTokens(inputs.inputs, config.mask_token, main(output).shape[-1])
+        return MaskedLanguageModeling(inputs.inputs, config.mask_token, main(output).shape[-1])
     return Classification() if dataset.task == "classification" else Regression()

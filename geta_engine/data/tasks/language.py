@@ -93,7 +93,7 @@ class NextToken(_Tokens):
         return Batch(part.inputs, (targets,))
 
 
-class HiddenTokens(_Tokens):
+class MaskedLanguageModeling(_Tokens):
     """Masked language modelling: 15 % of the tokens are asked for, most of them behind `mask_token`.
 
     `scores` is the last dim of the logits; random tokens are among what the model both reads and scores.

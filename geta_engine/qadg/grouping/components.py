@@ -11,7 +11,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from geta_engine.qadg.labels.propagate import Propagated
-from geta_engine.qadg.labels.space import Box, Labels, LabelSpace, Share
+from geta_engine.qadg.labels.space import Labels, LabelSpace, RectangularConstraint, SharedOperand
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def components(propagated: Propagated) -> Components:
     return Components(count, of, reason, tuple(texts))
 
 
-def _joint_arrays(propagated: Propagated) -> list[Box]:
+def _joint_arrays(propagated: Propagated) -> list[RectangularConstraint]:
     """Label arrays over several dims, each once."""
     found = {id(box.labels): box for box in propagated.space.boxes}
     for node, values in propagated.values.items():
@@ -61,7 +61,7 @@ def _joint_arrays(propagated: Propagated) -> list[Box]:
             if value is not None:
                 for axes in value.axes:
                     if len(axes.dims) > 1:
-                        found.setdefault(id(axes.labels), Box(axes.labels, node.name))
+                        found.setdefault(id(axes.labels), RectangularConstraint(axes.labels, node.name))
     return list(found.values())
 
 
@@ -75,7 +75,7 @@ def _connected(count: int, ties: Sequence[tuple[Labels, Labels, str]]) -> tuple[
     return int(found), of.astype(np.int32)
 
 
-def _make_boxes(space: LabelSpace, boxes: list[Box], of: NDArray[np.int32]) -> None:
+def _make_boxes(space: LabelSpace, boxes: list[RectangularConstraint], of: NDArray[np.int32]) -> None:
     """Where labels vary along several axes of one array, whole indices go along the axis that leaves the most units."""
     for box in boxes:
         array = of[box.labels]
@@ -98,7 +98,7 @@ def _distinct_along(array: NDArray[np.int32], axis: int) -> int:
     return len(np.unique(lines.min(axis=1)))
 
 
-def _settle_shares(space: LabelSpace, shares: list[Share], of: NDArray[np.int32]) -> list[Share]:
+def _settle_shares(space: LabelSpace, shares: list[SharedOperand], of: NDArray[np.int32]) -> list[SharedOperand]:
     """Tie what must be; return the shares that hold without a tie, since what reads them goes in whole slices."""
     left = []
     for share in shares:

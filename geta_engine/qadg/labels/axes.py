@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
-from geta_engine.qadg.labels.space import Axes, Box, LabelSpace, Value
+from geta_engine.qadg.labels.space import Axes, LabelSpace, RectangularConstraint, Value
 
 
 def simplify(axes: Axes) -> Axes:
@@ -19,7 +19,7 @@ def simplify(axes: Axes) -> Axes:
         return axes
     keep = keep or [int(np.argmax(shape))]
     index = tuple(slice(None) if i in keep else 0 for i in range(len(shape)))
-    return Axes(tuple(axes.dims[i] for i in keep), axes.labels[index], axes.zero[index], axes.free)
+    return Axes(tuple(axes.dims[i] for i in keep), axes.labels[index], axes.zero[index], axes.is_expanded_copy)
 
 
 def _varies(axes: Axes, position: int) -> bool:
@@ -36,7 +36,7 @@ def spread(axes: Axes, dims: Sequence[int], sizes: Sequence[int]) -> Axes:
     if axes.dims == tuple(dims) and axes.labels.shape == tuple(sizes):
         return axes
     labels, zero = on_dims(axes, axes.labels, dims), on_dims(axes, axes.zero, dims)
-    return Axes(tuple(dims), np.broadcast_to(labels, sizes), np.broadcast_to(zero, sizes), axes.free)
+    return Axes(tuple(dims), np.broadcast_to(labels, sizes), np.broadcast_to(zero, sizes), axes.is_expanded_copy)
 
 
 def on_dims(axes: Axes, array: np.ndarray, dims: Sequence[int]) -> np.ndarray:
@@ -49,21 +49,21 @@ def renumber(axes: Axes, where: Callable[[int], int]) -> Axes:
     """The same labels on other dims: `where(d)` is the new number of dim d; order is restored."""
     new = [where(dim) for dim in axes.dims]
     if new == sorted(new):
-        return Axes(tuple(new), axes.labels, axes.zero, axes.free)
+        return Axes(tuple(new), axes.labels, axes.zero, axes.is_expanded_copy)
     order = np.argsort(new)
     dims = tuple(int(new[i]) for i in order)
-    return Axes(dims, axes.labels.transpose(order), axes.zero.transpose(order), axes.free)
+    return Axes(dims, axes.labels.transpose(order), axes.zero.transpose(order), axes.is_expanded_copy)
 
 
 def along(axes: Axes, dim: int, pick: Callable[[np.ndarray, int], np.ndarray]) -> Axes:
     """Apply `pick(array, axis)` to labels and zeros on the axis of `dim`."""
     axis = axes.dims.index(dim)
-    return Axes(axes.dims, pick(axes.labels, axis), pick(axes.zero, axis), axes.free)
+    return Axes(axes.dims, pick(axes.labels, axis), pick(axes.zero, axis), axes.is_expanded_copy)
 
 
 def not_zero(axes: Axes) -> Axes:
     """The same labels on a tensor that is not zero where its unit is."""
-    return Axes(axes.dims, axes.labels, np.zeros_like(axes.zero), axes.free)
+    return Axes(axes.dims, axes.labels, np.zeros_like(axes.zero), axes.is_expanded_copy)
 
 
 def collapse(space: LabelSpace, axes: Axes, dims: Iterable[int], node: str = "") -> Axes:
@@ -115,7 +115,9 @@ def view(space: LabelSpace, value: Value, shape: tuple[int, ...], node: str) -> 
     for before, after, blocks in _touching(value, view_groups(value.shape, shape)):
         axes = product(space, blocks, before, [value.shape[d] for d in before], node)
         sizes = [shape[d] for d in after]
-        done.append(simplify(Axes(tuple(after), axes.labels.reshape(sizes), axes.zero.reshape(sizes), axes.free)))
+        done.append(
+            simplify(Axes(tuple(after), axes.labels.reshape(sizes), axes.zero.reshape(sizes), axes.is_expanded_copy))
+        )
     return value.with_axes(shape, done)
 
 
@@ -139,7 +141,7 @@ def product(space: LabelSpace, blocks: Sequence[Axes], dims: Sequence[int], size
 
     Of copies made by an expansion and real labels, the copies stay.
     """
-    real = [axes for axes in blocks if not axes.free] or list(blocks[:1])
+    real = [axes for axes in blocks if not axes.is_expanded_copy] or list(blocks[:1])
     for axes in blocks:
         if not any(axes is r for r in real):
             space.pin(axes.labels, f"`{node}` merges copies")
@@ -148,9 +150,9 @@ def product(space: LabelSpace, blocks: Sequence[Axes], dims: Sequence[int], size
     labels = space.allocate(*sizes)
     for axes in real:
         space.share(labels, on_dims(axes, axes.labels, dims), node)
-    space.boxes.append(Box(labels, node))
+    space.boxes.append(RectangularConstraint(labels, node))
     zero = np.logical_and.reduce([spread(axes, dims, sizes).zero for axes in real])
-    return Axes(tuple(dims), labels, zero, all(axes.free for axes in real))
+    return Axes(tuple(dims), labels, zero, all(axes.is_expanded_copy for axes in real))
 
 
 def align(value: Value, rank: int) -> Value:

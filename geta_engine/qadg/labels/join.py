@@ -53,7 +53,7 @@ def _join_dims(
 ) -> Axes:  # fmt: skip
     own = [[a for a in o.axes if set(a.dims) <= set(dims)] for o in operands]
     whole = [i for i, blocks in enumerate(own) if any(a.dims == dims for a in blocks)]
-    whole.sort(key=lambda i: own[i][0].free)
+    whole.sort(key=lambda i: own[i][0].is_expanded_copy)
     main = _main(context, node, own, whole, dims, sizes)
     zeros: list[NDArray[np.bool_]] = []
     for i, (operand, blocks) in enumerate(zip(operands, own)):
@@ -67,8 +67,8 @@ def _join_dims(
         known = {d for a in blocks for d in a.dims}
         if fixed := [d for d in dims if operand.shape[d] > 1 and d not in known]:
             reason = f"`{title(node)}` combines it with a dimension that holds no channels"
-            context.space.hold(main, fixed, reason, node.name)
-    return Axes(dims, main.labels, zero(zeros, main.labels), all(a.free for blocks in own for a in blocks))
+            context.space.forbid_removal_along(main, fixed, reason, node.name)
+    return Axes(dims, main.labels, zero(zeros, main.labels), all(a.is_expanded_copy for blocks in own for a in blocks))
 
 
 def _main(
@@ -97,7 +97,7 @@ def sum_out(context: Context, node: Node, axes: Axes, dims: set[int], not_zero_r
     kept = [d for d in axes.dims if d not in dims]
     if kept and context.by_head:
         return collapse(context.space, axes, summed, node.name)
-    context.space.hold(axes, kept, "", node.name)
+    context.space.forbid_removal_along(axes, kept, "", node.name)
     if not axes.zero.all():
         context.space.pin(axes.labels[~axes.zero], not_zero_reason)
     return None
@@ -122,7 +122,7 @@ def reduce_exactly(context: Context, node: Node, axes: Axes, dims: set[int], not
     positions = tuple(axes.dims.index(d) for d in summed)
     sizes = [axes.labels.shape[axes.dims.index(d)] for d in kept]
     labels = context.space.allocate(*sizes)
-    result = Axes(tuple(kept), labels, np.asarray(axes.zero.all(axis=positions)), axes.free)
+    result = Axes(tuple(kept), labels, np.asarray(axes.zero.all(axis=positions)), axes.is_expanded_copy)
     context.space.share(axes.labels, on_dims(result, labels, axes.dims), node.name)
     return result
 

@@ -140,7 +140,7 @@ def _read_into_data(context: Context, node: Node, result: Values) -> None:
         return
     for source in node.all_input_nodes:
         if (value := context.value(source)) is not None:
-            context.space.produce(value)
+            context.space.mark_produced(value)
 
 
 def _writes(node: Node) -> bool:

@@ -16,13 +16,14 @@ class Axes:
     """Labels of a tensor over some of its dims, jointly, while they are pushed through the program.
 
     `labels` has one axis for each dim of `dims` (ascending). `zero`, of the same shape, says where the tensor is 0
-    once the label's unit is set to zero. `free` labels stand for copies that an expansion made: any of them may go.
+    once the label's unit is set to zero. Labels of an
+    expanded copy (`is_expanded_copy`) stand for copies of one index: any of them may go.
     """
 
     dims: tuple[int, ...]
     labels: Labels
     zero: NDArray[np.bool_]
-    free: bool = False
+    is_expanded_copy: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,7 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
-class Pick:
+class SingleIndexRead:
     """One index along one axis of a label array is read on its own: it may not go if that axis can lose indices."""
 
     labels: Labels
@@ -65,7 +66,7 @@ class Pick:
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class SharedOperand:
     """`small` (1 along the axes it lacks) is read by every slice of `big`.
 
     An index of `small` goes with all of `big` along it, or - where `big` loses whole slices of the other axes - not at
@@ -78,7 +79,7 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
-class Box:
+class RectangularConstraint:
     """A joint label array that must stay a box: whole indices of one of its axes go."""
 
     labels: Labels
@@ -95,11 +96,11 @@ class LabelSpace:
 
     count: int = 0
     ties: list[tuple[Labels, Labels, str]] = field(default_factory=list)
-    shares: list[Share] = field(default_factory=list)
-    boxes: list[Box] = field(default_factory=list)
+    shares: list[SharedOperand] = field(default_factory=list)
+    boxes: list[RectangularConstraint] = field(default_factory=list)
     pins: list[Pin] = field(default_factory=list)
     produced: list[Labels] = field(default_factory=list)
-    picks: list[Pick] = field(default_factory=list)
+    picks: list[SingleIndexRead] = field(default_factory=list)
     parts: list[Labels] = field(default_factory=list)
     unknown_ops: dict[str, int] = field(default_factory=dict)
 
@@ -118,7 +119,7 @@ class LabelSpace:
         self.ties.append((a.ravel(), b.ravel(), node))
 
     def share(self, big: Labels, small: Labels, node: str) -> None:
-        self.shares.append(Share(big, small, node))
+        self.shares.append(SharedOperand(big, small, node))
 
     def pin(self, labels: Labels, reason: str) -> None:
         if labels.size:
@@ -128,7 +129,7 @@ class LabelSpace:
         for axes in value.axes:
             self.pin(axes.labels, reason)
 
-    def hold(self, axes: Axes, dims: Iterable[int], reason: str, node: str) -> None:
+    def forbid_removal_along(self, axes: Axes, dims: Iterable[int], reason: str, node: str) -> None:
         """Nothing may go along `dims` alone: tie what lies along them, or pin when the axes cover nothing else."""
         held = {axes.dims.index(dim) for dim in dims if dim in axes.dims}
         if not held:
@@ -138,7 +139,7 @@ class LabelSpace:
         for position in held:
             self.tie(axes.labels, np.take(axes.labels, [0], position), node)
 
-    def produce(self, value: Value) -> None:
+    def mark_produced(self, value: Value) -> None:
         """Labels of parameters that a unit zeroes."""
         if value.constant:
             self.produced += [axes.labels.ravel() for axes in value.axes]

@@ -38,12 +38,12 @@ def contract(context: Context, node: Node, factors: Sequence[tuple[Value, Sequen
     values = [_in_common(value, names, position) for value, names in factors]
     for value in values:
         kept = [axes for axes in value.axes if min(axes.dims) < len(out)]
-        context.space.produce(value.with_axes(value.shape, kept))
+        context.space.mark_produced(value.with_axes(value.shape, kept))
     sizes = [max(value.shape[i] for value in values) for i in range(len(position))]
     _pin_read_fixed(context, node, values, len(out))
     constants = [value.constant for value in values]
     if all(constants):
-        context.space.produce(values[0])
+        context.space.mark_produced(values[0])
         values[0] = Value(values[0].shape, values[0].axes, False, values[0].cause)
     gone = set(range(len(out), len(position)))
     reason = _not_zero(node, values)
@@ -72,7 +72,7 @@ def _data_zeros(values: Sequence[Value], axes: Axes) -> Axes:
     """
     data = [own.zero for v in values if not v.constant for own in v.axes if own.dims == axes.dims]
     zero = np.logical_or.reduce(data) if data else np.zeros(axes.labels.shape, bool)
-    return Axes(axes.dims, axes.labels, zero, axes.free)
+    return Axes(axes.dims, axes.labels, zero, axes.is_expanded_copy)
 
 
 def _pin_read_fixed(context: Context, node: Node, values: Sequence[Value], first: int) -> None:
@@ -80,7 +80,7 @@ def _pin_read_fixed(context: Context, node: Node, values: Sequence[Value], first
     for axes in (a for value in values for a in value.axes):
         for dim in axes.dims:
             if dim >= first and any(v.shape[dim] > 1 and v.on(dim) is None for v in values):
-                context.space.hold(axes, [dim], reads_fixed(node), node.name)
+                context.space.forbid_removal_along(axes, [dim], reads_fixed(node), node.name)
 
 
 def _cause(values: Sequence[Value], result: Sequence[Axes]) -> str | None:
@@ -93,7 +93,7 @@ def add(context: Context, node: Node, result: Value, bias: Value | None) -> Valu
     """A bias added to a result (right-aligned): tied to it, and not zero along the dims it does not have."""
     if bias is None:
         return result
-    context.space.produce(bias)
+    context.space.mark_produced(bias)
     return combine(context, node, [result, bias], all_zero)
 
 
@@ -164,9 +164,9 @@ def embedding(context: Context, node: Node) -> Value:
     weight = context.input(node)
     shape = shape_of(node)
     for axes in weight.axes:
-        context.space.hold(axes, [0], f"`{title(node)}` looks its rows up by token", node.name)
+        context.space.forbid_removal_along(axes, [0], f"`{title(node)}` looks its rows up by token", node.name)
     kept = [axes for axes in weight.axes if 0 not in axes.dims]
-    context.space.produce(weight.with_axes(weight.shape, kept))
+    context.space.mark_produced(weight.with_axes(weight.shape, kept))
     return Value(shape, tuple(renumber(axes, lambda d: d + len(shape) - 2) for axes in kept), cause=weight.cause)
 
 

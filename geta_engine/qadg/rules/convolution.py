@@ -56,9 +56,13 @@ def _layer(context: Context, node: Node) -> _Layer:
 
 def _pin_taps(context: Context, node: Node, layer: _Layer) -> None:
     for axes in layer.weight.axes:
-        context.space.hold(axes, [d for d in axes.dims if d > 1], "kernel taps are no channels", node.name)
+        context.space.forbid_removal_along(
+            axes, [d for d in axes.dims if d > 1], "kernel taps are no channels", node.name
+        )
     for axes in layer.x.axes:
-        context.space.hold(axes, [d for d in axes.dims if d > 1], f"`{title(node)}` slides over it", node.name)
+        context.space.forbid_removal_along(
+            axes, [d for d in axes.dims if d > 1], f"`{title(node)}` slides over it", node.name
+        )
 
 
 def _dense(context: Context, node: Node, layer: _Layer) -> Value:
@@ -82,7 +86,10 @@ def _two_dims(axes: Axes) -> Axes:
     index = tuple(slice(None) if d < 2 else 0 for d in axes.dims)
     taps = tuple(i for i, d in enumerate(axes.dims) if d > 1)
     return Axes(
-        tuple(d for d in axes.dims if d < 2), axes.labels[index], np.asarray(axes.zero.all(axis=taps)), axes.free
+        tuple(d for d in axes.dims if d < 2),
+        axes.labels[index],
+        np.asarray(axes.zero.all(axis=taps)),
+        axes.is_expanded_copy,
     )
 
 
@@ -93,7 +100,7 @@ def _with_channels(layer: _Layer, channels: int) -> tuple[int, ...]:
 def _grouped(context: Context, node: Node, layer: _Layer) -> Value:
     """`whole` groups where they are many (a depthwise group is one channel), or the same offset in each of a few."""
     groups, channels = layer.groups, shape_of(node)[1]
-    context.space.produce(layer.x)
+    context.space.mark_produced(layer.x)
     x, weight = _on_channels(layer.x, 1, groups), _out_labels(context, layer, channels)
     inner = _inner(layer, groups)
     per_group = layer.x.shape[1] // groups

@@ -36,7 +36,7 @@ def pointwise(context: Context, node: Node) -> Value:
     nodes = [a for a in node.all_input_nodes if context.value(a) is not None]
     operands = [align(value, len(shape)) for a in nodes if (value := context.value(a)) is not None]
     for operand in operands:
-        context.space.produce(operand)
+        context.space.mark_produced(operand)
     if not any(operand.axes for operand in operands):
         return Value(shape, (), all(o.constant for o in operands), _cause(node, operands, ()))
 

@@ -109,7 +109,7 @@ def gather(context: Context, node: Node) -> Value:
     if op_name(node) == "take_along_dim":
         short = [d for d in short if 1 not in (value.shape[d], positions.shape[d])]
     for axes in (a for side in sides for a in side.axes):
-        context.space.hold(axes, short, f"`{title(node)}` {_LOOKED_UP}", node.name)
+        context.space.forbid_removal_along(axes, short, f"`{title(node)}` {_LOOKED_UP}", node.name)
     sides = [
         s.with_axes(tuple(map(min, s.shape, wide)), [a for a in s.axes if not set(a.dims) & set(short)]) for s in sides
     ]
@@ -145,7 +145,9 @@ def index_put(context: Context, node: Node) -> Value:
     tail = len(value.shape) - len(indexed)
     cut = len(written.shape) - tail
     for axes in written.axes:
-        context.space.hold(axes, [d for d in axes.dims if d < cut], "it is written by position", node.name)
+        context.space.forbid_removal_along(
+            axes, [d for d in axes.dims if d < cut], "it is written by position", node.name
+        )
     moved = [renumber(a, lambda d: d - cut) for a in written.axes if min(a.dims) >= cut]
     tails = Value(written.shape[max(cut, 0) :], tuple(moved), written.constant, written.cause)
     joined = join(context, node, [base, align(tails, len(value.shape))], base.shape, all_zero)

@@ -90,7 +90,7 @@ def _is_batch(size: Any) -> bool:
 
 
 def _free(context: Context, dim: int, size: int) -> Axes:
-    return Axes((dim,), context.space.allocate(size), np.zeros(size, bool), free=True)
+    return Axes((dim,), context.space.allocate(size), np.zeros(size, bool), is_expanded_copy=True)
 
 
 @rule("repeat", "tile")
@@ -101,7 +101,7 @@ def repeat(context: Context, node: Node) -> Value:
     axes = []
     for a in value.axes:
         times = [shape[d] // value.shape[d] for d in a.dims]
-        axes.append(Axes(a.dims, np.tile(a.labels, times), np.tile(a.zero, times), a.free))
+        axes.append(Axes(a.dims, np.tile(a.labels, times), np.tile(a.zero, times), a.is_expanded_copy))
     return value.with_axes(shape, [*axes, *copies(context, node, value.shape, shape)])
 
 
@@ -149,7 +149,7 @@ def cat(context: Context, node: Node) -> Value:
 def concatenate(context: Context, node: Node, parts: Sequence[Value], dim: int, shape: tuple[int, ...]) -> Value:
     """Labels along `dim` are joined end to end, those on other dims are tied between the parts."""
     for part in parts:
-        context.space.produce(part)
+        context.space.mark_produced(part)
     joint = {d for part in parts for a in part.axes if dim in a.dims for d in a.dims}
     ends = tuple(sorted(joint | {dim})) if joint else ()
     sides = [p.with_axes(_one_at(p.shape, ends), [a for a in p.axes if not set(a.dims) & joint]) for p in parts]
@@ -174,8 +174,10 @@ def _join_ends(context: Context, node: Node, parts: Sequence[Value], dims: tuple
         if own:
             known = {d for a in own for d in a.dims}
             lacking = [d for d in dims if d not in known and d != dim and part.shape[d] > 1]
-            context.space.hold(wide, lacking, f"`{title(node)}` joins it with a part without channels", node.name)
-            free = free and wide.free
+            context.space.forbid_removal_along(
+                wide, lacking, f"`{title(node)}` joins it with a part without channels", node.name
+            )
+            free = free and wide.is_expanded_copy
         labels.append(wide.labels)
         zeros.append(wide.zero)
     axis = dims.index(dim)
@@ -224,7 +226,7 @@ def flip(context: Context, node: Node) -> Value:
 
 def _flipped(axes: Axes, dims: set[int]) -> Axes:
     turned = tuple(slice(None, None, -1 if d in dims else 1) for d in axes.dims)
-    return Axes(axes.dims, axes.labels[turned], axes.zero[turned], axes.free)
+    return Axes(axes.dims, axes.labels[turned], axes.zero[turned], axes.is_expanded_copy)
 
 
 @rule("roll")
@@ -255,7 +257,9 @@ def pad(context: Context, node: Node) -> Value:
     axes = []
     for a in value.axes:
         if not padded & set(a.dims):
-            axes.append(a if filled == 0 or not padded else Axes(a.dims, a.labels, np.zeros_like(a.zero), a.free))
+            axes.append(
+                a if filled == 0 or not padded else Axes(a.dims, a.labels, np.zeros_like(a.zero), a.is_expanded_copy)
+            )
         elif mode == "constant" and len(a.dims) == 1 and all(isinstance(n, int) and n >= 0 for n in widths[a.dims[0]]):
             axes.append(_padded(context, a, widths[a.dims[0]], filled == 0))
         elif rows := keep_rows(context, node, a, padded, "pads it"):

@@ -12,7 +12,7 @@ from geta_engine.qadg.fx_nodes import argument, op_name, shape_of, shapes_of, ti
 from geta_engine.qadg.labels.axes import align, collapse
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import join
-from geta_engine.qadg.labels.space import Axes, Box, Labels, Value
+from geta_engine.qadg.labels.space import Axes, Labels, RectangularConstraint, Value
 from geta_engine.qadg.rules.contraction import not_zero_reason
 from geta_engine.qadg.rules.registry import rule
 
@@ -28,7 +28,9 @@ def batch_norm(context: Context, node: Node) -> Value | tuple[Value, ...]:
     """y = (x - mean) / std * weight + bias over dim 1: zero wherever weight and bias are, whatever x is."""
     x = context.input(node)
     for axes in x.axes:
-        context.space.hold(axes, [d for d in axes.dims if d != 1], f"`{title(node)}` normalises over it", node.name)
+        context.space.forbid_removal_along(
+            axes, [d for d in axes.dims if d != 1], f"`{title(node)}` normalises over it", node.name
+        )
     vectors = [context.value(arg) for arg in node.args[1:5]]
     alone = op_name(node) == "instance_norm" and bool(node.args[5])
     wide = [_on_channels(v, len(x.shape)) for v in vectors]
@@ -90,7 +92,7 @@ def _exact(context: Context, node: Node, axes: Axes, dims: set[int], cause: str 
     """Removed zeros leave the sums alone; what is not zero goes in whole slices that the norm does not mix."""
     mixed = [d for d in axes.dims if d in dims]
     if mixed and not axes.zero.all():
-        context.space.hold(axes, mixed, not_zero_reason(node, cause), node.name)
+        context.space.forbid_removal_along(axes, mixed, not_zero_reason(node, cause), node.name)
     return axes
 
 
@@ -102,14 +104,16 @@ def group_norm(context: Context, node: Node) -> Value | tuple[Value, ...]:
     groups = int(node.args[6 if native else 1])  # type: ignore[arg-type, call-overload]
     vectors = [context.value(a) for a in (node.args[1:3] if native else node.args[2:4])]
     for axes in x.axes:
-        context.space.hold(axes, [d for d in axes.dims if d != 1], f"`{title(node)}` normalises over it", node.name)
+        context.space.forbid_removal_along(
+            axes, [d for d in axes.dims if d != 1], f"`{title(node)}` normalises over it", node.name
+        )
         if 1 in axes.dims:
             others = tuple(i for i, d in enumerate(axes.dims) if d != 1)
             first = axes.labels[tuple(0 if i in others else slice(None) for i in range(axes.labels.ndim))]
             zero = np.asarray(axes.zero.all(axis=others))
             table = Axes((0, 1), first.reshape(groups, -1), zero.reshape(groups, -1))
             if table.zero.all():
-                context.space.boxes.append(Box(table.labels, node.name))
+                context.space.boxes.append(RectangularConstraint(table.labels, node.name))
             else:
                 collapse(context.space, table, [1], node.name)
     rank = len(x.shape)

@@ -9,7 +9,7 @@ from geta_engine.qadg.fx_nodes import argument, normal_dim, shape_of, shapes_of,
 from geta_engine.qadg.labels.axes import along, on_dims, renumber, simplify
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import keep_rows
-from geta_engine.qadg.labels.space import Axes, Pick, Value
+from geta_engine.qadg.labels.space import Axes, SingleIndexRead, Value
 from geta_engine.qadg.rules.registry import rule
 
 
@@ -28,11 +28,13 @@ def _take_one(context: Context, node: Node, value: Value, dim: int, index: int, 
     for a in value.axes:
         if dim in a.dims:
             position = a.dims.index(dim)
-            context.space.picks.append(Pick(a.labels, position, index, f"`{title(node)}` reads it on its own"))
+            context.space.picks.append(
+                SingleIndexRead(a.labels, position, index, f"`{title(node)}` reads it on its own")
+            )
             if len(a.dims) == 1:
                 continue
             dims = tuple(d for d in a.dims if d != dim)
-            a = Axes(dims, np.take(a.labels, index, position), np.take(a.zero, index, position), a.free)
+            a = Axes(dims, np.take(a.labels, index, position), np.take(a.zero, index, position), a.is_expanded_copy)
         axes.append(simplify(renumber(a, lambda d: d - (d > dim))))
     return value.with_axes(shape, axes)
 
@@ -51,7 +53,7 @@ def take(context: Context, node: Node, value: Value, dim: int, index: np.ndarray
     own = value.on(dim)
     if own is not None and len(index) == 1 and value.shape[dim] > 1:
         reason = f"`{title(node)}` reads it on its own"
-        context.space.picks.append(Pick(own.labels, own.dims.index(dim), int(index[0]), reason))
+        context.space.picks.append(SingleIndexRead(own.labels, own.dims.index(dim), int(index[0]), reason))
     axes = []
     for a in value.axes:
         if dim in a.dims and not len(index):

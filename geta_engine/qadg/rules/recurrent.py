@@ -67,13 +67,15 @@ def _read_whole(context: Context, node: Node, value: Value) -> None:
     """Time and batch stay; what is read of parameters is zeroed with its unit."""
     last = len(value.shape) - 1
     for axes in value.axes:
-        context.space.hold(axes, [d for d in axes.dims if d != last], f"`{title(node)}` steps over it", node.name)
-    context.space.produce(value)
+        context.space.forbid_removal_along(
+            axes, [d for d in axes.dims if d != last], f"`{title(node)}` steps over it", node.name
+        )
+    context.space.mark_produced(value)
 
 
 def _begins_at_zero(state: Value) -> bool:
     axes = state.on(len(state.shape) - 1)
-    return axes is not None and axes.free and len(axes.dims) == 1 and bool(axes.zero.all())
+    return axes is not None and axes.is_expanded_copy and len(axes.dims) == 1 and bool(axes.zero.all())
 
 
 def _on_last(shape: Sequence[int], labels: Labels) -> Axes:

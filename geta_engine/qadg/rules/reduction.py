@@ -57,7 +57,7 @@ def _reduced(
 
 def _one(context: Context, node: Node, value: Value, axes: Axes, dims: set[int], name: str) -> Axes | None:
     if name in _EXACT and not _counts_zeros(node, name):
-        context.space.produce(value)
+        context.space.mark_produced(value)
         return reduce_exactly(context, node, axes, dims, _lost(node, value, name))
     rows = keep_rows(context, node, axes, dims, "compares it with others")
     return rows

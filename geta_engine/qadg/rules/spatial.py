@@ -11,7 +11,7 @@ from geta_engine.qadg.fx_nodes import argument, normal_dim, shape_of, shapes_of,
 from geta_engine.qadg.labels.axes import along, collapse, simplify
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import join, keep_rows
-from geta_engine.qadg.labels.space import Axes, Box, Value
+from geta_engine.qadg.labels.space import Axes, RectangularConstraint, Value
 from geta_engine.qadg.rules.reading import take
 from geta_engine.qadg.rules.registry import rule
 
@@ -95,10 +95,10 @@ def channel_shuffle(context: Context, node: Node) -> Value:
     axes = []
     for a in value.axes:
         if a.dims == (1,):
-            context.space.boxes.append(Box(a.labels.reshape(groups, -1), node.name))
+            context.space.boxes.append(RectangularConstraint(a.labels.reshape(groups, -1), node.name))
             a = along(a, 1, lambda x, _: x.reshape(groups, -1).T.ravel())
         elif 1 in a.dims:
-            context.space.hold(a, [1], f"`{title(node)}` deals it out", node.name)
+            context.space.forbid_removal_along(a, [1], f"`{title(node)}` deals it out", node.name)
         axes.append(a)
     return value.with_axes(shape_of(node), axes)
 

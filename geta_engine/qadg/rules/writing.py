@@ -49,7 +49,7 @@ def scatter(context: Context, node: Node) -> Value:
     given = [base, positions] if written is None else [base, positions, written]
     short = [d for d in range(len(base.shape)) if d != dim and len({one.shape[d] for one in given}) > 1]
     for axes in (a for one in given for a in one.axes):
-        context.space.hold(axes, short, f"`{title(node)}` writes a part of it", node.name)
+        context.space.forbid_removal_along(axes, short, f"`{title(node)}` writes a part of it", node.name)
     whole = [one.with_axes(one.shape, [a for a in one.axes if not set(a.dims) & set(short)]) for one in given]
     result = _along_others(context, node, [whole[0], *whole[2:]], dim)
     sides = [one.with_axes(tuple(1 if d == dim or d in short else n for d, n in enumerate(one.shape)),

@@ -8,7 +8,13 @@ from typing import Any
 import torch
 
 import geta_engine as ge
-from tests.engine.architectures import transformers_text, transformers_vision, written, written_small, written_vision
+from tests.engine.architectures import (
+    transformers_text,
+    transformers_vision,
+    written,
+    written_small,
+    written_vision,
+)
 from tests.engine.architectures.row import Row, prunable_share
 from tests.models import randomize
 

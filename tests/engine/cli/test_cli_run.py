@@ -57,7 +57,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
     folder = Folder(tmp_path)
     yield folder
     for run in Store(folder.url).list_runs():
-        if run.pid is not None and Workspace(folder.url).is_worked_on(run.id):
+        if run.pid is not None and Workspace(folder.url).is_locked(run.id):
             os.kill(run.pid, signal.SIGKILL)
 
 

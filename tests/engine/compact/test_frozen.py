@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import geta_engine as ge
-from geta_engine.compact.cut import frozen, zero_units
+from geta_engine.compact.cut import bake_quantizers, zero_units
 from tests.models import traced
 
 
@@ -19,7 +19,7 @@ def test_small_weights_that_round_to_zero_are_no_zero_units():
     prepared = ge.prepare(made, qadg, "2:2")
     with torch.no_grad():
         prepared.quantizers.d.copy_(prepared.quantizers.q_m)
-    assert (frozen(prepared).get_parameter("0.weight")[:4] == 0).all()
+    assert (bake_quantizers(prepared).get_parameter("0.weight")[:4] == 0).all()
     assert zero_units(prepared, qadg).sum() == 0
     assert ge.compact(prepared, qadg).graph_module().get_parameter("0.weight").shape == (8, 5)
 
@@ -40,5 +40,5 @@ def test_a_weight_that_is_also_read_as_it_is_keeps_its_values():
     prepared = ge.prepare(made, qadg, "3:3")
     with torch.no_grad():
         prepared.quantizers.d.copy_(prepared.quantizers.q_m / 3)
-        torch.testing.assert_close(frozen(prepared)(tokens), prepared(tokens))
+        torch.testing.assert_close(bake_quantizers(prepared)(tokens), prepared(tokens))
         torch.testing.assert_close(ge.compact(prepared, qadg)(tokens), prepared(tokens))

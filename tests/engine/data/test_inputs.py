@@ -13,7 +13,7 @@ from geta_engine.config import make_config
 from geta_engine.data import load, model_inputs
 from geta_engine.data.random import random_inputs
 from geta_engine.errors import InputError
-from geta_engine.training.training_data import Lessons
+from geta_engine.training.training_data import TrainingData
 
 
 class Several(nn.Module):
@@ -127,7 +127,7 @@ def test_a_model_without_a_batch_and_one_of_a_fixed_batch_are_refused():
 
     fixed = ge.trace(Fixed(), (torch.zeros(2, 1, 8, 8),), dynamic_batch=False)
     with pytest.raises(InputError, match="traced for batches of 2 rows and no others"):
-        Lessons(fixed, make_config(model="fixed"))
+        TrainingData(fixed, make_config(model="fixed"))
 
     class Numbers(nn.Module):
         def forward(self, x: float) -> Tensor:
@@ -146,7 +146,7 @@ def test_numbers_and_classes_are_told_apart(tmp_path):
         load(data, inputs)
     assert load(data, inputs, "regression").train.targets.shape == (309, 1)
     with pytest.raises(InputError, match="has 1 numbers to predict"):
-        Lessons(wide, make_config(model="m", data=data, task="regression"))
+        TrainingData(wide, make_config(model="m", data=data, task="regression"))
     np.savez(tmp_path / "d.npz", x=x, y=y)
     assert load(data, inputs).task == "regression"
     with pytest.raises(InputError, match="set task regression"):

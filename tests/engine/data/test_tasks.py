@@ -1,4 +1,4 @@
-"""Losses and metrics against slow, obvious twins; what is hidden from a language model, and when."""
+"""Losses and metrics against slow, obvious counterparts; what is hidden from a language model, and when."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 import geta_engine as ge
 from geta_engine.config import make_config
 from geta_engine.data import Input, Split, evaluate, load, make_task, model_inputs
-from geta_engine.data.tasks.language import HiddenTokens, NextToken
+from geta_engine.data.tasks.language import MaskedLanguageModeling, NextToken
 from geta_engine.data.tasks.regression import Regression
 from geta_engine.errors import InputError
 
@@ -54,7 +54,7 @@ def test_the_next_token_is_asked_for_wherever_there_is_one():
 
 def test_hidden_tokens_are_as_bert_has_them_and_depend_on_the_key_alone():
     examples = sentences(2000)
-    task = HiddenTokens(TOKENS, 29, 28)
+    task = MaskedLanguageModeling(TOKENS, 29, 28)
     batch = task.batch(examples, 3, 5)
     (tokens, mask), (seen, _), (targets,) = examples.inputs, batch.inputs, batch.targets
     chosen = targets != -100
@@ -122,7 +122,7 @@ def test_a_mask_that_does_not_say_which_tokens_are_there_is_refused(mask):
 def test_the_parts_of_a_batch_are_those_of_the_whole():
     """The tokens that are hidden depend on where a row stands in the whole batch, not on whose part it is in."""
     examples = sentences(10)
-    for task in (HiddenTokens(TOKENS, 29, 28), NextToken(TOKENS)):
+    for task in (MaskedLanguageModeling(TOKENS, 29, 28), NextToken(TOKENS)):
         whole = task.batch(examples, 3, 5)
         for member in range(2):
             own = slice(member, None, 2)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 import geta_engine as ge
 from geta_engine.config import Bounds, Schedule
-from geta_engine.qasso.base import Base
+from geta_engine.qasso.base import BaseOptimizer
 from geta_engine.quant import PreparedModel, calibrate
 from tests.models import images, traced
 
@@ -61,7 +61,7 @@ def start(
     program: ge.TracedModel,
     sparsity: float = 0.5,
     schedule: Schedule = SCHEDULE,
-    base: Base | None = None,
+    base: BaseOptimizer | None = None,
     lr: float = 0.05,
     bits: str = "4:8",
     layer_bits: Mapping[str, Bounds] | None = None,
@@ -73,7 +73,7 @@ def start(
     qadg = ge.analyze(program, weights, activations)
     model = ge.prepare(program, qadg, bits, layer_bits, learn_t)
     calibrate(model, [(batch(program, -1)[0],)])
-    made = ge.QASSOConfig(sparsity=sparsity, schedule=schedule, base=base or Base(), **config)
+    made = ge.QASSOConfig(sparsity=sparsity, schedule=schedule, base=base or BaseOptimizer(), **config)
     return qadg, model, ge.QASSO(model, qadg, made, lr=lr)
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 import geta_engine as ge
 from geta_engine.errors import InputError
-from geta_engine.qasso.base import Base
+from geta_engine.qasso.base import BaseOptimizer
 from tests.engine.qasso.small import SCHEDULE, batch, gradients
 
 SGD = [
@@ -32,7 +32,7 @@ def test_twenty_steps_are_those_of_torch(method, settings):
     ours = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
     theirs = [nn.Parameter(x.clone()) for x in ours]
     optimizer = METHODS[method](theirs, lr=0.07, **settings)
-    base, states = Base(method, **settings), [{} for _ in ours]
+    base, states = BaseOptimizer(method, **settings), [{} for _ in ours]
     for _ in range(20):
         grads = [torch.randn(shape, generator=generator, dtype=torch.float64) for shape in shapes]
         for parameter, g in zip(theirs, grads):
@@ -50,14 +50,14 @@ def test_twenty_steps_are_those_of_torch(method, settings):
 def in_float64(program, base=None):
     qadg = ge.analyze(program, weights=False)
     model = ge.prepare(program, qadg).double()
-    config = ge.QASSOConfig(sparsity=0.0, schedule=SCHEDULE, base=base or Base())
+    config = ge.QASSOConfig(sparsity=0.0, schedule=SCHEDULE, base=base or BaseOptimizer())
     return model, ge.QASSO(model, qadg, config, lr=0.03)
 
 
 @pytest.mark.parametrize(("method", "settings"), [CASES[i] for i in (0, 5, 7, 9, 15)])
 def test_without_sparsity_and_quantizers_every_step_is_that_of_torch(small, method, settings):
     """The bias ahead of a norm has a gradient of rounding errors, which Adam's division makes 1e-9."""
-    ours, opt = in_float64(small, Base(method, **settings))
+    ours, opt = in_float64(small, BaseOptimizer(method, **settings))
     theirs, _ = in_float64(small)
     parameters = list(theirs.model_parameters().values())
     optimizer = METHODS[method](parameters, lr=0.03, **settings)
@@ -69,13 +69,13 @@ def test_without_sparsity_and_quantizers_every_step_is_that_of_torch(small, meth
             stepper.step()
         for (name, mine), reference in zip(ours.model_parameters().items(), parameters):
             torch.testing.assert_close(mine, reference, rtol=1e-9, atol=1e-8, msg=f"{name} at step {step}")
-    opt.check()
+    opt.assert_constraints()
 
 
 @pytest.mark.parametrize(("method", "settings"), [CASES[i] for i in (1, 3, 7, 8, 15)])
 def test_a_parameter_moves_only_on_steps_that_give_it_a_gradient(small, method, settings):
     """Like an expert that is not asked each time: first at step 4, then at every third. Its slots rest as well."""
-    ours, opt = in_float64(small, Base(method, **settings))
+    ours, opt = in_float64(small, BaseOptimizer(method, **settings))
     theirs, _ = in_float64(small)
     parameters = theirs.model_parameters()
     optimizer = METHODS[method](parameters.values(), lr=0.03, **settings)
@@ -94,7 +94,7 @@ def test_a_parameter_moves_only_on_steps_that_give_it_a_gradient(small, method, 
 
 def test_a_closure_is_called_once_with_gradients_on_and_its_loss_handed_back(small):
     model, opt = in_float64(small)
-    twin, other = in_float64(small)
+    counterpart, other = in_float64(small)
     losses = []
 
     def closure():
@@ -106,9 +106,9 @@ def test_a_closure_is_called_once_with_gradients_on_and_its_loss_handed_back(sma
 
     assert [opt.step(closure)] == losses
     x, y = batch(small, 0)
-    nn.functional.cross_entropy(twin.train()(x.double()), y).backward()
+    nn.functional.cross_entropy(counterpart.train()(x.double()), y).backward()
     other.step()
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters()))
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), counterpart.parameters()))
 
 
 def test_a_network_without_prunable_units_trains_to_the_end():
@@ -122,12 +122,12 @@ def test_a_network_without_prunable_units_trains_to_the_end():
     for _ in range(SCHEDULE.total):
         gradients(model, opt)
         opt.step()
-    opt.check()
+    opt.assert_constraints()
     assert not torch.equal(before, model.program.get_parameter("weight"))
 
 
 @pytest.mark.parametrize("eps", [0.0, -1e-8, float("nan")])
 def test_adam_needs_a_positive_eps(eps):
     with pytest.raises(InputError, match=r"eps is .*: give 1e-8"):
-        Base("adam", eps=eps)
-    Base("sgd", eps=eps)
+        BaseOptimizer("adam", eps=eps)
+    BaseOptimizer("sgd", eps=eps)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from geta_engine.config import Schedule
-from geta_engine.qasso.base import Base
+from geta_engine.qasso.base import BaseOptimizer
 from geta_engine.qasso.updates import ETA, ZETA
 from tests.engine.qasso.small import gradients, start, units_of
 
@@ -22,7 +22,7 @@ def test_every_joint_step_with_negative_cosines_goes_down(program, lr, learn_t):
     With both cosines negative g . step <= -eta (1 - zeta) lr ||g||^2. A tensor without a quantizer, or with R~ = 0, has
     g . step = -lr ||g||^2 - gamma g . c~ = -eta lr ||g||^2 where cos(g, c~) is negative.
     """
-    qadg, model, opt = start(program, 0.7, SCHEDULE, Base("sgd", momentum=0.0), lr, "2:8", learn_t=learn_t)
+    qadg, model, opt = start(program, 0.7, SCHEDULE, BaseOptimizer("sgd", momentum=0.0), lr, "2:8", learn_t=learn_t)
     parameters = model.model_parameters()
     units = units_of(qadg, parameters)
     met = dict.fromkeys(MET, 0)
@@ -58,7 +58,7 @@ def test_where_the_bounds_leave_d_free_the_inequality_is_met_exactly(program):
     """Gradients nearly at right angles to c~ and against R~, such that the rule's d is within [d(b_u), d(b_l)]:
     g . step = -eta (1 - zeta) lr ||g||^2."""
     lr, gain = 0.01, ZETA * ETA / (1 - ETA)
-    qadg, model, opt = start(program, 0.7, SCHEDULE, Base("sgd", momentum=0.0), lr, "2:16")
+    qadg, model, opt = start(program, 0.7, SCHEDULE, BaseOptimizer("sgd", momentum=0.0), lr, "2:16")
     parameters, bank = model.model_parameters(), model.quantizers
     units, numbers = units_of(qadg, parameters), {q.id: i for i, q in enumerate(bank.quantizers)}
     met = 0
@@ -89,7 +89,9 @@ def test_where_the_bounds_leave_d_free_the_inequality_is_met_exactly(program):
     assert met > 10
 
 
-@pytest.mark.parametrize("base", [Base("sgd"), Base("adam"), Base("adamw", weight_decay=0.1)])
+@pytest.mark.parametrize(
+    "base", [BaseOptimizer("sgd"), BaseOptimizer("adam"), BaseOptimizer("adamw", weight_decay=0.1)]
+)
 def test_the_rules_sums_are_those_of_the_base_direction(small, base):
     """The same inequality on the rule's own sums, for methods whose g is not the gradient."""
     _, model, opt = start(small, 0.7, SCHEDULE, base, lr=0.05)

@@ -25,7 +25,7 @@ def test_every_reachable_k_is_reached_with_multiples(small, divisible, allocatio
         assert zero.sum() == k
         for size, lost in ((6, int(zero[:6].sum())), (5, int(zero[6:].sum()))):
             assert lost == 0 or (size > lost and (size - lost) % divisible == 0), (k, size, lost)
-        opt.check()
+        opt.assert_constraints()
 
 
 @pytest.mark.parametrize("divisible", [2, 3, 4, 7])
@@ -43,10 +43,10 @@ def test_shares_are_proportional_and_global_scores_are_not_bound_to_them(small):
     lost = {}
     for allocation in ("proportional", "global"):
         qadg, model, opt = start(small, 4 / 11, allocation=allocation)
-        for group in (opt.slices.place["a.weight"], opt.slices.place["a.bias"]):
+        for group in (opt.slices.position_of["a.weight"], opt.slices.position_of["a.bias"]):
             opt.param_groups[0]["params"][group].data.mul_(1e-3)
         for name in ("bn.weight", "bn.bias", "c.weight", "c.bias"):
-            opt.param_groups[0]["params"][opt.slices.place[name]].data.mul_(1e-3)
+            opt.param_groups[0]["params"][opt.slices.position_of[name]].data.mul_(1e-3)
         train(model, opt, SCHEDULE.total)
         zero = zeros(model, qadg)
         lost[allocation] = (int(zero[:6].sum()), int(zero[6:].sum()))

@@ -8,18 +8,18 @@ import pytest
 import torch
 
 from geta_engine.config import Schedule
-from geta_engine.qasso.base import Base
+from geta_engine.qasso.base import BaseOptimizer
 from tests.engine.qasso.small import everything, start, train
 
 SCHEDULE = Schedule(pretrain=1, warmup=1, projection=2, projection_periods=2, joint=4, joint_periods=2, cooldown=2)
 CASES = {
-    "adam": {"base": Base("adam")},
+    "adam": {"base": BaseOptimizer("adam")},
     "momentum": {
-        "base": Base("sgd", momentum=0.9, nesterov=True, weight_decay=0.01),
+        "base": BaseOptimizer("sgd", momentum=0.9, nesterov=True, weight_decay=0.01),
         "group_divisible": 2,
         "sparsity": 5 / 11,
     },
-    "learned t": {"base": Base("adamw", weight_decay=0.01), "learn_t": True},
+    "learned t": {"base": BaseOptimizer("adamw", weight_decay=0.01), "learn_t": True},
 }
 
 
@@ -56,7 +56,7 @@ def test_resume_after_every_step_is_bit_identical(small, crossed, case):
         names.append(None if opt.rule is None else list(opt.rule[0]))
         seen.append({name: value.clone() for name, value in everything(model, opt).items()})
         train(model, opt, 1)
-    opt.check()
+    opt.assert_constraints()
     end = everything(model, opt)
     assert any(name.startswith("rule.") for name in end)
     for step, data in enumerate(saved):
@@ -69,7 +69,7 @@ def test_resume_after_every_step_is_bit_identical(small, crossed, case):
 
 def test_a_saved_state_does_not_change_as_the_run_goes_on(small):
     """What `state_dict` says of units, bits and scores is a copy."""
-    _, model, opt = start(small, schedule=SCHEDULE, base=Base("adam"))
+    _, model, opt = start(small, schedule=SCHEDULE, base=BaseOptimizer("adam"))
     train(model, opt, 5)
     own = opt.state_dict()["qasso"]
     kept = {name: own[name].clone() for name in ("unit_state", "saliency")}

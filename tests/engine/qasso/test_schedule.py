@@ -4,14 +4,14 @@ import pytest
 
 from geta_engine.config import Schedule, make_config
 from geta_engine.errors import InputError
-from geta_engine.qasso.schedule import position, projected_share, units_due
+from geta_engine.qasso.schedule import projected_share, stage_at, units_due
 
 SMALL = Schedule(warmup=3, projection=4, projection_periods=2, joint=6, joint_periods=3, cooldown=2)
 
 
 def test_every_step_has_its_place():
     places = [
-        (position(SMALL, s).stage, position(SMALL, s).period, position(SMALL, s).offset) for s in range(SMALL.total)
+        (stage_at(SMALL, s).stage, stage_at(SMALL, s).period, stage_at(SMALL, s).offset) for s in range(SMALL.total)
     ]
     assert places == [
         ("warmup", 0, 0), ("warmup", 0, 1), ("warmup", 0, 2),
@@ -22,9 +22,9 @@ def test_every_step_has_its_place():
 
 
 def test_bound_comes_down_and_units_add_up():
-    shares = [projected_share(SMALL, position(SMALL, s)) for s in range(SMALL.total)]
+    shares = [projected_share(SMALL, stage_at(SMALL, s)) for s in range(SMALL.total)]
     assert shares == [0] * 3 + [0.5] * 2 + [1.0] * 10
-    due = [units_due(SMALL, position(SMALL, s), 10) for s in range(SMALL.total)]
+    due = [units_due(SMALL, stage_at(SMALL, s), 10) for s in range(SMALL.total)]
     assert due == [0] * 7 + [3, 3, 6, 6, 10, 10] + [10, 10]
 
 

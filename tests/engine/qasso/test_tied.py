@@ -42,7 +42,7 @@ def test_tied_weights_are_one_parameter_by_either_name(embedding_first):
         opt.zero_grad()
         nn.functional.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten()).backward()
         opt.step()
-    opt.check()
+    opt.assert_constraints()
     assert zeros(model, qadg).sum() == 24
     small = ge.compact(model, qadg)
     with torch.no_grad():

@@ -8,17 +8,17 @@ import torch
 
 from geta_engine.config import Schedule
 from geta_engine.errors import CheckFailed
-from geta_engine.qasso.base import Base
+from geta_engine.qasso.base import BaseOptimizer
 from tests.engine.qasso.small import gradients, memory, start, train, units_of, zeros
 
 SCHEDULE = Schedule(warmup=2, projection=2, projection_periods=1, joint=6, joint_periods=3, cooldown=6)
 BASES = {
-    "sgd": Base("sgd", momentum=0.0, weight_decay=0.1),
-    "momentum": Base("sgd", momentum=0.95, weight_decay=0.1),
-    "dampening": Base("sgd", momentum=0.95, dampening=0.5),
-    "nesterov": Base("sgd", momentum=0.95, nesterov=True, weight_decay=0.1),
-    "adam": Base("adam", weight_decay=0.1),
-    "adamw": Base("adamw", betas=(0.95, 0.99), weight_decay=0.1),
+    "sgd": BaseOptimizer("sgd", momentum=0.0, weight_decay=0.1),
+    "momentum": BaseOptimizer("sgd", momentum=0.95, weight_decay=0.1),
+    "dampening": BaseOptimizer("sgd", momentum=0.95, dampening=0.5),
+    "nesterov": BaseOptimizer("sgd", momentum=0.95, nesterov=True, weight_decay=0.1),
+    "adam": BaseOptimizer("adam", weight_decay=0.1),
+    "adamw": BaseOptimizer("adamw", betas=(0.95, 0.99), weight_decay=0.1),
 }
 
 
@@ -46,7 +46,7 @@ def test_huge_gradients_move_no_zero_unit_and_are_not_remembered(program, base):
             (before[n].numpy()[m] != model.model_parameters()[n].detach().numpy()[m]).any() for n, m in kept.items()
         )
     assert held.sum() == opt.k_target
-    opt.check()
+    opt.assert_constraints()
 
 
 def test_what_is_written_into_a_zero_unit_from_outside_is_gone_after_a_step(program):
@@ -64,14 +64,14 @@ def test_what_is_written_into_a_zero_unit_from_outside_is_gone_after_a_step(prog
 def test_check_sees_a_unit_that_is_not_zero_and_a_bit_width_that_is_not_whole(small):
     qadg, model, opt = start(small, 0.5, SCHEDULE)
     train(model, opt, SCHEDULE.total)
-    opt.check()
+    opt.assert_constraints()
     unit = int(np.flatnonzero(zeros(model, qadg))[0])
     name, mask = next(iter(units_of(qadg, model.model_parameters())[unit].items()))
     value = model.model_parameters()[name]
     value.data[torch.from_numpy(mask)] = 1e-12
     with pytest.raises(CheckFailed, match=f"{opt.k_target - 1} units are zero, not K = {opt.k_target}"):
-        opt.check()
+        opt.assert_constraints()
     value.data[torch.from_numpy(mask)] = 0.0
     model.quantizers.d.data[0] *= 1.05
     with pytest.raises(CheckFailed, match="1 bit widths are not integers"):
-        opt.check()
+        opt.assert_constraints()

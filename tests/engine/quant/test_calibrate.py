@@ -132,4 +132,4 @@ def test_a_silent_tensor_and_a_dead_channel_train_without_nan(loud, learn_t):
         assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in model.parameters())
         opt.step()
         assert all(bool(v.isfinite().all()) for v in model.state_dict().values())
-    opt.check()
+    opt.assert_constraints()

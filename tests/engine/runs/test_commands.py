@@ -1,4 +1,4 @@
-"""A worker's obedience, with a real store and a thread in place of the training."""
+"""A worker's command_poller, with a real store and a thread in place of the training."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from geta_engine.config import RunConfig
-from geta_engine.runs.commands import Obedience, Stopped
+from geta_engine.runs.commands import CommandPoller, Stopped
 from geta_engine.store import Store
 
 
@@ -20,7 +20,7 @@ class Stepper:
     def __init__(self, store: Store, run: int) -> None:
         self.steps = self.rests = self.shown = 0
         self.stopped = False
-        self._obedience = Obedience(store, run, rest=self._rest, show=self._show)
+        self._command_poller = CommandPoller(store, run, on_pause=self._rest, on_single_step=self._show)
         self.thread = threading.Thread(target=self._work)
 
     def _work(self) -> None:
@@ -28,7 +28,7 @@ class Stepper:
             while self.steps < 5000:
                 time.sleep(0.002)
                 self.steps += 1
-                self._obedience.after_step()
+                self._command_poller.check_commands()
         except Stopped:
             self.stopped = True
 

@@ -9,7 +9,7 @@ import pytest
 
 import geta_engine as ge
 from geta_engine.config import Schedule, make_config
-from geta_engine.documents.events import FrameEvent, ResultEvent, StepEvent
+from geta_engine.documents.events import ResultEvent, SnapshotEvent, StepEvent
 from geta_engine.runs.checkpoints import Checkpoints
 from geta_engine.training.loop import Loop
 
@@ -30,7 +30,7 @@ def hashed(loop: Loop) -> tuple[str, dict[tuple[int, str], bytes]]:
     """state_sha256 at the end, and the frames on the way to it."""
     frames, end = {}, None
     for event in loop.events():
-        if isinstance(event, FrameEvent):
+        if isinstance(event, SnapshotEvent):
             frames[event.step, event.kind] = event.values.tobytes()
         end = event
     assert isinstance(end, ResultEvent)

@@ -54,7 +54,7 @@ class Desk:
         record = self.wait(run, lambda record: record.step >= after_step)
         assert record.pid is not None and record.status == "running"
         os.kill(record.pid, signal.SIGKILL)
-        self.wait(run, lambda _: not self.workspace.is_worked_on(run))
+        self.wait(run, lambda _: not self.workspace.is_locked(run))
         return self.store.get_run(run).step
 
 
@@ -64,7 +64,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(Store(workspace.store_url), workspace)
     yield desk
     for run in desk.store.list_runs():
-        if workspace.is_worked_on(run.id) and run.pid is not None:
+        if workspace.is_locked(run.id) and run.pid is not None:
             os.kill(run.pid, signal.SIGKILL)
 
 
@@ -98,7 +98,7 @@ def test_a_run_goes_from_queued_to_done(straight: tuple[RunRecord, Desk]) -> Non
     assert [mark.step for mark in desk.store.marks(record.id) if mark.kind == "stage"] == [0, 200, 400, 600]
     assert desk.workspace.compact_file(record.id).is_file() and desk.workspace.model_file(record.id).is_file()
     assert len(list(desk.workspace.checkpoints(record.id).iterdir())) == 2
-    assert not desk.workspace.is_worked_on(record.id)
+    assert not desk.workspace.is_locked(record.id)
 
 
 def test_pause_single_steps_and_resume_change_nothing(desk: Desk, straight: tuple[RunRecord, Desk]) -> None:

@@ -14,7 +14,7 @@ from geta_engine.runs.workspace import Workspace
 HOLDER = """
 import sys, time
 from geta_engine.runs.workspace import Workspace
-with Workspace(sys.argv[1]).hold(3):
+with Workspace(sys.argv[1]).lock_run(3):
     print("held", flush=True)
     time.sleep(60)
 """
@@ -48,13 +48,13 @@ def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path: Path) -> None:
 def test_a_killed_process_lets_go_of_its_run_at_once(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/geta.db"
     workspace = Workspace(url)
-    assert not workspace.is_worked_on(3)
+    assert not workspace.is_locked(3)
     with subprocess.Popen([sys.executable, "-c", HOLDER, url], stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-        assert workspace.is_worked_on(3) and not workspace.is_worked_on(4)
-        with pytest.raises(BlockingIOError), workspace.hold(3, wait=0.2):
+        assert workspace.is_locked(3) and not workspace.is_locked(4)
+        with pytest.raises(BlockingIOError), workspace.lock_run(3, wait=0.2):
             pass
         holder.kill()
-        with workspace.hold(3, wait=5):
+        with workspace.lock_run(3, wait=5):
             pass
-    assert not workspace.is_worked_on(3)
+    assert not workspace.is_locked(3)

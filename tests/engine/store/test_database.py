@@ -28,7 +28,7 @@ run = store.create_run(RunConfig(model="mlp"), "mlp", "x")
 for n in range(1, 41):
     store.append(run, [StepEvent(n, 1.0, None, 0.1, 0.0, 1.0)])
     store.request(run, "pause")
-    assert len(store.take_requests(run)) == 1
+    assert len(store.pop_commands(run)) == 1
 """
 
 

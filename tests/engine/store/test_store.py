@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from geta_engine.config import RunConfig, Schedule
 from geta_engine.errors import InputError
-from geta_engine.store import FrameEvent, LogEvent, MarkEvent, Request, ResultEvent, StepEvent, Store
+from geta_engine.store import LogEvent, MarkerEvent, Request, ResultEvent, SnapshotEvent, StepEvent, Store
 
 CONFIG = RunConfig(
     model="mlp", schedule=Schedule(warmup=2, projection=4, projection_periods=2, joint=4, joint_periods=2)
@@ -50,7 +50,7 @@ def test_an_unknown_run_is_a_sentence(store: Store) -> None:
         store.get_run,
         store.heartbeat,
         store.delete_run,
-        store.changed,
+        store.status,
         lambda run: store.request(run, "stop"),
         lambda run: store.set_status(run, "running"),
     ):
@@ -70,7 +70,7 @@ def test_steps_come_back_as_columns_after_the_last_one_known(store: Store, run: 
 
 def test_frames_keep_shape_and_values(store: Store, run: int) -> None:
     values = np.random.default_rng(0).normal(size=(5, 4))
-    store.append(run, [FrameEvent(2, "quantizers", values), FrameEvent(4, "quantizers", values[:0])])
+    store.append(run, [SnapshotEvent(2, "quantizers", values), SnapshotEvent(4, "quantizers", values[:0])])
     first, second = store.frames(run, "quantizers")
     assert first.values.dtype == np.float32
     np.testing.assert_array_equal(first.values, values.astype(np.float32))
@@ -80,7 +80,7 @@ def test_frames_keep_shape_and_values(store: Store, run: int) -> None:
 
 
 def test_the_frame_at_a_step_is_the_last_one_not_after_it(store: Store, run: int) -> None:
-    store.append(run, [FrameEvent(n, "gamma", np.full((1, 1), n)) for n in (0, 5, 10)])
+    store.append(run, [SnapshotEvent(n, "gamma", np.full((1, 1), n)) for n in (0, 5, 10)])
     shown = [store.frame_at(run, "gamma", step) for step in (0, 4, 5, 9, 99, None)]
     assert [frame and frame.step for frame in shown] == [0, 0, 5, 5, 10, 10]
     assert store.frame_at(run, "units", 5) is None
@@ -88,18 +88,18 @@ def test_the_frame_at_a_step_is_the_last_one_not_after_it(store: Store, run: int
 
 def test_a_frame_or_mark_given_again_is_replaced(store: Store, run: int) -> None:
     for value in (1, 2):
-        store.append(run, [FrameEvent(3, "gamma", np.full((1, 2), value)), MarkEvent(3, "stage", "joint")])
+        store.append(run, [SnapshotEvent(3, "gamma", np.full((1, 2), value)), MarkerEvent(3, "stage", "joint")])
     assert [frame.values.tolist() for frame in store.frames(run, "gamma")] == [[[2.0, 2.0]]]
-    assert store.marks(run) == [MarkEvent(3, "stage", "joint")]
+    assert store.marks(run) == [MarkerEvent(3, "stage", "joint")]
 
 
 def test_a_frame_that_is_not_a_matrix_is_refused(store: Store, run: int) -> None:
     with pytest.raises(ValueError, match="1 dimensions"):
-        store.append(run, [FrameEvent(1, "gamma", np.zeros(3))])
+        store.append(run, [SnapshotEvent(1, "gamma", np.zeros(3))])
 
 
 def test_the_run_follows_its_events(store: Store, run: int) -> None:
-    store.append(run, [MarkEvent(0, "stage", "warmup"), step(1), step(2), MarkEvent(2, "period", "1")])
+    store.append(run, [MarkerEvent(0, "stage", "warmup"), step(1), step(2), MarkerEvent(2, "period", "1")])
     record = store.get_run(run)
     assert (record.step, record.stage) == (2, "warmup")
     store.append(run, [ResultEvent({"k_target": 8})])
@@ -119,7 +119,7 @@ def test_logs_are_asked_for_after_an_id(store: Store, run: int) -> None:
     first, second = store.logs(run)
     assert (first.text, second.text, second.level) == ("a", "b", "warning")
     assert store.logs(run, after_id=first.id) == [second]
-    assert store.changed(run).log_id == second.id
+    assert store.status(run).log_id == second.id
 
 
 def test_requests_are_given_once_in_order_and_only_to_their_run(store: Store, run: int) -> None:
@@ -127,15 +127,19 @@ def test_requests_are_given_once_in_order_and_only_to_their_run(store: Store, ru
     store.request(run, "pause")
     store.request(other, "stop")
     store.request(run, "step", {"count": 3})
-    assert store.take_requests(run) == [Request("pause"), Request("step", {"count": 3})]
-    assert store.take_requests(run) == []
-    assert store.take_requests(other) == [Request("stop")]
+    assert store.pop_commands(run) == [Request("pause"), Request("step", {"count": 3})]
+    assert store.pop_commands(run) == []
+    assert store.pop_commands(other) == [Request("stop")]
 
 
 def test_truncate_goes_back_to_a_step(store: Store, run: int) -> None:
     for n, stage in enumerate(("warmup", "projection", "joint")):
         at = 10 * n
-        events = [MarkEvent(at, "stage", stage), FrameEvent(at, "gamma", np.ones((1, 1))), LogEvent(at, "info", stage)]
+        events = [
+            MarkerEvent(at, "stage", stage),
+            SnapshotEvent(at, "gamma", np.ones((1, 1))),
+            LogEvent(at, "info", stage),
+        ]
         store.append(run, [*events, step(at + 1), step(at + 10)])
     store.truncate(run, after=10)
     record = store.get_run(run)
@@ -170,23 +174,23 @@ def test_only_a_silent_worker_is_dead(store: Store, run: int, status: str, monke
     assert store.get_run(run).status == status
     monkeypatch.setattr("geta_engine.store.runs.time.time", lambda: now + 15.1)
     expected = "dead" if status in ("queued", "running", "paused") else status
-    assert store.get_run(run).status == store.changed(run).status == store.list_runs()[0].status == expected
+    assert store.get_run(run).status == store.status(run).status == store.list_runs()[0].status == expected
     store.heartbeat(run)
     assert store.get_run(run).status == status
 
 
 def test_changed_tells_whether_to_ask_for_more(store: Store, run: int) -> None:
-    store.append(run, [MarkEvent(0, "stage", "warmup"), step(1), step(2)])
-    assert store.changed(run, after_step=1).new_steps and not store.changed(run, after_step=2).new_steps
-    assert store.changed(run)[:4] == ("queued", "warmup", 2, CONFIG.schedule.total)
+    store.append(run, [MarkerEvent(0, "stage", "warmup"), step(1), step(2)])
+    assert store.status(run, after_step=1).new_steps and not store.status(run, after_step=2).new_steps
+    assert store.status(run)[:4] == ("queued", "warmup", 2, CONFIG.schedule.total)
 
 
 def test_deleting_a_run_deletes_its_rows(store: Store, run: int) -> None:
-    store.append(run, [step(1), FrameEvent(1, "gamma", np.ones((1, 1))), MarkEvent(0, "stage", "a")])
+    store.append(run, [step(1), SnapshotEvent(1, "gamma", np.ones((1, 1))), MarkerEvent(0, "stage", "a")])
     store.append(run, [LogEvent(1, "info", "x")])
     store.request(run, "stop")
     store.delete_run(run)
-    assert len(store.steps(run)["step"]) == 0 and store.take_requests(run) == []
+    assert len(store.steps(run)["step"]) == 0 and store.pop_commands(run) == []
     assert store.frames(run, "gamma") == [] and store.marks(run) == [] and store.logs(run) == []
     with pytest.raises(IntegrityError):
         store.append(run, [step(1)])

@@ -19,9 +19,9 @@ from geta_engine.errors import InputError
 from geta_engine.runs import control
 from geta_engine.runs.workspace import Workspace
 from geta_engine.store.runs import Store
-from geta_engine.training.distributed import Team
+from geta_engine.training.distributed import DistributedContext
 from geta_engine.training.loop import Loop
-from geta_engine.training.training_data import Lessons
+from geta_engine.training.training_data import TrainingData
 
 ROOT = Path(__file__).parents[3]
 MEMBER = Path(__file__).parent / "member.py"
@@ -97,7 +97,7 @@ def group():
 
 def test_gradients_are_exchanged_once_a_step(group):
     traced = ge.load("mlp")
-    lessons = Lessons(traced, make_config(model="mlp", batch_size=16, accumulate=3))
+    training_data = TrainingData(traced, make_config(model="mlp", batch_size=16, accumulate=3))
     model = DistributedDataParallel(traced.graph_module(), find_unused_parameters=True)
     exchanged: list[torch.Tensor] = []
 
@@ -110,14 +110,14 @@ def test_gradients_are_exchanged_once_a_step(group):
     model.register_comm_hook(None, note)
     parameters = list(model.parameters())
     for step in range(2):
-        lessons.gradients(model, parameters, step, Team())
+        training_data.gradients(model, parameters, step, DistributedContext())
     assert sum(x.numel() for x in exchanged) == 2 * sum(p.numel() for p in parameters)
 
 
 def test_a_batch_that_cannot_be_shared_is_refused():
-    Loop(ge.load("mlp"), make_config(model="mlp", batch_size=32, **BASE), Team(rank=0, size=1))
+    Loop(ge.load("mlp"), make_config(model="mlp", batch_size=32, **BASE), DistributedContext(rank=0, size=1))
     with pytest.raises(InputError, match="a batch of 33 rows cannot be shared evenly by 2 processes"):
-        Loop(ge.load("mlp"), make_config(model="mlp", batch_size=33, **BASE), Team(rank=0, size=2))
+        Loop(ge.load("mlp"), make_config(model="mlp", batch_size=33, **BASE), DistributedContext(rank=0, size=2))
 
 
 def test_the_worker_leads_a_team_which_stops_and_resumes_bit_for_bit(tmp_path):

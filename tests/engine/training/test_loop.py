@@ -10,11 +10,11 @@ import torch
 
 import geta_engine as ge
 from geta_engine.config import Saliency, Schedule, make_config
-from geta_engine.documents.events import FrameEvent, LogEvent, MarkEvent, ResultEvent, StepEvent
+from geta_engine.documents.events import LogEvent, MarkerEvent, ResultEvent, SnapshotEvent, StepEvent
 from geta_engine.errors import InputError
-from geta_engine.training.distributed import Team
+from geta_engine.training.distributed import DistributedContext
 from geta_engine.training.loop import Loop
-from geta_engine.training.training_data import Lessons
+from geta_engine.training.training_data import TrainingData
 
 SCHEDULE = Schedule(warmup=4, projection=6, projection_periods=2, joint=6, joint_periods=3, cooldown=4)
 CONFIG = make_config(model="resnet8", schedule=SCHEDULE, sparsity=0.4, seed=7, activations=True)
@@ -35,9 +35,9 @@ def test_events_tell_the_whole_story(straight):
     loop, events = straight
     steps = [e.step for e in events if isinstance(e, StepEvent)]
     assert steps == list(range(1, SCHEDULE.total + 1))
-    stages = [(e.step, e.label) for e in events if isinstance(e, MarkEvent) and e.kind == "stage"]
+    stages = [(e.step, e.label) for e in events if isinstance(e, MarkerEvent) and e.kind == "stage"]
     assert stages == [(0, "warm-up"), (4, "projection"), (10, "joint"), (16, "cool-down")]
-    frames = {e.kind: e.values.shape for e in events if isinstance(e, FrameEvent)}
+    frames = {e.kind: e.values.shape for e in events if isinstance(e, SnapshotEvent)}
     units, quantizers = loop.qadg.prunable_units, len(loop.qadg.quantizers)
     assert frames["units"] == (units, 2) and frames["quantizers"] == (quantizers, 4)
     groups = len(loop.qadg.prunable)
@@ -148,11 +148,11 @@ def test_two_halves_are_one_whole_batch():
     for batch, accumulate in ((32, 1), (16, 2), (8, 4)):
         config = make_config(model="mlp", batch_size=batch, accumulate=accumulate, clip_norm=0.5)
         model = traced.graph_module()
-        lessons, parameters = Lessons(traced, config), list(model.parameters())
+        training_data, parameters = TrainingData(traced, config), list(model.parameters())
         losses = []
         for step in range(3):
             model.zero_grad()
-            losses.append(lessons.gradients(model, parameters, step, Team()))
+            losses.append(training_data.gradients(model, parameters, step, DistributedContext()))
         found.append((losses, [p.grad for p in parameters]))
     for losses, grads in found[1:]:
         assert losses == pytest.approx(found[0][0], rel=1e-5)

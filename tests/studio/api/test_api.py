@@ -123,8 +123,8 @@ def test_keys_never_become_paths(services: Services) -> None:
 
 def test_the_graph_of_an_analysed_model_is_there_as_json_and_dot(client: TestClient, services: Services) -> None:
     assert client.get("/api/models/mlp/graph.json").status_code == 404
-    services.prepare("mlp")
-    while services.prepare("mlp").state == "working":
+    services.ensure_analysis("mlp")
+    while services.ensure_analysis("mlp").state == "working":
         time.sleep(0.1)
     assert client.get("/api/models/mlp/graph.json").json()["prunable_units"] == 192
     answer = client.get("/api/models/mlp/graph.dot")

@@ -42,7 +42,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 def wait_for(services: Services, keys: Sequence[str]) -> None:
     """Analyse models, all at once."""
     end = time.monotonic() + 120
-    while "working" in (states := {services.prepare(key).state for key in keys}) and time.monotonic() < end:
+    while "working" in (states := {services.ensure_analysis(key).state for key in keys}) and time.monotonic() < end:
         time.sleep(0.05)
     assert states == {"ready"}
 

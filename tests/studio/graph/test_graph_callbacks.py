@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from dash import no_update
 
-from geta_engine.documents.events import FrameEvent
+from geta_engine.documents.events import SnapshotEvent
 from geta_engine.drawing.hierarchy import build
 from geta_engine.drawing.layout import layout_graph
 from geta_engine.drawing.repeats import is_fold
@@ -25,19 +25,21 @@ PLAIN = View("groups", False)
 class Studio:
     """The parts of `Services` that the graph asks for, over one analysis."""
 
-    def __init__(self, analysis: dict[str, Any], layouts: Layouts, frames: dict[str, FrameEvent] | None = None) -> None:
+    def __init__(
+        self, analysis: dict[str, Any], layouts: Layouts, frames: dict[str, SnapshotEvent] | None = None
+    ) -> None:
         self.known, self.layouts, self.frames = {"resnet20": analysis}, layouts, frames or {}
 
     def analysis(self, key: str | None) -> dict[str, Any] | None:
         return self.known.get(key or "")
 
-    def made_by(self, key: str | None) -> None:
+    def source_run(self, key: str | None) -> None:
         return None
 
     def has_run(self, run_id: int | None) -> bool:
         return run_id == 7
 
-    def frame(self, run_id: int, kind: str) -> FrameEvent | None:
+    def frame(self, run_id: int, kind: str) -> SnapshotEvent | None:
         return self.frames.get(kind)
 
 
@@ -177,7 +179,7 @@ def test_live_state_comes_from_the_newest_frames(report: Any, layouts: Layouts) 
     units = np.zeros((448, 2), np.float32)
     units[:4, 1] = 2
     bits = np.full((len(analysis["quantizers"]), 4), 6, np.float32)
-    frames = {"units": FrameEvent(3, "units", units), "quantizers": FrameEvent(3, "quantizers", bits)}
+    frames = {"units": SnapshotEvent(3, "units", units), "quantizers": SnapshotEvent(3, "quantizers", bits)}
     state = state_now(Studio(analysis, layouts, frames), 7, "resnet20")  # type: ignore[arg-type]
     assert state is not None
     assert state["groups"]["1"][:3] == [12, 0, 4] and set(state["bits"].values()) == {6}

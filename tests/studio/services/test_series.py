@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from geta_engine.config import RunConfig
-from geta_engine.store import FrameEvent, StepEvent, Store
+from geta_engine.store import SnapshotEvent, StepEvent, Store
 from geta_studio.run_dock.run_figures import curve, zoom_window, zoomed
 from geta_studio.services.series import SeriesCache, sampled, thinned, within
-from geta_studio.services.step_rate import Pace
+from geta_studio.services.step_rate import StepRate
 
 
 def steps(first: int, last: int) -> list[StepEvent]:
@@ -44,9 +44,9 @@ def test_a_run_that_went_back_is_read_again(store: Store) -> None:
 def test_frames_are_stacked_and_extended(store: Store) -> None:
     run = store.create_run(RunConfig(model="mlp"), "mlp", "mlp")
     cache = SeriesCache(store)
-    store.append(run, [FrameEvent(1, "units", np.zeros((4, 2), np.float32))])
+    store.append(run, [SnapshotEvent(1, "units", np.zeros((4, 2), np.float32))])
     assert cache.frames(run, "units", 10).values.shape == (1, 4, 2)
-    store.append(run, [FrameEvent(2, "units", np.ones((4, 2), np.float32))])
+    store.append(run, [SnapshotEvent(2, "units", np.ones((4, 2), np.float32))])
     frames = cache.frames(run, "units", 10)
     assert frames.step.tolist() == [1, 2]
     assert frames.values[1].min() == 1
@@ -91,7 +91,7 @@ def test_sampled_has_both_ends() -> None:
 
 
 def test_pace_is_steps_over_time_and_starts_afresh_when_a_run_goes_back() -> None:
-    pace = Pace()
+    pace = StepRate()
     assert pace.at(0.0, 0) is None
     assert pace.at(2.0, 10) == 5.0
     assert pace.at(3.0, 10) == 5.0
