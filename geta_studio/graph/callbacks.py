@@ -10,7 +10,6 @@ from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from geta_engine.drawing.hierarchy import SCOPE_PREFIX
 from geta_engine.drawing.stages import Stage, branch_scopes, graph_at
 from geta_engine.drawing.visible import default_open, everything, scopes_around, scopes_inside
-from geta_studio.configure.validation import bounds_of
 from geta_studio.graph.accessible_list import tree
 from geta_studio.graph.compare import bits_of
 from geta_studio.graph.elements import elements, scene
@@ -21,6 +20,8 @@ from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.services.services import Services
 from geta_studio.services.unit_state import now, values_of
 from geta_studio.shell import ids
+from geta_studio.shell.bit_bounds import bounds_of
+from geta_studio.shell.stores import BitBounds
 
 ALL_BUDGET = 1200
 """More nodes than this are opened at once only after a question."""
@@ -283,7 +284,7 @@ def state_now(services: Services, run_id: int | None, key: str | None) -> dict[s
 
 
 def matches(
-    analysis: Mapping[str, Any] | None, query: str, now: Mapping[str, Any] | None, bits: Mapping[str, Any] | None
+    analysis: Mapping[str, Any] | None, query: str, now: Mapping[str, Any] | None, bits: BitBounds | None
 ) -> dict[str, Any]:
     """`{"query", "nodes": [ids]}` of a search, by the bits of the run on screen, else by the bounds being edited."""
     if analysis is None or not query:
@@ -292,7 +293,7 @@ def matches(
     return {"query": query, "nodes": search(analysis, query, widths)}
 
 
-def upper_bounds(analysis: Mapping[str, Any] | None, bits: Mapping[str, Any] | None) -> dict[str, float]:
+def upper_bounds(analysis: Mapping[str, Any] | None, bits: BitBounds | None) -> dict[str, float]:
     """The upper bounds being edited, by quantizer: the bits to search by while there is no run."""
     if analysis is None or bits is None:
         return {}

@@ -13,6 +13,7 @@ from geta_studio.graph.callbacks import at_stage
 from geta_studio.graph.elements import elements, scene
 from geta_studio.graph.panel import beside_items
 from geta_studio.graph.stylesheet import stylesheet
+from geta_studio.services.comparable import comparable_models
 from geta_studio.services.services import Services
 from geta_studio.shell import ids
 
@@ -29,7 +30,7 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.GRAPH_BESIDE, "data"),
     )
     def offer(key: str | None, _: Any, chosen: str | None) -> Any:
-        return beside_items(choices(services, key), chosen)
+        return beside_items(comparable_models(services, key), chosen)
 
     @app.callback(
         Output(ids.GRAPH_OTHER, "elements"),
@@ -56,22 +57,10 @@ def register(app: Dash, services: Services) -> None:
     )
 
 
-def choices(services: Services, key: str | None) -> dict[str, str]:
-    """What can stand beside a model, by key: the compact models of its finished runs; beside one of these, those of the
-    other runs of the same model, and that model."""
-    run = services.runs.source_run(key)
-    others = services.runs.comparable_runs(run) if run else services.runs.runs_with_compact_model(key)
-    found = {f"compact-{other.id}": f"compact model of run {other.id}" for other in others}
-    if run is None:
-        return found
-    dense = services.library.key_of(run)
-    return {**found, dense: f"the dense {services.library.label(dense)}"}
-
-
 def other(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
     """(elements, scene, title, whether there is nothing to wait for) of the graph beside the one on screen."""
     own = services.analyses.get(known["model"]) if known and chosen else None
-    if not chosen or known is None or own is None or chosen not in choices(services, known["model"]):
+    if not chosen or known is None or own is None or chosen not in comparable_models(services, known["model"]):
         return [], None, "", True
     state = services.analyses.ensure_analysis(chosen)
     beside = services.analyses.get(chosen)

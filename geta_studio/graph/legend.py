@@ -13,23 +13,12 @@ from geta_studio.shell.data_attributes import selects
 from geta_studio.shell.html_tree import Plain, plain
 from geta_studio.shell.palette import THEMES, group_slots, ramp_css, shades
 
-STAGES = {"trace": "Trace", "branches": "Branches", "qadg": "QADG", "groups": "Groups", "compact": "Compact"}
 STAGE_NOTES = {
     "trace": "The traced program, op by op: a quantizer looks like layers of its own. Shape ops are hidden, see View.",
     "branches": "Each quantizer is a branch of ops: attached to the weight of a layer, or inserted before its input.",
     "qadg": "Branches folded: an attached one is a mark on its layer, an inserted one a mark on the edge.",
 }
 """What the stages before the groups show, in one sentence."""
-OVERLAYS = {
-    "group": "Groups",
-    "bits": "Bits",
-    "norm": "Norms",
-    "sparsity": "Sparsity",
-    "saliency": "Saliency",
-    "macs": "MACs",
-    "params": "Parameters",
-}
-"""What nodes can be coloured by."""
 
 
 def palette_variables() -> str:

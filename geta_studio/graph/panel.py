@@ -10,10 +10,11 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from geta_studio.graph.legend import OVERLAYS, STAGES, scale
+from geta_studio.graph.legend import scale
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.shell import ids
 from geta_studio.shell.data_attributes import acts, named
+from geta_studio.shell.graph_choices import GRAPH_STAGES, OVERLAYS
 
 cyto.load_extra_layouts()  # brings the SVG export
 _HIDDEN: dict[str, Any] = {"aria-hidden": "true"}
@@ -81,7 +82,7 @@ def _other(beside: str | None) -> Component:
 
 def stage_options(done: bool) -> list[dict[str, str]]:
     """The stages there is something to show for: the compact graph once a run is done."""
-    return [{"value": key, "label": text} for key, text in STAGES.items() if done or key != "compact"]
+    return [{"value": key, "label": text} for key, text in GRAPH_STAGES.items() if done or key != "compact"]
 
 
 def _toolbar() -> Component:

@@ -8,16 +8,17 @@ from typing import Any
 from dash import Dash, Input, Output, State, no_update
 from dash.development.base_component import Component
 
-from geta_studio.configure.validation import bounds_of
 from geta_studio.inspector.group import norms_figure
 from geta_studio.inspector.page import figure_kind, inspector_figure, live, page
 from geta_studio.inspector.parts import Subject
 from geta_studio.inspector.quantizer import stairs_figure
-from geta_studio.run_dock.figures import empty_figure
 from geta_studio.services.services import Services
 from geta_studio.services.unit_state import values_of
 from geta_studio.shell import ids
+from geta_studio.shell.bit_bounds import bounds_of
+from geta_studio.shell.figure_style import empty_figure
 from geta_studio.shell.palette import Scheme
+from geta_studio.shell.stores import BitBounds
 
 HIDDEN = {"display": "none"}
 SHOWN = {"height": "168px"}
@@ -67,9 +68,7 @@ def register(app: Dash, services: Services) -> None:
         return inspector_figure()
 
 
-def subject_of(
-    services: Services, key: str | None, run_id: int | None, bits: Mapping[str, Any] | None
-) -> Subject | None:
+def subject_of(services: Services, key: str | None, run_id: int | None, bits: BitBounds | None) -> Subject | None:
     """The model on screen with the newest frames of its run; bounds are the run's, else those being edited."""
     analysis = services.analyses.get(key)
     if analysis is None:

@@ -10,9 +10,9 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_studio.inspector.parts import Subject, chips, facts, reason_box
-from geta_studio.run_dock.figures import FONT, ink
 from geta_studio.services.unit_state import REDUNDANT, ZERO, GroupUnits
 from geta_studio.shell.data_attributes import named
+from geta_studio.shell.figure_style import FONT, ink
 from geta_studio.shell.format import count, percent
 from geta_studio.shell.palette import THEMES, Scheme
 

@@ -14,6 +14,7 @@ from geta_studio.services.unit_state import GroupUnits, units_by_group
 from geta_studio.shell.data_attributes import selects
 from geta_studio.shell.format import count, percent
 from geta_studio.shell.palette import group_slots
+from geta_studio.shell.stores import TypedNumber
 
 SHOWN_LINKS = 10
 
@@ -28,7 +29,7 @@ class Subject:
     def __init__(
         self,
         analysis: Mapping[str, Any],
-        bounds: Mapping[str, tuple[int, int]] | None = None,
+        bounds: Mapping[str, tuple[TypedNumber, TypedNumber]] | None = None,
         units: np.ndarray | None = None,
         quantizers: np.ndarray | None = None,
     ) -> None:

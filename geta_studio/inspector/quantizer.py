@@ -11,7 +11,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_studio.inspector.parts import Subject, chips, facts, head, link
-from geta_studio.run_dock.figures import FONT, ink
+from geta_studio.shell.figure_style import FONT, ink
 from geta_studio.shell.format import count
 from geta_studio.shell.palette import Scheme
 

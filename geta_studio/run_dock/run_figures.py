@@ -1,28 +1,32 @@
-"""From the store's columns and frames to the four figures of the run on screen."""
+"""From the scalars and snapshots of the run on screen to its four figures and the numbers beside their titles."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
 from geta_engine.config import RunConfig
-from geta_engine.store import RunRecord
+from geta_engine.documents.analysis import Analysis
+from geta_engine.documents.runs import LiveStatus, RunRecord
 from geta_studio.run_dock.figures import (
     Axis,
     BitLines,
-    Figure,
+    Curve,
     NormMap,
     bits_figure,
     cost_figure,
-    empty_figure,
     loss_figure,
     norms_figure,
 )
 from geta_studio.services.series import Columns, Frames, sampled, thinned, within
 from geta_studio.services.services import Services
+from geta_studio.services.unit_state import REDUNDANT, ZERO
+from geta_studio.shell.figure_style import Figure, empty_figure, scheme_of
 from geta_studio.shell.format import count, metric, percent
+from geta_studio.shell.run_words import Choice
+from geta_studio.shell.stores import NewestSnapshot, Selection
 
 MOST_ROWS = 384
 MOST_NORM_CELLS = 60_000
@@ -30,31 +34,49 @@ TICK_SPACE = 0.1
 """Of the height of the figure: the room a label takes."""
 ALL_GROUPS = "all"
 METRIC = "accuracy"
+"""What the metric is called before the run has said so."""
+Zoom = Mapping[str, object]
+"""Plotly's relayout event, such as {"xaxis.range[0]": 10.5, "xaxis.range[1]": 80.0}."""
+
+
+class ScalarsView(NamedTuple):
+    """The two figures of scalars and the numbers beside their titles, in the order of their callback's outputs."""
+
+    loss: Figure
+    cost: Figure
+    loss_now: str
+    cost_now: str
 
 
 def scalars_view(
-    services: Services, live: Mapping[str, Any] | None, scheme: str, loss_zoom: Any, cost_zoom: Any
-) -> tuple[Any, Any, str, str]:
-    """(loss figure, cost figure, loss now, cost now) of the run on screen."""
-    if not live or live.get("run") is None:
-        return empty_figure(scheme), empty_figure(scheme), "", ""
+    services: Services,
+    live: LiveStatus | None,
+    scheme: str | None,
+    loss_zoom: Zoom | None,
+    cost_zoom: Zoom | None,
+) -> ScalarsView:
+    """Loss and cost of the run on screen."""
+    if not live or live["run"] is None:
+        return ScalarsView(empty_figure(scheme), empty_figure(scheme), "", "")
     run = services.runs.get(live["run"])
     columns = services.series.columns(run.id, live["step"])
     axis = run_axis(run, scheme)
-    loss = loss_curves(axis, columns, zoom_window(loss_zoom), metric_name(run))
+    name = metric_name(run)
+    loss = loss_curves(axis, columns, zoom_window(loss_zoom), name)
     cost = cost_curves(axis, columns, zoom_window(cost_zoom))
-    return zoomed(loss, loss_zoom), zoomed(cost, cost_zoom), loss_now(columns, metric_name(run)), cost_now(columns)
+    return ScalarsView(zoomed(loss, loss_zoom), zoomed(cost, cost_zoom), loss_now(columns, name), cost_now(columns))
 
 
-def run_axis(run: RunRecord, scheme: str) -> Axis:
-    return Axis(RunConfig(**run.config).schedule.stages(), run.steps, scheme, f"run-{run.id}")
+def run_axis(run: RunRecord, scheme: str | None) -> Axis:
+    return Axis(RunConfig(**run.config).schedule.stages(), run.steps, scheme_of(scheme), f"run-{run.id}")
 
 
 def metric_name(run: RunRecord) -> str:
-    return str((run.summary.get("metric") or {}).get("name", METRIC))
+    measured = run.summary.get("metric")
+    return (measured["name"] if measured else None) or METRIC
 
 
-def zoom_window(relayout: Mapping[str, Any] | None) -> tuple[float, float] | None:
+def zoom_window(relayout: Zoom | None) -> tuple[float, float] | None:
     """The steps a figure was zoomed to, from Plotly's relayout event; None when it shows all."""
     first, last = ((relayout or {}).get(f"xaxis.range[{end}]") for end in (0, 1))
     if isinstance(first, (int, float)) and isinstance(last, (int, float)):
@@ -62,7 +84,7 @@ def zoom_window(relayout: Mapping[str, Any] | None) -> tuple[float, float] | Non
     return None
 
 
-def zoomed(figure: Figure, relayout: Mapping[str, Any] | None) -> Figure:
+def zoomed(figure: Figure, relayout: Zoom | None) -> Figure:
     """The figure with the axes as they were zoomed to. `uirevision` alone does not keep a zoom: Dash hands Plotly the
     zoomed layout once more, which from then on counts as ours, and the next figure would undo it.
     """
@@ -73,7 +95,7 @@ def zoomed(figure: Figure, relayout: Mapping[str, Any] | None) -> Figure:
     return figure
 
 
-def curve(step: np.ndarray, values: np.ndarray, window: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
+def curve(step: np.ndarray, values: np.ndarray, window: tuple[float, float] | None) -> Curve:
     """A long curve thinned as a whole, with full detail inside the window."""
     coarse, thin = thinned(step, values)
     if window is None:
@@ -111,13 +133,24 @@ def cost_now(columns: Columns) -> str:
     return f"{percent(float(columns['relative_bops'][-1]), 2)} · {percent(float(columns['sparsity'][-1]))}"
 
 
+def _recorded_run(services: Services, newest: NewestSnapshot | None) -> RunRecord | None:
+    """The run on screen, where it has recorded a snapshot."""
+    if not newest or newest["run"] is None or newest["frame"] is None:
+        return None
+    return services.runs.get(newest["run"])
+
+
 def bits_view(
-    services: Services, frame: Mapping[str, Any] | None, selection: Any, scheme: str, zoom: Any = None
-) -> tuple[Any, str]:
+    services: Services,
+    newest: NewestSnapshot | None,
+    selection: Selection | None,
+    scheme: str | None,
+    zoom: Zoom | None = None,
+) -> tuple[Figure, str]:
     """(bits figure, mean bits now)."""
-    if not frame or frame.get("run") is None or frame.get("frame") is None:
+    run = _recorded_run(services, newest)
+    if run is None:
         return empty_figure(scheme), ""
-    run = services.runs.get(frame["run"])
     frames = services.series.frames(run.id, "quantizers", run.steps)
     if not len(frames.step):
         return empty_figure(scheme), ""
@@ -136,33 +169,33 @@ def bits_now(lines: BitLines, chosen: int | None) -> str:
     return f"{lines.names[chosen]} {lines.bits[-1, chosen]:.2f}"
 
 
-def bit_lines(frames: Frames, analysis: Mapping[str, Any] | None) -> BitLines:
-    """Column 0 of the quantizer frames is b."""
+def bit_lines(frames: Frames, analysis: Analysis | None) -> BitLines:
+    """The bit widths over time. Column 0 of the quantizer snapshots is b."""
     chosen = sampled(len(frames.step), 120)
     bits = frames.values[chosen, :, 0]
-    quantizers = (analysis or {}).get("quantizers", [])
-    if len(quantizers) != bits.shape[1]:
-        quantizers = [{"layer": f"quantizer {index}", "kind": "weight"} for index in range(bits.shape[1])]
-    names = [f"{q['layer']} {q['kind'][0].upper()}" for q in quantizers]
-    return BitLines(frames.step[chosen], bits, np.array([q["kind"] == "weight" for q in quantizers], bool), names)
+    names = [(f"quantizer {index} W", True) for index in range(bits.shape[1])]
+    if analysis is not None and len(analysis["quantizers"]) == len(names):
+        names = [(f"{q['layer']} {q['kind'][0].upper()}", q["kind"] == "weight") for q in analysis["quantizers"]]
+    return BitLines(
+        frames.step[chosen], bits, np.array([weight for _, weight in names], bool), [name for name, _ in names]
+    )
 
 
-def chosen_quantizer(analysis: Mapping[str, Any] | None, selection: Mapping[str, Any] | None) -> int | None:
+def chosen_quantizer(analysis: Analysis | None, selection: Selection | None) -> int | None:
     """The index of the quantizer that is selected, or that of the selected node; None where there is none."""
-    quantizers = (analysis or {}).get("quantizers", [])
-    field = {"quantizer": "id", "node": "node"}.get((selection or {}).get("kind", ""))
-    if field is None or selection is None:
+    if analysis is None or selection is None or selection["kind"] not in ("quantizer", "node"):
         return None
-    return next((index for index, q in enumerate(quantizers) if q[field] == selection["id"]), None)
+    owners = [q["id"] if selection["kind"] == "quantizer" else q["node"] for q in analysis["quantizers"]]
+    return owners.index(selection["id"]) if selection["id"] in owners else None
 
 
 def norms_view(
-    services: Services, frame: Mapping[str, Any] | None, group: str, scheme: str, zoom: Any = None
-) -> tuple[Any, str]:
-    """(norms figure, "11 of 32 zero")."""
-    if not frame or frame.get("run") is None or frame.get("frame") is None:
+    services: Services, newest: NewestSnapshot | None, group: str, scheme: str | None, zoom: Zoom | None = None
+) -> tuple[Figure, str]:
+    """(norms figure, "11 zero of 32")."""
+    run = _recorded_run(services, newest)
+    if run is None:
         return empty_figure(scheme), ""
-    run = services.runs.get(frame["run"])
     frames = services.series.frames(run.id, "units", run.steps)
     if not len(frames.step):
         return empty_figure(scheme), ""
@@ -172,9 +205,10 @@ def norms_view(
     return zoomed(figure, zoom), zeros_now(frames, units, group)
 
 
-def unit_names(analysis: Mapping[str, Any] | None, units: int) -> list[tuple[int, str]]:
-    """(group id, name) of every unit, in the order of the frames: prunable groups by id, then by unit."""
-    groups = sorted((g for g in (analysis or {}).get("groups", []) if g["prunable"]), key=lambda group: group["id"])
+def unit_names(analysis: Analysis | None, units: int) -> list[tuple[int, str]]:
+    """(group id, name) of every unit, in the order of the snapshots: prunable groups by id, then by unit."""
+    prunable = [group for group in analysis["groups"] if group["prunable"]] if analysis is not None else []
+    groups = sorted(prunable, key=lambda group: group["id"])
     names = [(group["id"], f"g{group['id']} unit {unit}") for group in groups for unit in range(group["size"])]
     return names if len(names) == units else [(0, f"unit {unit}") for unit in range(units)]
 
@@ -189,7 +223,7 @@ def rows_of(frames: Frames, units: list[tuple[int, str]], group: str) -> np.ndar
     """The rows to draw, at most `MOST_ROWS`: group by group, large norms first, the first to reach zero last."""
     rows = members(units, group)
     identity = np.array([units[row][0] for row in rows])
-    zero_for = (frames.values[:, rows, 1] == 2).sum(axis=0)
+    zero_for = (frames.values[:, rows, 1] == ZERO).sum(axis=0)
     ordered = rows[np.lexsort((-frames.values[-1, rows, 0], zero_for, identity))]
     return ordered[sampled(len(ordered), MOST_ROWS)]
 
@@ -215,26 +249,26 @@ def group_ticks(identity: np.ndarray) -> list[tuple[float, str]]:
 def zeros_now(frames: Frames, units: list[tuple[int, str]], group: str) -> str:
     """ "11 zero of 32 · 3 redundant" in the newest frame."""
     states = frames.values[-1, members(units, group), 1]
-    zero, redundant = int((states == 2).sum()), int((states == 1).sum())
+    zero, redundant = int((states == ZERO).sum()), int((states == REDUNDANT).sum())
     return f"{count(zero)} zero of {count(len(states))}" + (f" · {redundant} redundant" if redundant else "")
 
 
-def norms_options(analysis: Mapping[str, Any] | None, selection: Any, value: str) -> tuple[list[dict[str, str]], str]:
+def norms_choices(analysis: Analysis | None, selection: Selection | None, value: str) -> tuple[list[Choice], str]:
     """(choices, value) of the group chooser; it follows the selected group or the group of the selected node."""
-    groups = [group for group in (analysis or {}).get("groups", []) if group["prunable"]]
-    choices = [{"value": ALL_GROUPS, "label": "all groups"}]
+    groups = [group for group in analysis["groups"] if group["prunable"]] if analysis is not None else []
+    choices: list[Choice] = [{"value": ALL_GROUPS, "label": "all groups"}]
     choices += [{"value": str(g["id"]), "label": f"g{g['id']} · {g['name']} · {g['size']}"} for g in groups]
+    offered = {choice["value"] for choice in choices}
     wanted = selected_group(analysis, selection)
-    known = {choice["value"] for choice in choices}
-    return choices, next((v for v in (wanted, value) if v in known), ALL_GROUPS)
+    return choices, next((group for group in (wanted, value) if group in offered), ALL_GROUPS)
 
 
-def selected_group(analysis: Mapping[str, Any] | None, selection: Mapping[str, Any] | None) -> str | None:
+def selected_group(analysis: Analysis | None, selection: Selection | None) -> str | None:
     """The group that is selected, or that of the selected node, as text."""
     if not selection or analysis is None:
         return None
     if selection["kind"] == "group":
         return str(selection["id"])
-    nodes = {node["id"]: node["group"] for node in analysis["graph"]["nodes"]}
-    group = nodes.get(selection["id"])
+    groups = {node["id"]: node["group"] for node in analysis["graph"]["nodes"]}
+    group = groups.get(selection["id"])
     return None if group is None else str(group)

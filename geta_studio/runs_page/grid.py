@@ -11,11 +11,11 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_engine.documents.runs import RunRecord
-from geta_studio.run_dock.status import RESUMABLE, STATUS_WORDS
 from geta_studio.shell import ids
 from geta_studio.shell.format import duration
 from geta_studio.shell.format import metric as metric_text
-from geta_studio.shell.frame import icon
+from geta_studio.shell.icons import icon
+from geta_studio.shell.run_words import NO_METRIC, RESUMABLE, STATUS_WORDS
 
 
 def runs_grid() -> Component:
@@ -90,7 +90,7 @@ def run_rows(runs: Sequence[RunRecord], labels: Sequence[str]) -> list[dict[str,
 
 def _row(run: RunRecord, label: str) -> dict[str, Any]:
     bits, summary = run.config["bits"], run.summary
-    metric = summary.get("metric") or {}
+    metric = summary.get("metric") or NO_METRIC
     at = "" if run.status == "done" else f" {run.step}/{run.steps}"
     mixed = "*" if run.config.get("layer_bits") else ""
     return {

@@ -11,6 +11,7 @@ from typing import Any
 
 from geta_engine.config import make_config
 from geta_engine.documents.commands import Command
+from geta_engine.documents.runs import LiveStatus
 from geta_engine.errors import InputError
 from geta_engine.runs import control
 from geta_engine.runs.workspace import Workspace
@@ -19,6 +20,17 @@ from geta_studio.services.disk import LEAST_FREE, without_paths
 from geta_studio.services.model_library import COMPACT_KEY, ModelLibrary
 from geta_studio.services.series import SeriesCache
 from geta_studio.services.step_rate import StepRate
+
+NO_RUN: LiveStatus = {
+    "run": None,
+    "status": None,
+    "stage": None,
+    "step": 0,
+    "steps": 0,
+    "frame": None,
+    "error": None,
+    "rate": None,
+}
 
 
 class Runs:
@@ -59,14 +71,14 @@ class Runs:
         control.delete(self._store, self._workspace, run_id)
         self._series.forget(run_id)
 
-    def live_status(self, run_id: int | None) -> dict[str, Any]:
+    def live_status(self, run_id: int | None) -> LiveStatus:
         """What the `live` store holds: where the run stands now, its pace and its newest frame."""
         if run_id is None:
-            return {"run": None}
+            return NO_RUN
         try:
             change = self._store.status(run_id)
         except InputError:
-            return {"run": None}
+            return NO_RUN
         frame = self._store.frame_at(run_id, "units")
         return {
             "run": run_id,

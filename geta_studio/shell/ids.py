@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 MODEL_SELECT = "model-select"
-MODEL_UPLOAD = "model-upload"
-MODEL_STATUS = "model-status"
-
 GRAPH = "graph"
 GRAPH_PANEL = "graph-panel"
 GRAPH_SEARCH = "graph-search"
@@ -15,30 +12,8 @@ GRAPH_LEGEND = "graph-legend"
 INSPECTOR = "inspector"
 
 SIDE_TABS = "side-tabs"
-BITS_GRID = "bits-grid"
-SPARSITY = "sparsity"
-BITS_LOWER = "bits-lower"
-BITS_UPPER = "bits-upper"
-DATA_SELECT = "data-select"
-CONFIG_ERRORS = "config-errors"
-LAUNCH = "launch"
-
 RUN_SELECT = "run-select"
-RUN_STATUS = "run-status"
-RUN_STEP = "run-step"
-PAUSE = "pause"
-RESUME = "resume"
-STEP = "step"
-STOP = "stop"
-TIMELINE = "timeline"
-LOSS_FIGURE = "loss-figure"
-NORMS_FIGURE = "norms-figure"
-BITS_FIGURE = "bits-figure"
-COST_FIGURE = "cost-figure"
-BREAKPOINTS = "breakpoints"
 RUNS_GRID = "runs-grid"
-EXPORT = "export"
-
 URL = "url"
 COLOR_SCHEME = "color-scheme"
 
@@ -46,68 +21,29 @@ MODEL_KEY = "model-key"
 """dcc.Store: the key of the analysis on screen (`services.analyses.get(key)`), or None."""
 SELECTION = "selection"
 """dcc.Store: {"kind": "node" | "group" | "quantizer", "id": ...}, or None."""
-NAMED = "named"
-"""dcc.Store: what the last address selects, for when its model appears; None after a choice in the header."""
 RUN_ID = "run-id"
 """dcc.Store: the run on screen (int), or None."""
-LIVE = "live"
-"""dcc.Store: {"run", "status", "stage", "step", "steps"}; changes whenever the store has news of the run on screen."""
+
 
 # Shell
 GRAPH_AREA = "graph-area"
 WORKSPACE = "workspace"
 RUNS_PAGE = "runs-page"
-RUNS_LINK = "runs-link"
 PROVIDER = "mantine-provider"
 THEME_SWITCH = "theme-switch"
 NOTICES = "notices"
-MODEL_SUMMARY = "model-summary"
-MODEL_POLL = "model-poll"
-UPLOADED = "uploaded"
-"""dcc.Store: {"model", "name"} of the last upload of this tab; written by assets/app.js."""
-ADDRESS = "address"
-"""dcc.Store: sink of the clientside callback that writes the address."""
+
 
 # Configure
 BITS = "bits"
 """dcc.Store: {"model", "default": [b_l, b_u], "layers": {quantizer id: [b_l, b_u]}}: what the grid edits."""
-CONFIG = "config"
-"""dcc.Store: fields of a valid RunConfig, or None while there are problems."""
-BITS_SCOPE = "bits-scope"
-BITS_PRESETS = "bits-presets"
-BITS_PROBLEM = "bits-problem"
-SPARSITY_INPUT = "sparsity-input"
-SPARSITY_CAPTION = "sparsity-caption"
-SCHEDULE_BAR = "schedule-bar"
-SCHEDULE_PROBLEM = "schedule-problem"
-BATCH = "batch-size"
-OPTIMIZER = "optimizer"
-LR = "lr"
-LR_QUANT = "lr-quant"
-SEED = "seed"
-ESTIMATE = "estimate"
-YAML_SAVE = "yaml-save"
-YAML_FILE = "yaml-file"
-YAML_LOADED = "yaml-loaded"
-YAML_DOWNLOAD = "yaml-download"
+
 
 # Dock
-DOCK = "dock"
 PHASE = "phase"
 """dcc.Store: {"run", "status"}; changes only when one of the two does."""
 FRAME = "frame"
 """dcc.Store: {"run", "frame"}: the last step with recorded frames; changes only when there is a new one."""
-TICK = "tick"
-DOCK_EMPTY = "dock-empty"
-RUN_MESSAGE = "run-message"
-TIMELINE_CURSOR = "timeline-cursor"
-TIMELINE_BANDS = "timeline-bands"
-LOSS_NOW = "loss-now"
-NORMS_NOW = "norms-now"
-BITS_NOW = "bits-now"
-COST_NOW = "cost-now"
-NORMS_GROUP = "norms-group"
-RESULT = "result"
 RESULT_TAB = "result-tab"
 
 # Runs
@@ -119,12 +55,6 @@ RUNS_CONFIRM = "runs-confirm"
 RUNS_CONFIRM_TEXT = "runs-confirm-text"
 RUNS_DELETE_NOW = "runs-delete-now"
 RUNS_DELETE_CANCEL = "runs-delete-cancel"
-
-
-def schedule_field(name: str) -> str:
-    """The id of the number input of one schedule field, such as "joint_periods"."""
-    return f"schedule-{name.replace('_', '-')}"
-
 
 # Graph
 GRAPH_OPEN = "graph-open"
@@ -173,7 +103,6 @@ INSPECT_FIGURE = "inspect-figure"
 INSPECT_NOTE = "inspect-note"
 INSPECT_BODY = "inspect-body"
 
-DOCK_FIGURES = "dock-figures"
 PAINTED = "painted"
 """dcc.Store: True once the first graph is on screen; what is slow to load waits for it."""
 INSPECT_PLOT = "inspect-plot"

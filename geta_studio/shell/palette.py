@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from geta_engine.documents.analysis import Analysis
 
 Scheme = Literal["light", "dark"]
 
@@ -96,7 +98,7 @@ def shades(scheme: Scheme) -> tuple[Shade, ...]:
     )
 
 
-def group_slots(analysis: Mapping[str, Any]) -> dict[int, int]:
+def group_slots(analysis: Analysis) -> dict[int, int]:
     """A palette slot for each group, by id: greedy, so that groups that meet in a node or over an edge never share one
     and otherwise the least used slot is taken."""
     neighbours = _neighbours(analysis)
@@ -110,7 +112,7 @@ def group_slots(analysis: Mapping[str, Any]) -> dict[int, int]:
     return slots
 
 
-def _neighbours(analysis: Mapping[str, Any]) -> dict[int, set[int]]:
+def _neighbours(analysis: Analysis) -> dict[int, set[int]]:
     """Groups that a layer leads from and to, and groups at the two ends of an edge."""
     near: dict[int, set[int]] = defaultdict(set)
     group_of = {node["id"]: node["group"] for node in analysis["graph"]["nodes"]}
