@@ -12,8 +12,8 @@ from geta_engine.store import RunRecord
 from geta_engine.zoo.names import ZOO
 
 UPLOAD_KEY = re.compile(r"upload-([0-9a-f]{64})")
-RUN_KEY = re.compile(r"run-([1-9][0-9]*)")
-COMPACT_KEY = re.compile(r"compact-([1-9][0-9]*)")
+RUN_KEY = re.compile(r"run-([1-9][0-9]{0,17})")
+COMPACT_KEY = re.compile(r"compact-([1-9][0-9]{0,17})")
 GIVEN_KEY = "given"
 """The key of a model named on the command line (`--model SPEC`) that is not in the zoo."""
 UPLOAD_VARIABLE = "GETA_MAX_UPLOAD_MB"
