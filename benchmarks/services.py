@@ -26,7 +26,7 @@ CASE_LIMIT_S = 1200
 
 def measure(tree: Path, case: str, folder: Path, size: str) -> list[dict[str, Any]]:
     """The rows of one case in a checkout; ends with a sentence where it fails."""
-    command = [sys.executable, "-m", "benchmarks.cases.services", case, str(folder), size]
+    command = [sys.executable, "-m", "benchmarks.cases.service_cases", case, str(folder), size]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     done = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=CASE_LIMIT_S)
     if done.returncode:

@@ -17,15 +17,16 @@ import uvicorn
 from playwright.sync_api import sync_playwright
 
 from benchmarks.cases.rows import Row
-from benchmarks.cases.stores import LIGHT_MODEL, Sizes, analysis_of, open_services, store_url
+from benchmarks.cases.stores import Sizes, analysis_of, open_services, store_url
 from benchmarks.cases.tab import Answer, Tab
-from geta_engine.graph.shown import everything
+from geta_engine.drawing.stages import graph_at
+from geta_engine.drawing.visible import everything
 from geta_engine.runs.recorder import Heartbeat
 from geta_engine.store import Store
-from geta_studio.callbacks.graph import at_stage
-from geta_studio.main import create_app, listen
-from geta_studio.security import Guard
-from geta_studio.services import Services
+from geta_studio.server.app import create_app
+from geta_studio.server.security import Guard
+from geta_studio.server.serve import listen
+from geta_studio.services.services import Services
 from tools.find_chromium import find
 from tools.shaped_models import spec_of
 from tools.studio import studio
@@ -39,9 +40,9 @@ SETTLE_S, IDLE_S = 3, 10
 def layouts(folder: Path, sizes: Sizes) -> list[Row]:
     """Ticks of a tab with a live run, before and while other tabs each lay out the whole graph another way."""
     folder /= "large"
-    services = open_services(folder, sizes.model)
-    model, newest = services.first_model, services.runs()[0].id
-    graph = at_stage(analysis_of(services), "groups")["graph"]
+    services = open_services(folder, sizes.large)
+    model, newest = services.first_model, services.runs.list()[0].id
+    graph = graph_at(analysis_of(services), "groups")
     services.close()
     scopes = sorted(everything(graph, show_shape=True)[0])
     closed = [scope for scope in scopes if not any(other.startswith(f"{scope}.") for other in scopes)][: sizes.layouts]
@@ -54,7 +55,7 @@ def layouts(folder: Path, sizes: Sizes) -> list[Row]:
         "graph-open.data": shown,
     }
     store = Store(store_url(folder))
-    with studio(spec_of(sizes.model, folder), folder) as (url, _), Heartbeat(store, newest), ExitStack() as opened:
+    with studio(spec_of(sizes.large, folder), folder) as (url, _), Heartbeat(store, newest), ExitStack() as opened:
         tab, *others = [opened.enter_context(Tab(url)) for _ in range(1 + len(closed))]
         quiet = tick_latencies(tab, newest, lambda ticks: ticks == QUIET_TICKS)
         started = time.perf_counter()
@@ -62,19 +63,21 @@ def layouts(folder: Path, sizes: Sizes) -> list[Row]:
             other.call("graph.elements", {"graph-command.data": {"action": "toggle", "scope": scope}, **state})
             for scope, other in zip(closed, others, strict=True)
         ]
+        finished: list[float] = []
+        for answer in drawn:
+            answer.add_done_callback(lambda _: finished.append(time.perf_counter()))
         busy = tick_latencies(tab, newest, lambda _: not wait(drawn, timeout=0).not_done)
-        seconds = time.perf_counter() - started
         for scope, answer in zip(closed, drawn, strict=True):
-            if scope in answer.result()["graph-open"]["data"]["scopes"]:
-                raise SystemExit(f"{scope} was to be closed")
+            if scope in answer.result().get("graph-open", {"data": shown})["data"]["scopes"]:
+                raise SystemExit(f"the graph with {scope} closed was not drawn: run app.py to see why")
     store.close()
     under_way = f"tick, {len(closed)} layouts under way"
     return [
         {"what": "tick, nothing under way, p50", "value": float(np.median(quiet)), "unit": "ms"},
-        {"what": f"{under_way}, p50", "value": float(np.median(busy)), "unit": "ms", "budget": 100},
+        {"what": f"{under_way}, p50", "value": float(np.median(busy)), "unit": "ms"},
         {"what": f"{under_way}, p95", "value": float(np.percentile(busy, 95)), "unit": "ms", "budget": 100},
         {"what": f"{under_way}, longest", "value": max(busy), "unit": "ms"},
-        {"what": f"{len(closed)} layouts, until all are drawn", "value": seconds, "unit": "s"},
+        {"what": f"{len(closed)} layouts, until all are drawn", "value": max(finished) - started, "unit": "s"},
     ]
 
 
@@ -88,18 +91,23 @@ def tick_latencies(tab: Tab, run_id: int, is_over: Callable[[int], bool]) -> lis
     while not is_over(len(answers)):
         sent = time.perf_counter()
         answers.append(tab.call("live.data", {"tick.n_intervals": 1, "run-id.data": run_id}))
-        answers[-1].add_done_callback(lambda _, sent=sent: times.append(1e3 * (time.perf_counter() - sent)))
+        answers[-1].add_done_callback(taking_time(times, sent))
         time.sleep(TICK_S)
     for answer in answers:
         answer.result()
     return times
 
 
-def idle(folder: Path, _: Sizes) -> list[Row]:
+def taking_time(times: list[float], sent: float) -> Callable[[object], None]:
+    """What adds the milliseconds since `sent` when it is called."""
+    return lambda _: times.append(1e3 * (time.perf_counter() - sent))
+
+
+def idle(folder: Path, sizes: Sizes) -> list[Row]:
     """What a page with a finished run in front asks in ten seconds."""
-    services = open_services(folder / "light", LIGHT_MODEL)
+    services = open_services(folder / "light", sizes.light)
     analysis_of(services)
-    done = services.runs()[-1].id
+    done = services.runs.list()[-1].id
     asked: list[str] = []
     statements: list[str] = []
     dash.hooks.websocket_message()(lambda _, message: note(asked, message))

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from geta_engine.config import Bounds, RunConfig, Schedule
+from geta_engine.documents.events import MarkerEvent, SnapshotEvent, StepEvent
 from geta_engine.runs.workspace import Workspace
-from geta_engine.store import FrameEvent, Store
-from geta_engine.store.records import MarkEvent, StepEvent
-from geta_studio.services import Services
+from geta_studio.services.services import Services
 from tools.shaped_models import spec_of
 
 UPLOADS = 10
@@ -24,19 +23,20 @@ LONG = Schedule(warmup=50_000, projection=50_000, joint=100_000, cooldown=100_00
 
 @dataclass(frozen=True)
 class Sizes:
-    """What a case is measured at: `model` is a zoo name or one of `tools/shaped_models.py`."""
+    """What the cases are measured at: the stores "large" and "light" hold runs of these models, each a zoo name or one
+    of `tools/shaped_models.py`."""
 
-    model: str
+    large: str
+    light: str
     runs: int
     steps: int
     layouts: int
     repeats: int
 
 
-FULL = Sizes("qwen3-8b", runs=100, steps=200_000, layouts=10, repeats=40)
-SMALL = Sizes("resnet20", runs=3, steps=300, layouts=2, repeats=2)
+FULL = Sizes("qwen3-8b", "resnet20", runs=100, steps=200_000, layouts=10, repeats=40)
+SMALL = Sizes("resnet8", "mlp", runs=3, steps=300, layouts=2, repeats=2)
 """To see that the cases run."""
-LIGHT_MODEL = "resnet20"
 
 
 def store_url(folder: Path) -> str:
@@ -49,13 +49,13 @@ def open_services(folder: Path, model: str) -> Services:
 
 def analysis_of(services: Services) -> dict[str, Any]:
     """The analysis of the first model, computed where it is not there."""
-    end = time.monotonic() + ANALYSIS_S
-    while (state := services.prepare(services.first_model)).state == "working" and time.monotonic() < end:
+    key, end = services.first_model, time.monotonic() + ANALYSIS_S
+    while services.analyses.ensure_analysis(key).state == "working" and time.monotonic() < end:
         time.sleep(0.05)
-    found = services.analysis(services.first_model)
-    if found is None:
-        raise SystemExit(f"the model was not analysed: {state.text}")
-    return found
+    analysis = services.analyses.get(key)
+    if analysis is None:
+        raise SystemExit(f"the model was not analysed: {services.analyses.ensure_analysis(key).text}")
+    return analysis
 
 
 def fill(folder: Path, model: str, sizes: Sizes) -> None:
@@ -75,8 +75,9 @@ def fill(folder: Path, model: str, sizes: Sizes) -> None:
     services.store.append(long, [step_event(step) for step in range(1, sizes.steps + 1)])
     services.store.set_status(long, "stopped")
     newest = services.store.create_run(RunConfig(model=spec, layer_bits=bounds), spec, model)
-    add_snapshots(services.store, newest, analysis)
-    services.store.append(newest, [MarkEvent(0, "stage", "warmup"), step_event(1)])
+    for step in snapshot_steps(Schedule().total):
+        services.store.append(newest, snapshots_at(analysis, step, Schedule().total))
+    services.store.append(newest, [MarkerEvent(0, "stage", "warmup"), step_event(1)])
     services.store.set_status(newest, "running")
     for number in range(UPLOADS):
         part = folder / "upload.part"
@@ -86,7 +87,7 @@ def fill(folder: Path, model: str, sizes: Sizes) -> None:
 
 
 def summary_of(analysis: Mapping[str, Any]) -> dict[str, Any]:
-    """What a done run has found out, as `runs/loop.py` and `runs/proof.py` write it."""
+    """What a done run has found out, as `training/loop.py` and `training/final_checks.py` write it."""
     rows = [{"id": q["id"], "kind": q["kind"], "layer": q["layer"], "bits": 6} for q in analysis["quantizers"]]
     units, params = analysis["prunable_units"], analysis["model"]["params"]
     return {
@@ -113,18 +114,11 @@ def snapshot_steps(total: int) -> list[int]:
     return [step for step in range(1, total + 1) if step == 1 or step % max(1, total // 200) == 0]
 
 
-def add_snapshots(store: Store, run_id: int, analysis: Mapping[str, Any]) -> None:
-    """The arrays of a whole run of default length."""
-    total = Schedule().total
-    for step in snapshot_steps(total):
-        store.append(run_id, snapshots_at(analysis, step, total))
-
-
-def snapshots_at(analysis: Mapping[str, Any], step: int, total: int) -> list[FrameEvent]:
+def snapshots_at(analysis: Mapping[str, Any], step: int, total: int) -> list[SnapshotEvent]:
     """units [units, (norm, state)], of which up to half are zero at the end, and quantizers [quantizers, 4]."""
     units, quantizers = analysis["prunable_units"], len(analysis["quantizers"])
     norms = np.random.default_rng(0).random(units, np.float32)
     zero = norms < 0.5 * step / total
     values = np.stack([np.where(zero, 0, norms), 2 * zero], axis=1).astype(np.float32)
     rows = np.tile(np.array([16 - 8 * step / total, 0.01, 1, 1], np.float32), (quantizers, 1))
-    return [FrameEvent(step, "units", values), FrameEvent(step, "quantizers", rows)]
+    return [SnapshotEvent(step, "units", values), SnapshotEvent(step, "quantizers", rows)]

@@ -1,4 +1,5 @@
-"""One case of `benchmarks/services.py` in a process of its own: `python -m benchmarks.cases.services CASE FOLDER SIZE`.
+"""One case of `benchmarks/services.py` in a process of its own: `python -m benchmarks.cases.service_cases CASE FOLDER
+SIZE`.
 
 Writes one JSON line to stdout: the rows of the case.
 """
@@ -18,7 +19,6 @@ from benchmarks.cases import pages
 from benchmarks.cases.rows import Row, forget_peak, memory_mb, milliseconds
 from benchmarks.cases.stores import (
     FULL,
-    LIGHT_MODEL,
     SMALL,
     Sizes,
     analysis_of,
@@ -30,14 +30,14 @@ from benchmarks.cases.stores import (
 )
 from geta_engine.config import Schedule
 from geta_engine.store import Store
-from geta_studio.callbacks.runs import rows_now
-from geta_studio.curves import norms_view, scalars_view
-from geta_studio.series import SeriesCache
+from geta_studio.run_dock.run_figures import norms_view, scalars_view
+from geta_studio.runs_page.callbacks import rows_now
+from geta_studio.services.series import SeriesCache
 
 
 def prepare(folder: Path, sizes: Sizes) -> list[Row]:
     """The stores that the other cases read."""
-    for name, model in (("large", sizes.model), ("light", LIGHT_MODEL)):
+    for name, model in (("large", sizes.large), ("light", sizes.light)):
         (folder / name).mkdir()
         fill(folder / name, model, sizes)
     return []
@@ -46,15 +46,15 @@ def prepare(folder: Path, sizes: Sizes) -> list[Row]:
 def live_status(folder: Path, sizes: Sizes) -> list[Row]:
     """The newest run, which makes a step between two looks."""
     rows: list[Row] = []
-    for name, model in (("large", sizes.model), ("light", LIGHT_MODEL)):
+    for name, model in (("large", sizes.large), ("light", sizes.light)):
         services, worker = open_services(folder / name, model), Store(store_url(folder / name))
         units = f"{analysis_of(services)['prunable_units']:,} units, {sizes.runs} runs"
-        newest, total = services.runs()[0].id, Schedule().total
+        newest, total = services.runs.list()[0].id, Schedule().total
         looks, finds = [], []
         for step in range(total + 1, total + sizes.repeats + 1):
             worker.append(newest, [step_event(step)])
-            looks.append(milliseconds(services.news, newest))
-            finds.append(milliseconds(services.has_run, newest))
+            looks.append(milliseconds(services.runs.live_status, newest))
+            finds.append(milliseconds(services.runs.has_run, newest))
         rows.append({"what": f"live status, {units}", "value": median(looks), "unit": "ms", "budget": 5})
         rows.append({"what": f"whether a run is there, {units}", "value": median(finds), "unit": "ms"})
         worker.truncate(newest, total)
@@ -65,8 +65,8 @@ def live_status(folder: Path, sizes: Sizes) -> list[Row]:
 
 def series(folder: Path, sizes: Sizes) -> list[Row]:
     """The scalars of a long run: all of them, then one step after the other."""
-    services, worker = open_services(folder / "large", sizes.model), Store(store_url(folder / "large"))
-    long, last = services.runs()[1].id, sizes.steps
+    services, worker = open_services(folder / "large", sizes.large), Store(store_url(folder / "large"))
+    long, last = services.runs.list()[1].id, sizes.steps
     cache = SeriesCache(services.store)
     first = milliseconds(cache.columns, long, last)
     live = {"run": long, "step": last}
@@ -91,8 +91,8 @@ def series(folder: Path, sizes: Sizes) -> list[Row]:
 
 def norms(folder: Path, sizes: Sizes) -> list[Row]:
     """The figure of the norms of the newest run, and its next snapshot."""
-    services, worker = open_services(folder / "large", sizes.model), Store(store_url(folder / "large"))
-    analysis, newest, total = analysis_of(services), services.runs()[0].id, Schedule().total
+    services, worker = open_services(folder / "large", sizes.large), Store(store_url(folder / "large"))
+    analysis, newest, total = analysis_of(services), services.runs.list()[0].id, Schedule().total
     frame = {"run": newest, "frame": total}
     forget_peak()
     before, started = memory_mb("VmRSS"), time.perf_counter()
@@ -114,7 +114,7 @@ def norms(folder: Path, sizes: Sizes) -> list[Row]:
 
 def runs_page(folder: Path, sizes: Sizes) -> list[Row]:
     """One reading of the table of runs."""
-    services = open_services(folder / "large", sizes.model)
+    services = open_services(folder / "large", sizes.large)
     rows_now(services)
     files: list[str] = []
     queries: list[str] = []
