@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import PlainTextResponse
 
-from geta_engine.documents.analysis import Analysis
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.drawing.stages import Stage
 from geta_studio.services.model_library import shortened
 from geta_studio.services.services import Services
@@ -18,7 +18,7 @@ def router(services: Services) -> APIRouter:
     routes = APIRouter(prefix="/models", tags=["models"])
 
     @routes.get("/{key}/graph.json", responses={404: {}})
-    def graph_json(key: str) -> Analysis:
+    def graph_json(key: str) -> AnalysisDocument:
         """The analysis of a model that is on screen: nodes, edges, groups and quantizers, as `geta analyze --json`."""
         return known_analysis(services, key)
 
@@ -32,7 +32,7 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def known_analysis(services: Services, key: str) -> Analysis:
+def known_analysis(services: Services, key: str) -> AnalysisDocument:
     """The analysis of a model. Raises HTTPException, a 404, where there is none."""
     analysis = services.analyses.get(key)
     if analysis is None:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, TypedDict
 
 from dash import no_update
 
-from geta_engine.documents.analysis import Analysis
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.errors import InputError
 from geta_engine.zoo.names import ZOO
 from geta_studio.configure import ids
@@ -53,7 +53,7 @@ class BitsOutputs(NamedTuple):
     upper: Any = no_update
 
 
-def edited_bits(edit: BitsEdit, bits: BitBounds | None, analysis: Analysis | None) -> BitsOutputs:
+def edited_bits(edit: BitsEdit, bits: BitBounds | None, analysis: AnalysisDocument | None) -> BitsOutputs:
     """The bounds after an edit."""
     if bits is None or edit.trigger in (None, shared.MODEL_KEY):
         return BitsOutputs(bits_for_model(bits, edit.model))
@@ -95,7 +95,7 @@ def _with_layers(bits: BitBounds, edited: dict[str, list[TypedNumber]]) -> BitBo
     return {**bits, "layers": {name: pair for name, pair in layers.items() if pair != bits["default"]}}
 
 
-def preset_bits(preset: str, model: str | None, analysis: Analysis | None) -> BitsOutputs:
+def preset_bits(preset: str, model: str | None, analysis: AnalysisDocument | None) -> BitsOutputs:
     """The bounds of the preset "4-8", "8" or "edges"."""
     pair: list[TypedNumber] = [8, 8] if preset == "8" else [4, 8]
     layers = dict.fromkeys(edge_quantizers(analysis), EDGE_BITS) if preset == "edges" else {}
@@ -103,10 +103,12 @@ def preset_bits(preset: str, model: str | None, analysis: Analysis | None) -> Bi
     return BitsOutputs(bits, *pair)
 
 
-def edge_quantizers(analysis: Analysis | None) -> list[str]:
+def edge_quantizers(analysis: AnalysisDocument | None) -> list[str]:
     """The quantizers of the first and the last layer."""
     layers = analysis["layers"] if analysis is not None else []
-    edges = [layer[kind] for layer in layers[:1] + layers[-1:] for kind in ("weight_quantizer", "activation_quantizer")]
+    edges = [
+        layer[kind] for layer in (*layers[:1], *layers[-1:]) for kind in ("weight_quantizer", "activation_quantizer")
+    ]
     return [quantizer for quantizer in edges if quantizer]
 
 

@@ -8,7 +8,7 @@ import dash_ag_grid as dag
 from dash.development.base_component import Component
 
 from geta_engine.config import INITIAL_BITS, MIN_BITS
-from geta_engine.documents.analysis import Analysis
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_studio.configure import ids
 from geta_studio.shell.bit_bounds import bounds_of
 from geta_studio.shell.stores import BitBounds, TypedNumber
@@ -127,7 +127,7 @@ def _columns() -> list[dict[str, Any]]:
     ]
 
 
-def bits_rows(analysis: Analysis | None, bits: BitBounds | None) -> list[BitsRow]:
+def bits_rows(analysis: AnalysisDocument | None, bits: BitBounds | None) -> list[BitsRow]:
     """Rows of the table, in the order of the analysis; none before there are an analysis and bounds."""
     if analysis is None or bits is None:
         return []

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from dash.development.base_component import Component
 
-from geta_engine.documents.analysis import Analysis
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_studio.configure.draft import SCHEDULE_FIELDS, ConfigFields, Draft, default_bits
 from geta_studio.configure.estimate import Estimate, Pair, Reach, estimate, reach
 from geta_studio.configure.field_ids import FIELD_IDS
@@ -68,7 +68,7 @@ def form_outputs(services: Services, draft: Draft, pair: tuple[TypedNumber, Type
     return _outputs(draft, analysis, checked)
 
 
-def _outputs(draft: Draft, analysis: Analysis | None, checked: Checked) -> FormOutputs:
+def _outputs(draft: Draft, analysis: AnalysisDocument | None, checked: Checked) -> FormOutputs:
     problems = checked.problems
     asked = None if "sparsity" in problems else _asked(draft, analysis)
     costs = None if "bits" in problems else _costs(draft, analysis, asked)
@@ -86,20 +86,20 @@ def _outputs(draft: Draft, analysis: Analysis | None, checked: Checked) -> FormO
     )
 
 
-def _asked(draft: Draft, analysis: Analysis | None) -> Reach | None:
+def _asked(draft: Draft, analysis: AnalysisDocument | None) -> Reach | None:
     """How many units the sparsity asks for."""
     sparsity = draft["sparsity"]
     return reach(analysis, sparsity) if analysis is not None and isinstance(sparsity, (int, float)) else None
 
 
-def _costs(draft: Draft, analysis: Analysis | None, asked: Reach | None) -> Estimate | None:
+def _costs(draft: Draft, analysis: AnalysisDocument | None, asked: Reach | None) -> Estimate | None:
     """What the bounds and the units asked for allow."""
     if analysis is None or asked is None:
         return None
     return estimate(analysis, whole_bounds(draft["bits"], analysis), asked.k / max(1, asked.total))
 
 
-def whole_bounds(bits: BitBounds, analysis: Analysis) -> dict[str, Pair]:
+def whole_bounds(bits: BitBounds, analysis: AnalysisDocument) -> dict[str, Pair]:
     """(b_l, b_u) of every quantizer that has two whole numbers."""
     return {
         quantizer: (lower, upper)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from geta_engine.config import Bounds, RunConfig, validation_sentences
-from geta_engine.documents.analysis import Analysis
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_studio.configure.draft import SCHEDULE_FIELDS, ConfigFields, Draft, config_fields
 from geta_studio.configure.estimate import reach
 from geta_studio.shell.stores import BitBounds, TypedNumber
@@ -34,7 +34,7 @@ class Checked(NamedTuple):
     problems: dict[str, str]
 
 
-def check(draft: Draft, analysis: Analysis | None, data_problem: str | None) -> Checked:
+def check(draft: Draft, analysis: AnalysisDocument | None, data_problem: str | None) -> Checked:
     """Check the fields of a draft; `data_problem` is the sentence about the data source, or None."""
     problems = {**_bits_problems(draft["bits"], analysis), **_blank_problems(draft)}
     if data_problem:
@@ -49,7 +49,7 @@ def check(draft: Draft, analysis: Analysis | None, data_problem: str | None) -> 
     return Checked(None if problems else fields, problems)
 
 
-def _bits_problems(bits: BitBounds, analysis: Analysis | None) -> dict[str, str]:
+def _bits_problems(bits: BitBounds, analysis: AnalysisDocument | None) -> dict[str, str]:
     """The first pair that is not usable, named by its layer."""
     quantizers = analysis["quantizers"] if analysis is not None else []
     names = {q["id"]: f"{q['layer']} ({q['kind']})" for q in quantizers}
@@ -106,7 +106,7 @@ def _labelled(dotted: str, sentence: str) -> str:
     return sentence.replace(f"{dotted} was given", f"{LABELS.get(_field(dotted), dotted)} was given")
 
 
-def _reach_problems(analysis: Analysis, sparsity: TypedNumber) -> dict[str, str]:
+def _reach_problems(analysis: AnalysisDocument, sparsity: TypedNumber) -> dict[str, str]:
     """Whether so many units can go."""
     if not isinstance(sparsity, (int, float)):
         return {}

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from dash import no_update
 
-from geta_engine.documents.analysis import Analysis
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_studio.services.comparable import comparable_models
 from geta_studio.services.services import Services
 from geta_studio.shell.format import count, short_count
@@ -55,7 +55,7 @@ def upload_outputs(services: Services, key: str) -> ModelOutputs:
     return ModelOutputs(text=state.text, style="model-status working")
 
 
-def model_summary(analysis: Analysis | None) -> str:
+def model_summary(analysis: AnalysisDocument | None) -> str:
     """ "0.272 M parameters · 12 groups · 448 units · 43 quantizers"."""
     if analysis is None:
         return ""

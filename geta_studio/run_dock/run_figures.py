@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from geta_engine.config import RunConfig
-from geta_engine.documents.analysis import Analysis
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.documents.runs import LiveStatus, RunRecord
 from geta_studio.run_dock.figures import (
     Axis,
@@ -169,7 +169,7 @@ def bits_now(lines: BitLines, chosen: int | None) -> str:
     return f"{lines.names[chosen]} {lines.bits[-1, chosen]:.2f}"
 
 
-def bit_lines(frames: Frames, analysis: Analysis | None) -> BitLines:
+def bit_lines(frames: Frames, analysis: AnalysisDocument | None) -> BitLines:
     """The bit widths over time. Column 0 of the quantizer snapshots is b."""
     chosen = sampled(len(frames.step), 120)
     bits = frames.values[chosen, :, 0]
@@ -181,7 +181,7 @@ def bit_lines(frames: Frames, analysis: Analysis | None) -> BitLines:
     )
 
 
-def chosen_quantizer(analysis: Analysis | None, selection: Selection | None) -> int | None:
+def chosen_quantizer(analysis: AnalysisDocument | None, selection: Selection | None) -> int | None:
     """The index of the quantizer that is selected, or that of the selected node; None where there is none."""
     if analysis is None or selection is None or selection["kind"] not in ("quantizer", "node"):
         return None
@@ -205,7 +205,7 @@ def norms_view(
     return zoomed(figure, zoom), zeros_now(frames, units, group)
 
 
-def unit_names(analysis: Analysis | None, units: int) -> list[tuple[int, str]]:
+def unit_names(analysis: AnalysisDocument | None, units: int) -> list[tuple[int, str]]:
     """(group id, name) of every unit, in the order of the snapshots: prunable groups by id, then by unit."""
     prunable = [group for group in analysis["groups"] if group["prunable"]] if analysis is not None else []
     groups = sorted(prunable, key=lambda group: group["id"])
@@ -253,7 +253,9 @@ def zeros_now(frames: Frames, units: list[tuple[int, str]], group: str) -> str:
     return f"{count(zero)} zero of {count(len(states))}" + (f" · {redundant} redundant" if redundant else "")
 
 
-def norms_choices(analysis: Analysis | None, selection: Selection | None, value: str) -> tuple[list[Choice], str]:
+def norms_choices(
+    analysis: AnalysisDocument | None, selection: Selection | None, value: str
+) -> tuple[list[Choice], str]:
     """(choices, value) of the group chooser; it follows the selected group or the group of the selected node."""
     groups = [group for group in analysis["groups"] if group["prunable"]] if analysis is not None else []
     choices: list[Choice] = [{"value": ALL_GROUPS, "label": "all groups"}]
@@ -263,12 +265,12 @@ def norms_choices(analysis: Analysis | None, selection: Selection | None, value:
     return choices, next((group for group in (wanted, value) if group in offered), ALL_GROUPS)
 
 
-def selected_group(analysis: Analysis | None, selection: Selection | None) -> str | None:
+def selected_group(analysis: AnalysisDocument | None, selection: Selection | None) -> str | None:
     """The group that is selected, or that of the selected node, as text."""
     if not selection or analysis is None:
         return None
     if selection["kind"] == "group":
         return str(selection["id"])
     groups = {node["id"]: node["group"] for node in analysis["graph"]["nodes"]}
-    group = groups.get(selection["id"])
+    group = groups.get(str(selection["id"]))
     return None if group is None else str(group)

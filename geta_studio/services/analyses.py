@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 from geta_engine.analysis.jobs import AnalysisJobs, Job
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.errors import InputError
 from geta_engine.runs.workspace import Workspace
 from geta_studio.services.model_library import ModelLibrary
@@ -28,7 +29,7 @@ class Analyses:
         self._library = library
         self._jobs = AnalysisJobs(workspace)
         self._running: dict[str, Job] = {}
-        self._analyses: dict[str, dict[str, Any]] = {}
+        self._analyses: dict[str, AnalysisDocument] = {}
         self._lock = threading.RLock()
 
     def close(self) -> None:
@@ -36,7 +37,7 @@ class Analyses:
         for job in self._running.values():
             job.cancel()
 
-    def get(self, key: str | None) -> dict[str, Any] | None:
+    def get(self, key: str | None) -> AnalysisDocument | None:
         """The analysis of a model, or None where it is not there (yet)."""
         if key is None:
             return None
@@ -62,16 +63,16 @@ class Analyses:
             self._running.pop(key, None)
         self._library.remove(key)
 
-    def _found(self, key: str) -> dict[str, Any] | None:
+    def _found(self, key: str) -> AnalysisDocument | None:
         job = self._running.get(key)
         if job is not None:
-            return job.result if job.state == "done" else None
+            return cast(AnalysisDocument, job.result) if job.state == "done" else None
         try:
-            return self._jobs.cached(self._library.spec(key))
+            return cast("AnalysisDocument | None", self._jobs.cached(self._library.spec(key)))
         except InputError:
             return None
 
-    def _remember(self, key: str, analysis: dict[str, Any] | None) -> None:
+    def _remember(self, key: str, analysis: AnalysisDocument | None) -> None:
         if analysis is not None:
             self._analyses[key] = analysis
             for old in list(self._analyses)[:-KEPT_ANALYSES]:

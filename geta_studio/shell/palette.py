@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from geta_engine.documents.analysis import Analysis
+from geta_engine.documents.analysis import AnalysisDocument
 
 Scheme = Literal["light", "dark"]
 
@@ -98,7 +98,7 @@ def shades(scheme: Scheme) -> tuple[Shade, ...]:
     )
 
 
-def group_slots(analysis: Analysis) -> dict[int, int]:
+def group_slots(analysis: AnalysisDocument) -> dict[int, int]:
     """A palette slot for each group, by id: greedy, so that groups that meet in a node or over an edge never share one
     and otherwise the least used slot is taken."""
     neighbours = _neighbours(analysis)
@@ -112,7 +112,7 @@ def group_slots(analysis: Analysis) -> dict[int, int]:
     return slots
 
 
-def _neighbours(analysis: Analysis) -> dict[int, set[int]]:
+def _neighbours(analysis: AnalysisDocument) -> dict[int, set[int]]:
     """Groups that a layer leads from and to, and groups at the two ends of an edge."""
     near: dict[int, set[int]] = defaultdict(set)
     group_of = {node["id"]: node["group"] for node in analysis["graph"]["nodes"]}
