@@ -17,11 +17,12 @@ from geta_engine.drawing import visible as shown_scopes
 from geta_engine.drawing.hierarchy import build
 from geta_engine.drawing.stages import branch_scopes, graph_at
 from geta_studio.header.url import parse_address, selection_of
-from geta_studio.inspector.callbacks import HIDDEN, figure_now, run_bounds
+from geta_studio.inspector.figure import HIDDEN, figure_now
 from geta_studio.inspector.group import norms_figure, sorted_norms
 from geta_studio.inspector.page import empty_page, figure_kind, inspector_panel, live, page
 from geta_studio.inspector.parts import SHOWN_LINKS, Subject, chips
 from geta_studio.inspector.quantizer import formula, stairs
+from geta_studio.inspector.run_subject import run_bounds
 from geta_studio.run_dock.run_figures import ALL_GROUPS, chosen_quantizer, norms_choices
 from geta_studio.services.unit_state import GroupUnits, now, units_by_group
 
