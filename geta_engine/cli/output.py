@@ -15,10 +15,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from geta_engine.documents.runs import RunRecord
-from geta_engine.errors import CheckFailed, GetaError, InputError
+from geta_engine.errors import GetaError, InputError
 
 TRACEBACK_VARIABLE = "GETA_TRACEBACK"
+
+
 _UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
@@ -52,7 +53,7 @@ class Output:
         for column in columns:
             table.add_column(column, overflow="fold")
         for row in rows:
-            table.add_row(*(escape(_shown(value)) for value in row))
+            table.add_row(*(escape(display_value(value)) for value in row))
         Console().print(table)
 
 
@@ -105,39 +106,6 @@ def _usage(error: Any) -> str:
     return f"{error.format_message().rstrip('.')}: see `{where} --help`"
 
 
-def run_rows(run: RunRecord, report: dict[str, Any]) -> list[tuple[str, object]]:
-    """What is worth telling about one run, as (name, value)."""
-    metric, bits = report["metric"], [quantizer["bits"] for quantizer in report["quantizers"]]
-    known = [value for value in bits if value is not None]
-    rows = [
-        ("run", f"{run.id} ({run.name})"),
-        ("status", run.status),
-        ("step", f"{run.step} of {run.steps}" + (f" ({run.stage})" if run.stage else "")),
-        (metric["name"] or "metric", metric["final"]),
-        ("dense baseline", metric["dense"]),
-        ("compact model", metric["compact"]),
-        ("units removed", f"{_shown(report['zero_units'])} of {_shown(report['total_units'])}"),
-        ("bits", f"{min(known):g} to {max(known):g} over {len(bits)} quantizers" if known else None),
-        ("relative BOPs", report["relative_bops"]),
-        ("parameters", f"{_shown(report['params_dense'])} -> {_shown(report['params_compact'])}"),
-        ("largest difference", report["verify"]["max_rel_diff"]),
-        ("seconds", report["seconds"]),
-    ]
-    return [row for row in rows if row[1] is not None]
-
-
-def require_done(run: RunRecord) -> None:
-    """Raises CheckFailed with what happened and what to do unless the run is done."""
-    if run.status == "done":
-        return
-    if run.status == "failed":
-        refused = run.summary.get("refused", False)
-        raise (InputError if refused else CheckFailed)(run.error or f"run {run.id} failed")
-    if run.status == "stopped":
-        raise CheckFailed(f"run {run.id} was stopped at step {run.step} of {run.steps}: `geta resume {run.id}` goes on")
-    raise CheckFailed(f"the worker of run {run.id} died at step {run.step}: `geta resume {run.id}` goes on")
-
-
 def _finite(value: Any) -> Any:
     """JSON knows no NaN and no infinity: they become null."""
     if isinstance(value, dict):
@@ -147,7 +115,8 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _shown(value: object) -> str:
+def display_value(value: object) -> str:
+    """A value as people read it: four digits of a fraction, "-" for nothing."""
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -8,11 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 SnapshotKind = Literal["quantizers", "units", "gamma", "cosines", "saliency"]
-
-
 MarkerKind = Literal["stage", "period"]
-
-
 LogLevel = Literal["info", "warning", "error"]
 
 

@@ -8,11 +8,7 @@ from typing import Any, Literal, NamedTuple
 from geta_engine.documents.events import LogLevel
 
 Status = Literal["queued", "running", "paused", "stopped", "done", "failed", "dead"]
-
-
 DEAD_AFTER = 15.0
-
-
 """Seconds without a heartbeat after which a queued, running or paused run is shown as dead."""
 
 

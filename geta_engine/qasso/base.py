@@ -12,8 +12,6 @@ from torch import Tensor
 from geta_engine.errors import InputError
 
 Method = Literal["sgd", "adam", "adamw"]
-
-
 _ADAM = ("method", "betas", "eps", "weight_decay")
 _SETTINGS: dict[Method, tuple[str, ...]] = {
     "sgd": ("method", "momentum", "nesterov", "dampening", "weight_decay"),

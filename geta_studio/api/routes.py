@@ -15,8 +15,9 @@ from pydantic import BaseModel
 from geta_engine.drawing.stages import Stage
 from geta_engine.errors import InputError
 from geta_engine.store import RunRecord
+from geta_studio.services.disk import DISK_FULL, is_disk_full, without_paths
 from geta_studio.services.model_library import shortened
-from geta_studio.services.services import DISK_FULL, Services, is_disk_full, without_paths
+from geta_studio.services.services import Services
 from geta_studio.shell.format import size
 
 
@@ -84,7 +85,7 @@ def _router(services: Services) -> APIRouter:
     @router.get("/runs")
     def runs() -> Runs:
         """All runs, newest first."""
-        return Runs(runs=[_shown(run, services) for run in services.runs()])
+        return Runs(runs=[_shown(run, services) for run in services.runs.list()])
 
     @router.get("/runs/{run_id}", responses={404: {}})
     def run(run_id: int) -> Run:
@@ -95,7 +96,7 @@ def _router(services: Services) -> APIRouter:
     def compact(run_id: int) -> FileResponse:
         """The compact model of a finished run, for torch.export.load."""
         record = _known(services, run_id)
-        file = services.compact_file(run_id)
+        file = services.runs.compact_file(run_id)
         if file is None:
             raise HTTPException(404, f"run {run_id} has no compact model yet: it is {record.status}")
         stem = "".join(c if c.isalnum() or c in "-_." else "_" for c in Path(record.name).stem)
@@ -105,7 +106,7 @@ def _router(services: Services) -> APIRouter:
 
 
 def _analysis(services: Services, key: str) -> dict[str, Any]:
-    analysis = services.analysis(key)
+    analysis = services.analyses.get(key)
     if analysis is None:
         raise HTTPException(404, f"model {shortened(key)!r} is not analysed here: open it in the studio first")
     return analysis
@@ -113,7 +114,7 @@ def _analysis(services: Services, key: str) -> dict[str, Any]:
 
 def _known(services: Services, run_id: int) -> RunRecord:
     try:
-        return services.run(run_id)
+        return services.runs.get(run_id)
     except (InputError, OverflowError):
         raise HTTPException(404, f"run {run_id} is not in this store") from None
 
@@ -137,7 +138,7 @@ def _shown(run: RunRecord, services: Services) -> Run:
 
 async def receive_model(request: Request, services: Services, name: str) -> UploadedModel:
     """Stream the body to disk under its hash; nothing is left behind when it is too large or breaks off."""
-    limit = services.upload_limit
+    limit = services.library.upload_limit
     _refuse_beyond(limit, int(request.headers.get("content-length") or 0))
     part = services.workspace.models / f"{uuid.uuid4().hex}.part"
     try:

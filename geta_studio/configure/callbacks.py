@@ -45,11 +45,11 @@ def _register_bits(app: Dash, services: Services) -> None:
     )
     def edit_bits(model: Any, cells: Any, lower: Any, upper: Any, _: Any, loaded: Any, rows: Any, bits: Any) -> Any:
         edit = Edit(ctx.triggered_id, model, cells, lower, upper, loaded, [row["id"] for row in rows or []])
-        return tuple(edited_bits(edit, bits, services.analysis(model)))
+        return tuple(edited_bits(edit, bits, services.analyses.get(model)))
 
     @app.callback(Output(ids.BITS_GRID, "rowData"), Input(ids.BITS, "data"), Input(ids.MODEL_KEY, "data"))
     def fill_grid(bits: dict[str, Any] | None, _: str | None) -> list[dict[str, Any]]:
-        analysis = services.analysis((bits or {}).get("model"))
+        analysis = services.analyses.get((bits or {}).get("model"))
         return bits_rows(analysis, grid_bounds(analysis, bits))
 
     app.clientside_callback(

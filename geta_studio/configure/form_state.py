@@ -162,7 +162,7 @@ class Shown(NamedTuple):
 
 def shown(services: Services, draft: Mapping[str, Any], pair: tuple[Any, Any]) -> dict[str, Any]:
     """Check a draft and the typed set-all pair; returns the outputs by name."""
-    analysis = services.analysis(draft["model"] or None)
+    analysis = services.analyses.get(draft["model"] or None)
     checked = check(draft, analysis, services.data_problem(str(draft["data"] or "")))
     typed = bits_problem(*pair)
     if typed and "bits" not in checked.problems:

@@ -118,7 +118,7 @@ def register(app: Dash, services: Services) -> None:
         State(ids.GRAPH_MATCHES, "data"),
     )
     def find(query: str | None, key: str | None, now: dict[str, Any] | None, bits: Any, known: Any) -> Any:
-        found = matches(services.analysis(key), query or "", now, bits)
+        found = matches(services.analyses.get(key), query or "", now, bits)
         return no_update if found == known else found
 
     _clientside(app)
@@ -177,7 +177,7 @@ def drawing(
     services: Services, key: str | None, command: Mapping[str, Any] | None, view: View, known: Mapping[str, Any] | None
 ) -> tuple[Any, ...]:
     """(elements, scene, open scopes) for a model, or nothing new where it is not analysed."""
-    analysis = services.analysis(key)
+    analysis = services.analyses.get(key)
     if key is None or analysis is None:
         return (no_update,) * 3
     shown = known if known is not None and known["model"] == key else {}
@@ -211,7 +211,7 @@ def at_stage(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
 
 def told(services: Services, known: Mapping[str, Any] | None) -> Any:
     """The readable counterpart of what is on screen."""
-    analysis = services.analysis(known["model"]) if known else None
+    analysis = services.analyses.get(known["model"]) if known else None
     if known is None or analysis is None:
         return no_update
     staged = at_stage(analysis, known["graph"])
@@ -230,7 +230,7 @@ def question(
     services: Services, command: Mapping[str, Any] | None, known: Mapping[str, Any] | None
 ) -> tuple[bool, Any]:
     """Whether to ask before all modules are opened, and what."""
-    analysis = services.analysis(known["model"]) if known else None
+    analysis = services.analyses.get(known["model"]) if known else None
     if known is None or analysis is None or not command:
         return False, no_update
     count = too_many(at_stage(analysis, known["graph"])["graph"], command, known["shape"])
@@ -271,12 +271,14 @@ def apply(
 
 def state_now(services: Services, run_id: int | None, key: str | None) -> dict[str, Any] | None:
     """Bits and unit states of the run on screen from its newest frames; of a compact model, the bits it has."""
-    analysis = services.analysis(key)
-    if analysis is not None and run_id is None and (source_run := services.source_run(key)):
+    analysis = services.analyses.get(key)
+    if analysis is not None and run_id is None and (source_run := services.runs.source_run(key)):
         return {"bits": bits_of(source_run.summary.get("quantizers", ()), analysis["quantizers"]), "groups": {}}
-    if run_id is None or analysis is None or not services.has_run(run_id):
+    if run_id is None or analysis is None or not services.runs.has_run(run_id):
         return None
-    units, quantizers, saliency = (values_of(services.frame(run_id, k)) for k in ("units", "quantizers", "saliency"))
+    units, quantizers, saliency = (
+        values_of(services.runs.snapshot(run_id, k)) for k in ("units", "quantizers", "saliency")
+    )
     return now(analysis, units, quantizers, saliency)
 
 

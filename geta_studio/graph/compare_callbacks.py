@@ -59,8 +59,8 @@ def register(app: Dash, services: Services) -> None:
 def choices(services: Services, key: str | None) -> dict[str, str]:
     """What can stand beside a model, by key: the compact models of its finished runs; beside one of these, those of the
     other runs of the same model, and that model."""
-    run = services.source_run(key)
-    others = services.comparable_runs(run) if run else services.runs_with_compact_model(key)
+    run = services.runs.source_run(key)
+    others = services.runs.comparable_runs(run) if run else services.runs.runs_with_compact_model(key)
     found = {f"compact-{other.id}": f"compact model of run {other.id}" for other in others}
     if run is None:
         return found
@@ -70,11 +70,11 @@ def choices(services: Services, key: str | None) -> dict[str, str]:
 
 def other(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
     """(elements, scene, title, whether there is nothing to wait for) of the graph beside the one on screen."""
-    own = services.analysis(known["model"]) if known and chosen else None
+    own = services.analyses.get(known["model"]) if known and chosen else None
     if not chosen or known is None or own is None or chosen not in choices(services, known["model"]):
         return [], None, "", True
-    state = services.ensure_analysis(chosen)
-    beside = services.analysis(chosen)
+    state = services.analyses.ensure_analysis(chosen)
+    beside = services.analyses.get(chosen)
     if beside is None:
         return [], {"model": chosen, "hosts": None}, view.waiting(state.text), state.state == "failed"
     left, right = (at_stage(analysis, known["graph"]) for analysis in (own, beside))
@@ -96,7 +96,7 @@ def _drawn(
     shown = frozenset(known["scopes"]), known["graph"], known["shape"]
     places = services.layouts.known(known["layout"]) or services.layouts.of(left, *shown)
     placed = view.aligned(places, services.layouts.of(right, *shown, after=known["layout"]), found)
-    run = services.source_run(chosen)
+    run = services.runs.source_run(chosen)
     bits = view.bits_of(run.summary.get("quantizers", ()), right["quantizers"]) if run else {}
     drawn = scene(chosen, right, placed, None, None)
     drawn |= {"left": view.marks(places, found, "before"), "pairs": view.counterparts(found)}
@@ -106,5 +106,5 @@ def _drawn(
 
 def _title(services: Services, key: str, chosen: str) -> str:
     """What the two graphs are, in the order in which they stand: "dense → run 1", "run 1 → run 2"."""
-    runs = (services.source_run(name) for name in (key, chosen))
+    runs = (services.runs.source_run(name) for name in (key, chosen))
     return " → ".join(f"run {run.id}" if run else "dense" for run in runs)

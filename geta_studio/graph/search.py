@@ -9,8 +9,6 @@ from typing import Any
 
 Node = Mapping[str, Any]
 Groups = Mapping[int, Mapping[str, Any]]
-
-
 COMPARED = re.compile(r"(bits|params|macs)(<=|>=|<|>|=)(\d+(?:\.\d*)?|\.\d+)(e[+-]?\d{1,2})?([kmg]?)")
 _UNITS = {"": 1.0, "k": 1e3, "m": 1e6, "g": 1e9}
 _SIGNS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "=": operator.eq}

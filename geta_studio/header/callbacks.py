@@ -122,7 +122,7 @@ def beside_named(place: Place | None) -> Any:
 
 def named_outputs(services: Services, place: Place) -> tuple[Any, Any]:
     """(overlay, stage) that an address names. Raises InputError where it names a run that is not there."""
-    if place.run is not None and not services.has_run(place.run):
+    if place.run is not None and not services.runs.has_run(place.run):
         raise InputError(f"run {place.run} is not in this store: see Runs for those that are, or launch one")
     return place.overlay or no_update, place.stage or no_update
 
@@ -148,10 +148,10 @@ def analysis_outputs(
     to it names is selected; what cannot stand beside it goes too. One that fails leaves all on screen as it is."""
     if model is None:
         return Follow()
-    state = services.ensure_analysis(model)
+    state = services.analyses.ensure_analysis(model)
     if state.state != "ready":
         return Follow(text=state.text, style=f"model-status {state.state}", poll_off=state.state == "failed")
-    follow = Follow(summary=model_summary(services.analysis(model)), poll_off=True)
+    follow = Follow(summary=model_summary(services.analyses.get(model)), poll_off=True)
     if model == shown:
         return follow
     stays = not beside or beside in choices(services, model)
@@ -160,10 +160,10 @@ def analysis_outputs(
 
 def upload_outputs(services: Services, key: str) -> Follow:
     """Follow the analysis of an upload: it is chosen when it is ready, and dropped with a sentence when it fails."""
-    state = services.ensure_analysis(key)
+    state = services.analyses.ensure_analysis(key)
     if state.state == "ready":
         return Follow(uploaded=None, chosen=key)
     if state.state == "failed":
-        services.discard(key)
+        services.analyses.discard(key)
         return Follow(text=state.text, style="model-status failed", poll_off=True, uploaded=None)
     return Follow(text=state.text, style="model-status working")

@@ -49,7 +49,7 @@ def opening(services: Services, address: str) -> Opening:
     """What the page of an address shows first, so that its graph need not wait for two round trips."""
     parts = urlsplit(address)
     screen = navigated(services, None, parts.query, None, None)
-    analysis = services.analysis(screen.model)
+    analysis = services.analyses.get(screen.model)
     key = screen.model if analysis else None
     place = parse(parts.query)
     tab = front_tab(services, screen.run_id, place.select is not None)
@@ -60,20 +60,20 @@ def opening(services: Services, address: str) -> Opening:
 
 def named_selection(services: Services, place: Place) -> dict[str, Any] | None:
     """What an address selects; nothing where it names a run that is not there."""
-    return selection_of(place) if place.run is None or services.has_run(place.run) else None
+    return selection_of(place) if place.run is None or services.runs.has_run(place.run) else None
 
 
 def front_tab(services: Services, run_id: int | None, selected: bool) -> str:
     """The side tab that a page opens with: what its address selects, else the result of a finished run."""
     if selected:
         return "inspect"
-    done = run_id is not None and services.run(run_id).status == "done"
+    done = run_id is not None and services.runs.get(run_id).status == "done"
     return "result" if done else "configure"
 
 
 def navigated(services: Services, changed: str | None, search: str, model: str | None, run: str | None) -> Screen:
     """The screen after `changed` ("address", "model" or "run") changed; `model` is None when a page opens."""
-    runs = services.runs()
+    runs = services.runs.list()
     models = {record.id: services.library.key_of(record) for record in runs}
     place = parse(search)
     if model is None or (changed in (None, "address") and not names_nothing(place)):
@@ -84,11 +84,11 @@ def navigated(services: Services, changed: str | None, search: str, model: str |
 
 def run_options(services: Services) -> Options:
     """Choices of the run selector, newest first."""
-    return [{"value": str(r.id), "label": run_label(r.id, r.status, r.step, r.steps)} for r in services.runs()]
+    return [{"value": str(r.id), "label": run_label(r.id, r.status, r.step, r.steps)} for r in services.runs.list()]
 
 
 def _screen(services: Services, shown: Shown) -> Screen:
-    models = services.models()
+    models = services.library.options()
     if shown.model not in {option["value"] for option in models}:
         models = [{"value": shown.model, "label": services.library.label(shown.model)}, *models]
     run = None if shown.run is None else str(shown.run)

@@ -34,7 +34,7 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.GRAPH_STAGE, "value"),
     )
     def describe(selection: dict[str, Any] | None, key: str | None, stage: str) -> tuple[Any, ...]:
-        analysis = services.analysis(key)
+        analysis = services.analyses.get(key)
         return tuple(page(Subject(analysis) if analysis else None, selection, stage))
 
     now = (
@@ -71,13 +71,13 @@ def subject_of(
     services: Services, key: str | None, run_id: int | None, bits: Mapping[str, Any] | None
 ) -> Subject | None:
     """The model on screen with the newest frames of its run; bounds are the run's, else those being edited."""
-    analysis = services.analysis(key)
+    analysis = services.analyses.get(key)
     if analysis is None:
         return None
-    if run_id is None or not services.has_run(run_id):
+    if run_id is None or not services.runs.has_run(run_id):
         return Subject(analysis, bounds_of(bits, analysis) if bits else None)
-    units, quantizers = services.frame(run_id, "units"), services.frame(run_id, "quantizers")
-    bounds = run_bounds(services.run(run_id).config, analysis)
+    units, quantizers = services.runs.snapshot(run_id, "units"), services.runs.snapshot(run_id, "quantizers")
+    bounds = run_bounds(services.runs.get(run_id).config, analysis)
     return Subject(analysis, bounds, values_of(units), values_of(quantizers))
 
 

@@ -43,7 +43,7 @@ def register(app: Dash, services: Services) -> None:
         running=[(Output(ids.TICK, "disabled"), True, False)],
     )
     def tail(_: int, run_id: int | None, known: dict[str, Any] | None) -> tuple[Any, Any]:
-        news = services.live_status(run_id)
+        news = services.runs.live_status(run_id)
         return (no_update, no_update) if news == known else (news, tick_interval(news))
 
     @app.callback(Output(ids.DOCK_FIGURES, "children"), Input(ids.PAINTED, "data"), prevent_initial_call=True)
@@ -130,7 +130,7 @@ def register(app: Dash, services: Services) -> None:
         State(ids.NORMS_GROUP, "value"),
     )
     def choose_group(model: str | None, selection: Any, value: str) -> tuple[Any, str]:
-        return norms_options(services.analysis(model), selection, value)
+        return norms_options(services.analyses.get(model), selection, value)
 
 
 def tick_interval(news: dict[str, Any]) -> int:
@@ -142,9 +142,9 @@ def phase_outputs(services: Services, phase: dict[str, Any] | None) -> tuple[Any
     """Everything that changes with the status alone: controls off, timeline, empty state, result, download."""
     if not phase or phase.get("run") is None:
         return True, True, True, True, [], empty_style(False), result_card(None), None, "true"
-    run = services.run(phase["run"])
+    run = services.runs.get(phase["run"])
     stages = RunConfig(**run.config).schedule.stages()
-    done = services.compact_file(run.id) is not None
+    done = services.runs.compact_file(run.id) is not None
     href = f"/api/runs/{run.id}/compact.pt2" if done else None
     off = [not usable for usable in controls(phase["status"])]
     card = result_card(run.summary if phase["status"] == "done" else None, f"compact-{run.id}" if done else None)

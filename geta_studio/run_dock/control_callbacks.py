@@ -41,7 +41,7 @@ def launched(services: Services, fields: dict[str, Any] | None) -> tuple[Any, An
     """Start a run of the checked fields; returns the run selector's new choices and value."""
     if fields is None:
         return no_update, no_update
-    run_id = services.launch(fields)
+    run_id = services.runs.launch(fields)
     return run_options(services), str(run_id)
 
 
@@ -49,5 +49,5 @@ def commanded(services: Services, button: str | None, run_id: int | None) -> Any
     """Send the command of a button to the run on screen; returns its news."""
     if run_id is None or button not in COMMANDS:
         return no_update
-    services.request(run_id, COMMANDS[button])  # type: ignore[arg-type]
-    return services.live_status(run_id)
+    services.runs.send(run_id, COMMANDS[button])  # type: ignore[arg-type]
+    return services.runs.live_status(run_id)

@@ -38,7 +38,7 @@ def scalars_view(
     """(loss figure, cost figure, loss now, cost now) of the run on screen."""
     if not live or live.get("run") is None:
         return empty_figure(scheme), empty_figure(scheme), "", ""
-    run = services.run(live["run"])
+    run = services.runs.get(live["run"])
     columns = services.series.columns(run.id, live["step"])
     axis = run_axis(run, scheme)
     loss = loss_curves(axis, columns, zoom_window(loss_zoom), metric_name(run))
@@ -117,11 +117,11 @@ def bits_view(
     """(bits figure, mean bits now)."""
     if not frame or frame.get("run") is None or frame.get("frame") is None:
         return empty_figure(scheme), ""
-    run = services.run(frame["run"])
+    run = services.runs.get(frame["run"])
     frames = services.series.frames(run.id, "quantizers", run.steps)
     if not len(frames.step):
         return empty_figure(scheme), ""
-    analysis = services.analysis(services.library.key_of(run))
+    analysis = services.analyses.get(services.library.key_of(run))
     lines = bit_lines(frames, analysis)
     bounds = run.config["bits"]
     chosen = chosen_quantizer(analysis, selection)
@@ -162,11 +162,11 @@ def norms_view(
     """(norms figure, "11 of 32 zero")."""
     if not frame or frame.get("run") is None or frame.get("frame") is None:
         return empty_figure(scheme), ""
-    run = services.run(frame["run"])
+    run = services.runs.get(frame["run"])
     frames = services.series.frames(run.id, "units", run.steps)
     if not len(frames.step):
         return empty_figure(scheme), ""
-    units = unit_names(services.analysis(services.library.key_of(run)), frames.values.shape[1])
+    units = unit_names(services.analyses.get(services.library.key_of(run)), frames.values.shape[1])
     rows = rows_of(frames, units, group)
     figure = norms_figure(run_axis(run, scheme), norm_map(frames, units, rows))
     return zoomed(figure, zoom), zeros_now(frames, units, group)

@@ -8,7 +8,8 @@ from typing import Any
 from dash import Dash, Input, Output, State, ctx, no_update
 
 from geta_studio.runs_page.grid import confirm_text, disabled_actions, run_rows
-from geta_studio.services.services import Services, without_paths
+from geta_studio.services.disk import without_paths
+from geta_studio.services.services import Services
 from geta_studio.shell import ids
 
 
@@ -54,7 +55,7 @@ def register(app: Dash, services: Services) -> None:
         prevent_initial_call=True,
     )
     def resume(_: Any, selected: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        services.request(int(selected[0]["id"]), "resume")
+        services.runs.send(int(selected[0]["id"]), "resume")
         return rows_now(services)
 
     @app.callback(
@@ -72,7 +73,7 @@ def register(app: Dash, services: Services) -> None:
 
 
 def rows_now(services: Services) -> list[dict[str, Any]]:
-    runs = services.runs()
+    runs = services.runs.list()
     runs = [replace(run, error=without_paths(run.error, services.workspace.root)) for run in runs]
     return run_rows(runs, [services.library.label(services.library.key_of(run)) for run in runs])
 
@@ -82,6 +83,6 @@ def asked_to_delete(services: Services, button: str | None, selected: list[dict[
     if button == ids.RUNS_DELETE and selected:
         return True, confirm_text(selected[0]), no_update
     if button == ids.RUNS_DELETE_NOW and selected:
-        services.delete(int(selected[0]["id"]))
+        services.runs.delete(int(selected[0]["id"]))
         return False, no_update, []
     return False, no_update, no_update

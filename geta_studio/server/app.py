@@ -6,7 +6,8 @@ import logging
 from typing import TYPE_CHECKING
 
 from geta_engine.errors import GetaError
-from geta_studio.services.services import DISK_FULL, Services, is_disk_full
+from geta_studio.services.disk import DISK_FULL, is_disk_full
+from geta_studio.services.services import Services
 from geta_studio.shell import ids
 
 if TYPE_CHECKING:

@@ -45,8 +45,8 @@ def serve(
 
 def _check(services: Services) -> None:
     """Start the analysis of the first model. Raises InputError for a model or a limit that cannot be."""
-    state = services.ensure_analysis(services.first_model)
-    if services.upload_limit and state.state == "failed":
+    state = services.analyses.ensure_analysis(services.first_model)
+    if services.library.upload_limit and state.state == "failed":
         raise InputError(state.text)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -15,6 +16,8 @@ RUN_KEY = re.compile(r"run-([1-9][0-9]*)")
 COMPACT_KEY = re.compile(r"compact-([1-9][0-9]*)")
 GIVEN_KEY = "given"
 """The key of a model named on the command line (`--model SPEC`) that is not in the zoo."""
+UPLOAD_VARIABLE = "GETA_MAX_UPLOAD_MB"
+DEFAULT_UPLOAD_MB = 2048
 
 
 class ModelLibrary:
@@ -28,6 +31,18 @@ class ModelLibrary:
         self._given = given if given is not None and given not in ZOO else None
         self.first: str | None = GIVEN_KEY if self._given else given
         """The key of the model named at the start, or None."""
+
+    @property
+    def upload_limit(self) -> int:
+        """Bytes; GETA_MAX_UPLOAD_MB sets it. Raises InputError when that is no number of megabytes."""
+        given = os.environ.get(UPLOAD_VARIABLE, str(DEFAULT_UPLOAD_MB))
+        try:
+            limit = int(float(given) * 1_000_000)
+        except (ValueError, OverflowError):
+            limit = 0
+        if limit <= 0:
+            raise InputError(f"{UPLOAD_VARIABLE} is {given!r}: give the largest upload in megabytes, such as 2048")
+        return limit
 
     def options(self) -> list[dict[str, str]]:
         """Choices for the model selector: the given model, uploads by name, then the zoo."""

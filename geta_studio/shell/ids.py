@@ -43,7 +43,7 @@ URL = "url"
 COLOR_SCHEME = "color-scheme"
 
 MODEL_KEY = "model-key"
-"""dcc.Store: the key of the analysis on screen (`services.analysis(key)`), or None."""
+"""dcc.Store: the key of the analysis on screen (`services.analyses.get(key)`), or None."""
 SELECTION = "selection"
 """dcc.Store: {"kind": "node" | "group" | "quantizer", "id": ...}, or None."""
 NAMED = "named"

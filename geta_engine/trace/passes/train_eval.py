@@ -13,8 +13,6 @@ _TRAIN_FLAG = {
     torch.ops.aten.alpha_dropout.default: 2,
     torch.ops.aten.instance_norm.default: 5,
 }
-
-
 """op -> position of its train flag: export writes the flag as a constant, so `.train()` has nothing to switch."""
 
 

@@ -35,7 +35,7 @@ def test_an_upload_lands_under_its_hash(client: TestClient, services: Services) 
     digest = hashlib.sha256(content).hexdigest()
     assert (answer.status_code, answer.json()) == (201, {"model": f"upload-{digest}", "name": "mine.pt2"})
     assert Path(services.library.spec(f"upload-{digest}")).read_bytes() == content
-    assert {"value": f"upload-{digest}", "label": "mine.pt2"} in services.models()
+    assert {"value": f"upload-{digest}", "label": "mine.pt2"} in services.library.options()
 
 
 @pytest.mark.parametrize("honest", [True, False])
@@ -123,8 +123,8 @@ def test_keys_never_become_paths(services: Services) -> None:
 
 def test_the_graph_of_an_analysed_model_is_there_as_json_and_dot(client: TestClient, services: Services) -> None:
     assert client.get("/api/models/mlp/graph.json").status_code == 404
-    services.ensure_analysis("mlp")
-    while services.ensure_analysis("mlp").state == "working":
+    services.analyses.ensure_analysis("mlp")
+    while services.analyses.ensure_analysis("mlp").state == "working":
         time.sleep(0.1)
     assert client.get("/api/models/mlp/graph.json").json()["prunable_units"] == 192
     answer = client.get("/api/models/mlp/graph.dot")

@@ -180,7 +180,7 @@ def test_two_runs_of_one_network_side_by_side(server: Server, page: Any, tmp_pat
     expected = differing(*(shapes_of(file) for file in files))
     services = Services(Workspace(server.store))
     for key, graph in (("compact-1", CY), ("compact-2", OTHER)):
-        seen = layers(services.analysis(key) or {}, marks(page, graph))
+        seen = layers(services.analyses.get(key) or {}, marks(page, graph))
         assert {layer for layer, kind in seen.items() if kind} == expected & seen.keys() != set()
     page.evaluate(f"() => {{ {OTHER}.getElementById('conv2d').emit('mouseover') }}")
     page.wait_for_selector("#graph-tip.on >> text=/parameters/")

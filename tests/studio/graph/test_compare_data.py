@@ -42,7 +42,10 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
 def wait_for(services: Services, keys: Sequence[str]) -> None:
     """Analyse models, all at once."""
     end = time.monotonic() + 120
-    while "working" in (states := {services.ensure_analysis(key).state for key in keys}) and time.monotonic() < end:
+    while (
+        "working" in (states := {services.analyses.ensure_analysis(key).state for key in keys})
+        and time.monotonic() < end
+    ):
         time.sleep(0.05)
     assert states == {"ready"}
 
@@ -56,7 +59,7 @@ def shapes(services: Services, key: str) -> dict[str, tuple[int, ...]]:
 
 def beside(services: Services, left: str, right: str, stage: str = "groups") -> tuple[Any, ...]:
     """What is drawn at the right of a model with all modules of both open."""
-    graphs = [graph_at(services.analysis(key), stage) for key in (left, right)]  # type: ignore[arg-type]
+    graphs = [graph_at(services.analyses.get(key), stage) for key in (left, right)]  # type: ignore[arg-type]
     scopes = set().union(*(everything(graph)[0] for graph in graphs))
     drawn = services.layouts.of({"graph": graphs[0]}, frozenset(scopes), stage, False)
     known = {"model": left, "graph": stage, "shape": False, "scopes": sorted(scopes), "layout": drawn["key"]}
@@ -65,7 +68,7 @@ def beside(services: Services, left: str, right: str, stage: str = "groups") -> 
 
 def layers_marked(services: Services, key: str, stage: str, rows: dict[str, str]) -> dict[str, str]:
     """Name of a layer -> the mark of its row."""
-    facts = {node["id"]: node for node in graph_at(services.analysis(key), stage)["nodes"]}  # type: ignore[arg-type]
+    facts = {node["id"]: node for node in graph_at(services.analyses.get(key), stage)["nodes"]}  # type: ignore[arg-type]
     return {facts[row]["name"]: kind for row, kind in rows.items() if facts[row]["name"] in LAYERS}
 
 
@@ -99,7 +102,7 @@ def test_exactly_the_layers_that_differ_are_marked_on_both_sides(
 @pytest.mark.parametrize("stage", ["trace", "branches"])
 def test_quantizers_of_weights_are_gone_from_a_compact_model_and_others_are_not(services: Services, stage: str) -> None:
     elements, scene, *_ = beside(services, "resnet8", "compact-1", stage)
-    graph = graph_at(services.analysis("resnet8"), stage)  # type: ignore[arg-type]
+    graph = graph_at(services.analyses.get("resnet8"), stage)  # type: ignore[arg-type]
     attached = {node for branch in graph["branches"] if branch["kind"] == "attached" for node in branch["nodes"]}
     assert attached <= {row for row, kind in scene["left"].items() if kind == "gone"}
     inserted = {node for branch in graph["branches"] if branch["kind"] == "inserted" for node in branch["nodes"]}
@@ -109,7 +112,7 @@ def test_quantizers_of_weights_are_gone_from_a_compact_model_and_others_are_not(
 
 
 def test_the_lines_over_two_runs_tell_the_sizes_of_both(services: Services) -> None:
-    sizes = [services.run(run).summary["params_compact"] for run in (1, 2)]
+    sizes = [services.runs.get(run).summary["params_compact"] for run in (1, 2)]
     what, counts = (span.children for span in beside(services, "compact-1", "compact-2")[2])
     assert what == "run 1 → run 2 · {:.1f} k → {:.1f} k parameters".format(*(size / 1000 for size in sizes))
     assert counts.endswith(" changed")
@@ -120,14 +123,14 @@ def test_the_lines_over_two_runs_tell_the_sizes_of_both(services: Services) -> N
 def test_a_compact_model_on_screen_shows_its_own_bits(services: Services) -> None:
     for run in (1, 2):
         state = state_now(services, None, f"compact-{run}")
-        told = {(q["kind"], q["layer"]): q["bits"] for q in services.run(run).summary["quantizers"]}
-        analysis = services.analysis(f"compact-{run}")
+        told = {(q["kind"], q["layer"]): q["bits"] for q in services.runs.get(run).summary["quantizers"]}
+        analysis = services.analyses.get(f"compact-{run}")
         assert analysis is not None and state is not None
         assert state["bits"] == {q["id"]: told[q["kind"], q["layer"]] for q in analysis["quantizers"]}
 
 
 def test_quantizers_are_paired_by_what_they_are_for(services: Services) -> None:
-    own, others = ({q["id"]: q for q in services.analysis(key)["quantizers"]} for key in ("resnet8", "compact-2"))  # type: ignore[index]
+    own, others = ({q["id"]: q for q in services.analyses.get(key)["quantizers"]} for key in ("resnet8", "compact-2"))  # type: ignore[index]
     pairs = beside(services, "resnet8", "compact-2")[1]["quantizers"]
     assert pairs.keys() == others.keys() and set(pairs.values()) == own.keys()
     for right, left in pairs.items():

@@ -29,8 +29,9 @@ class Studio:
         self, analysis: dict[str, Any], layouts: Layouts, frames: dict[str, SnapshotEvent] | None = None
     ) -> None:
         self.known, self.layouts, self.frames = {"resnet20": analysis}, layouts, frames or {}
+        self.analyses = self.runs = self
 
-    def analysis(self, key: str | None) -> dict[str, Any] | None:
+    def get(self, key: str | None) -> dict[str, Any] | None:
         return self.known.get(key or "")
 
     def source_run(self, key: str | None) -> None:
@@ -39,7 +40,7 @@ class Studio:
     def has_run(self, run_id: int | None) -> bool:
         return run_id == 7
 
-    def frame(self, run_id: int, kind: str) -> SnapshotEvent | None:
+    def snapshot(self, run_id: int, kind: str) -> SnapshotEvent | None:
         return self.frames.get(kind)
 
 
@@ -133,7 +134,7 @@ def test_branches_are_outlined_by_kind_and_lead_to_their_quantizers(studio: Any)
     made, *_ = drawing(studio, "resnet20", {"action": "all"}, View("branches", False), {**opened, "graph": "groups"})
     boxes = [e for e in made if "box" in e["classes"] and "branch" in e["classes"]]
     kinds = [next(k for k in ("attached", "inserted") if k in e["classes"].split()) for e in boxes]
-    quantizers = studio.analysis("resnet20")["quantizers"]
+    quantizers = studio.get("resnet20")["quantizers"]
     counted = [sum(q["kind"] == kind for q in quantizers) for kind in ("weight", "activation")]
     assert [kinds.count("attached"), kinds.count("inserted")] == counted
     inside = {e["data"]["quantizer"] for e in made if e["data"].get("quantizer")}
@@ -221,13 +222,13 @@ def items_of(listed: Any) -> list[Any]:
 
 
 def test_the_twin_leads_from_branches_and_their_ops_to_quantizers(studio: Any) -> None:
-    analysis = at_stage(studio.analysis("resnet20"), "branches")
+    analysis = at_stage(studio.get("resnet20"), "branches")
     closed = layout_graph(analysis["graph"], frozenset({"layer1", "layer1.0"}))
     opened = layout_graph(analysis["graph"], frozenset(closed["scopes"]))
     for layout in (closed, opened):
         found = {button[1].get("data-id"): button[1] for button in buttons(tree(layout, analysis), "tree-item")}
         assert found["layer1.0.conv1.weight"]["data-kind"] == "quantizer"
-    known = {node["id"] for node in studio.analysis("resnet20")["graph"]["nodes"]}
+    known = {node["id"] for node in studio.get("resnet20")["graph"]["nodes"]}
     selected = [button[1] for button in buttons(tree(opened, analysis), "tree-item")]
     assert all(props["data-id"] in known for props in selected if props.get("data-kind") == "node")
 

@@ -24,7 +24,7 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     """A store with no runs, and one analysis: that of the multilayer perceptron."""
     made = Services(Workspace(f"sqlite:///{tmp_path_factory.mktemp('selection')}/geta.db"))
     end = time.monotonic() + 120
-    while made.prepare("mlp").state == "working" and time.monotonic() < end:
+    while made.analyses.ensure_analysis("mlp").state == "working" and time.monotonic() < end:
         time.sleep(0.05)
     yield made
     made.close()

@@ -1,0 +1,42 @@
+"""What the command line says about one run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from geta_engine.cli.output import display_value
+from geta_engine.documents.runs import RunRecord
+from geta_engine.errors import CheckFailed, InputError
+
+
+def run_rows(run: RunRecord, report: dict[str, Any]) -> list[tuple[str, object]]:
+    """What is worth telling about one run, as (name, value)."""
+    metric, bits = report["metric"], [quantizer["bits"] for quantizer in report["quantizers"]]
+    measured = [value for value in bits if value is not None]
+    rows = [
+        ("run", f"{run.id} ({run.name})"),
+        ("status", run.status),
+        ("step", f"{run.step} of {run.steps}" + (f" ({run.stage})" if run.stage else "")),
+        (metric["name"] or "metric", metric["final"]),
+        ("dense baseline", metric["dense"]),
+        ("compact model", metric["compact"]),
+        ("units removed", f"{display_value(report['zero_units'])} of {display_value(report['total_units'])}"),
+        ("bits", f"{min(measured):g} to {max(measured):g} over {len(bits)} quantizers" if measured else None),
+        ("relative BOPs", report["relative_bops"]),
+        ("parameters", f"{display_value(report['params_dense'])} -> {display_value(report['params_compact'])}"),
+        ("largest difference", report["verify"]["max_rel_diff"]),
+        ("seconds", report["seconds"]),
+    ]
+    return [row for row in rows if row[1] is not None]
+
+
+def require_done(run: RunRecord) -> None:
+    """Raises CheckFailed with what happened and what to do unless the run is done."""
+    if run.status == "done":
+        return
+    if run.status == "failed":
+        refused = run.summary.get("refused", False)
+        raise (InputError if refused else CheckFailed)(run.error or f"run {run.id} failed")
+    if run.status == "stopped":
+        raise CheckFailed(f"run {run.id} was stopped at step {run.step} of {run.steps}: `geta resume {run.id}` goes on")
+    raise CheckFailed(f"the worker of run {run.id} died at step {run.step}: `geta resume {run.id}` goes on")
