@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx
 
 from geta_studio.configure.bits_grid import bits_rows
 from geta_studio.configure.form_state import (
@@ -61,7 +61,7 @@ def _register_bits(app: Dash, services: Services) -> None:
 
 def _register_check(app: Dash, services: Services) -> None:
     app.clientside_callback(
-        "(slider, typed) => window.geta.linked(slider, typed)",
+        ClientsideFunction("geta", "linked"),
         Output(ids.SPARSITY, "value"),
         Output(ids.SPARSITY_INPUT, "value"),
         Input(ids.SPARSITY, "value"),
@@ -115,5 +115,5 @@ def _register_yaml(app: Dash, services: Services) -> None:
         return yaml_values(loaded)
 
     app.clientside_callback(
-        "(id) => window.geta.attachYaml(id)", Output(ids.YAML_FILE, "title"), Input(ids.YAML_FILE, "id")
+        ClientsideFunction("geta", "attachYaml"), Output(ids.YAML_FILE, "title"), Input(ids.YAML_FILE, "id")
     )

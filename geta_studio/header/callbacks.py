@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from dash import Dash, Input, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from geta_engine.errors import InputError
 from geta_studio.graph.compare_callbacks import choices
@@ -85,10 +85,10 @@ def register(app: Dash, services: Services) -> None:
         return tuple(analysis_outputs(services, model, *screen))
 
     app.clientside_callback(
-        "(id) => window.geta.attachUpload(id)", Output(ids.MODEL_UPLOAD, "title"), Input(ids.MODEL_UPLOAD, "id")
+        ClientsideFunction("geta", "attachUpload"), Output(ids.MODEL_UPLOAD, "title"), Input(ids.MODEL_UPLOAD, "id")
     )
     app.clientside_callback(
-        "(...state) => window.geta.writeAddress(...state)",
+        ClientsideFunction("geta", "writeAddress"),
         Output(ids.ADDRESS, "data"),
         Input(ids.MODEL_SELECT, "value"),
         Input(ids.RUN_ID, "data"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
 from geta_engine.config import RunConfig
@@ -50,9 +50,9 @@ def register(app: Dash, services: Services) -> None:
     def mount(_: bool) -> list[Component]:
         return figures()
 
-    for store, picked in ((ids.PHASE, "status"), (ids.FRAME, "frame")):
+    for store, pick in ((ids.PHASE, "pickStatus"), (ids.FRAME, "pickFrame")):
         app.clientside_callback(
-            f"(live, known) => window.geta.pick(live, known, '{picked}')",
+            ClientsideFunction("geta", pick),
             Output(store, "data"),
             Input(ids.LIVE, "data"),
             State(store, "data"),

@@ -1,126 +1,122 @@
-// The graph beside: moves with the one on screen, and marks on both what differs.
-(function () {
-  "use strict";
+// The compared graph: it moves with the main one, and both mark what differs.
 
-  let scene = null, known = null, following = false;
-  const view = () => window.getaView;
-  const DIFFERENT = "changed gone new";
+import { start } from "./camera.js";
+import { toggle } from "./commands.js";
+import { counterpartQuantizer, counterpartRow } from "./compare_pairs.js";
+import { stopReports } from "./cytoscape_internals.js";
+import { byId, panel, scopeOf } from "./dom.js";
+import { whenReady } from "./frames.js";
+import { comparedGraph, hasAll, hostOf, mainGraph } from "./graphs.js";
+import { select, selectNode } from "./selection.js";
+import { state } from "./state.js";
+import { hideTip, showTip } from "./tip.js";
 
-  function other() {
-    const holder = view().byId("graph-other");
-    const cy = holder && holder._cyreg ? holder._cyreg.cy : null;
-    if (cy && cy !== known) attach(cy);
-    return cy;
+const DIFFERENT = "changed gone new";
+const TITLE_GAP = 4; // px between the title and the first row
+const attached = new WeakSet();
+let scene = null, following = false;
+
+/** Show a scene to compare with; null takes the compared graph away, and one without hosts is still to come. */
+export function show(drawn) {
+  const split = Boolean(drawn), { classList, dataset } = panel();
+  scene = split && drawn.hosts ? drawn : null;
+  if (classList.contains("beside") !== split) {
+    classList.toggle("beside", split);
+    requestAnimationFrame(resized);
   }
-
-  function attach(cy) {
-    known = cy;
-    cy.off("resize viewport"); // Dash would compare all elements at every frame of a drag
-    cy.on("tap", ".toggle", (event) => view().toggle(event.target.data("scope")));
-    cy.on("dbltap", ".row.scope, .box", (event) => view().toggle(view().scopeOf(event.target)));
-    cy.on("tap", "node", (event) => tapped(event.target));
-    cy.on("mouseover", ".row", (event) => view().showTip(event.target, view().byId("graph-other").getBoundingClientRect().left - view().byId("graph-panel").getBoundingClientRect().left));
-    cy.on("mouseout", ".row", () => view().hideTip());
-    new ResizeObserver(() => cy.resize()).observe(view().byId("graph-other"));
-    const main = view().graph();
-    main.on("viewport", () => follow(main, cy));
-    cy.on("viewport", () => follow(cy, main));
+  if (scene) {
+    whenReady({ wanted: () => scene === drawn, ready: () => isDrawn(drawn), act: () => finish(drawn) });
+  } else {
+    delete dataset.beside;
+    mainGraph()?.nodes(".row").removeClass(DIFFERENT);
   }
+}
 
-  function follow(leader, follower) {
-    if (following || !scene) return;
-    following = true;
-    follower.viewport({ zoom: leader.zoom(), pan: { ...leader.pan() } });
-    following = false;
-  }
+/** The main graph has another width. */
+function resized() {
+  const cy = mainGraph();
+  if (!cy) return;
+  cy.resize();
+  if (state.scene) start(cy, state.scene);
+}
 
-  // A tap here selects what it means in the graph on screen, as `tapped` of graph.js does there.
-  function tapped(node) {
-    if (node.hasClass("toggle")) return;
-    if (node.hasClass("diamond") || node.hasClass("pill")) return chooseQuantizer(node.data("quantizers"));
-    if (node.hasClass("box")) return node.hasClass("branch") ? chooseQuantizer([node.data("quantizer")]) : chooseScope(node);
-    const twin = twinOf(node.data("host") ? known.getElementById(node.data("host")) : node);
-    if (node.hasClass("tag")) chooseGroup(twin);
-    else if (twin) view().tapped(twin);
-    else if (node.hasClass("scope")) chooseScope(node);
-  }
+function isDrawn({ hosts, left }) {
+  const main = mainGraph(), compared = comparedGraph();
+  return main && compared && hasAll(compared, Object.values(hosts)) && hasAll(main, Object.keys(left));
+}
 
-  // The row of the graph on screen that stands for the same as a row here, or null.
-  function twinOf(row) {
-    const { hosts } = view().state.scene, node = (row.data("nodes") || []).map((id) => scene.pairs[id]).find((id) => id in hosts);
-    const twin = node && view().graph().getElementById(hosts[node]);
-    return twin && twin.nonempty() ? twin : null;
-  }
+function finish(drawn) {
+  const main = mainGraph(), compared = comparedGraph();
+  attach(main, compared);
+  main.batch(() => {
+    main.nodes(".row").removeClass(DIFFERENT);
+    for (const [id, kind] of Object.entries(drawn.left)) main.getElementById(id).addClass(kind);
+  });
+  compared.nodes().panify();
+  requestAnimationFrame(() => { // after the view that a narrower graph starts with
+    if (scene !== drawn) return;
+    startBelowTitle(main);
+    follow(main, compared);
+    panel().dataset.beside = drawn.model;
+  });
+}
 
-  function chooseQuantizer(ids) {
-    const id = ids.map((own) => scene.quantizers[own]).find(Boolean);
-    if (id) view().choose({ kind: "quantizer", id });
-  }
+/** The title hangs lower than the toolbar, under which a graph starts. */
+function startBelowTitle(main) {
+  const title = document.querySelector(".graph-other-what"), low = title.offsetTop + title.offsetHeight + TITLE_GAP;
+  const box = { includeLabels: false, includeOverlays: false };
+  const first = Math.min(...main.nodes(".row").map((row) => row.renderedBoundingBox(box).y1));
+  if (first < low && first > title.offsetTop - title.offsetHeight) main.panBy({ x: 0, y: low - first });
+}
 
-  function chooseGroup(row) {
-    const group = row && row.data("group");
-    if (group !== null) view().choose({ kind: "group", id: group });
-  }
+function attach(main, compared) {
+  if (attached.has(compared)) return;
+  attached.add(compared);
+  stopReports(compared);
+  compared.on("tap", ".toggle", (event) => toggle(event.target.data("scope")));
+  compared.on("dbltap", ".row.scope, .box", (event) => toggle(scopeOf(event.target)));
+  compared.on("tap", "node", (event) => selectCounterpart(event.target));
+  compared.on("mouseover", ".row", (event) => showTip(event.target, leftOf("graph-other") - leftOf("graph-panel")));
+  compared.on("mouseout", ".row", hideTip);
+  new ResizeObserver(() => compared.resize()).observe(byId("graph-other"));
+  main.on("viewport", () => follow(main, compared));
+  compared.on("viewport", () => follow(compared, main));
+}
 
-  function chooseScope(node) {
-    view().choose({ kind: "scope", id: view().scopeOf(node) });
-  }
+function leftOf(id) {
+  return byId(id).getBoundingClientRect().left;
+}
 
-  function whenDrawn(wanted, act) {
-    const started = performance.now();
-    (function look() {
-      if (scene !== wanted) return;
-      const main = view().graph(), cy = main && other();
-      const there = (graph, hosts) => graph && Object.values(hosts).every((id) => graph.getElementById(id).nonempty());
-      if (there(cy, wanted.hosts) && main && Object.keys(wanted.left).every((id) => main.getElementById(id).nonempty())) return act(main, cy);
-      if (performance.now() - started < 8000) requestAnimationFrame(look);
-    })();
-  }
+function follow(leader, follower) {
+  if (following || !scene) return;
+  following = true;
+  follower.viewport({ zoom: leader.zoom(), pan: { ...leader.pan() } });
+  following = false;
+}
 
-  // The graph on screen has another width.
-  function resized() {
-    const { graph, state } = view(), cy = graph();
-    if (!cy) return;
-    cy.resize();
-    if (state.scene) window.getaCamera.start(cy, state.scene);
-  }
+/** Select what a node of the compared graph means in the main one, as a press on it there does. */
+function selectCounterpart(node) {
+  if (node.hasClass("toggle")) return;
+  if (node.hasClass("diamond") || node.hasClass("pill")) return selectQuantizer(node.data("quantizers"));
+  if (node.hasClass("branch") && node.hasClass("box")) return selectQuantizer([node.data("quantizer")]);
+  if (node.hasClass("box")) return selectScope(node);
+  const id = counterpartRow(hostOf(node).data("nodes"), scene, state.scene.hosts);
+  const row = mainGraph().getElementById(id || "");
+  if (node.hasClass("tag")) selectGroup(row);
+  else if (row.nonempty()) selectNode(row);
+  else if (node.hasClass("scope")) selectScope(node);
+}
 
-  function mark(main, cy) {
-    main.batch(() => {
-      main.nodes(".row").removeClass(DIFFERENT);
-      for (const [id, kind] of Object.entries(scene.left)) main.getElementById(id).addClass(kind);
-    });
-    cy.nodes().panify();
-    const shown = scene;
-    requestAnimationFrame(() => { // after the view that a narrower graph starts with
-      if (scene !== shown) return;
-      startBelowTitle(main);
-      follow(main, cy);
-      view().byId("graph-panel").dataset.beside = scene.model;
-    });
-  }
+function selectQuantizer(ids) {
+  const id = counterpartQuantizer(ids, scene);
+  if (id) select({ kind: "quantizer", id });
+}
 
-  // The title hangs lower than the toolbar, under which a graph starts.
-  function startBelowTitle(main) {
-    const title = document.querySelector(".graph-other-what"), low = title.offsetTop + title.offsetHeight + 4;
-    const first = Math.min(...main.nodes(".row").map((row) => row.renderedBoundingBox({ includeLabels: false, includeOverlays: false }).y1));
-    if (first < low && first > title.offsetTop - title.offsetHeight) main.panBy({ x: 0, y: low - first });
-  }
+function selectGroup(row) {
+  const id = row.data("group") ?? null;
+  if (id !== null) select({ kind: "group", id });
+}
 
-  window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.getaBeside = {
-    scene(drawn) {
-      const panel = view().byId("graph-panel"), split = Boolean(drawn);
-      scene = split && drawn.hosts ? drawn : null;
-      if (panel.classList.contains("beside") !== split) {
-        panel.classList.toggle("beside", split);
-        requestAnimationFrame(resized);
-      }
-      if (!scene) {
-        delete panel.dataset.beside;
-        if (view().graph()) view().graph().nodes(".row").removeClass(DIFFERENT);
-      } else whenDrawn(scene, mark);
-      return "";
-    },
-  };
-})();
+function selectScope(node) {
+  select({ kind: "scope", id: scopeOf(node) });
+}

@@ -1,96 +1,75 @@
-// The graph from the keyboard: the list that mirrors it, the menu of what is selected, moving the view. Beside graph.js.
-(function () {
-  "use strict";
+// The graph from the keyboard: the list that says what is on screen, the menu of what is selected, moving the view.
 
-  const { state, byId, graph, toggle } = window.getaView;
-  const STEP = 80; // px that an arrow key moves the view
-  const ARROWS = { ArrowLeft: [1, 0], ArrowRight: [-1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+import { items } from "./accessible_list.js";
+import { toggle } from "./commands.js";
+import { byId } from "./dom.js";
+import { mainGraph } from "./graphs.js";
+import { listMove, menuMove, opensMenu, opensModule, viewMove } from "./key_moves.js";
+import { closeMenu, openMenu } from "./menu.js";
+import { isPresenting, present } from "./present.js";
 
+const OWN_MENU = "input, textarea, .side, .dock, [role=menu]"; // where the menu key means something else
+
+/** Listen to the keys of the page. */
+export function listen() {
   document.addEventListener("keydown", (event) => {
     if (!event.target.closest || event.ctrlKey || event.metaKey || event.altKey) return;
     const item = event.target.closest(".tree-item");
-    if (event.key === "ContextMenu" || (event.key === "F10" && event.shiftKey)) openMenu(event, item);
-    else if (item) moveInTree(event, item);
-    else if (event.target.closest(".graph-focus") && ARROWS[event.key]) moveView(event);
+    if (opensMenu(event)) menuOf(event, item);
+    else if (item) moveInList(event, item);
+    else if (event.target.closest(".graph-focus")) moveView(event);
   });
+  // before a menu or a list that Escape closes has closed, so that presenting goes on
+  document.addEventListener("keydown", (event) => (event.key === "Escape" ? leave(event) : moveInMenu(event)), true);
+}
 
-  // The menu
+function menuOf(event, item) {
+  const hasOwnMenu = !item && event.target.closest(OWN_MENU);
+  const node = item ? elementOf(item) : hasOwnMenu ? null : chosen();
+  if (!node) return;
+  event.preventDefault();
+  openMenu(node, node.renderedPosition());
+}
 
-  function openMenu(event, item) {
-    const field = event.target.closest("input, textarea, .side, .dock, [role=menu]");
-    const node = item ? elementOf(item) : field ? null : chosen();
-    if (!node) return;
-    event.preventDefault();
-    window.getaMenu.open(node, node.renderedPosition());
-  }
+function chosen() {
+  const nodes = mainGraph()?.nodes(".chosen");
+  return nodes && nodes.nonempty() ? nodes[0] : null;
+}
 
-  function chosen() {
-    const found = graph() ? state.cy.nodes(".chosen") : [];
-    return found.length ? found[0] : null;
-  }
+function elementOf(item) {
+  const node = mainGraph()?.getElementById(item.dataset.shown);
+  return node && node.nonempty() ? node : null;
+}
 
-  function elementOf(item) {
-    const node = graph() && state.cy.getElementById(item.dataset.shown);
-    return node && node.nonempty() ? node : null;
-  }
+function moveInList(event, item) {
+  const entries = items(), to = listMove(event.key, entries.indexOf(item), entries.length);
+  const { scope } = item.dataset, opens = opensModule(event.key);
+  const turns = scope && opens !== null && opens !== (item.getAttribute("aria-expanded") === "true");
+  if (to === null && !turns) return;
+  event.preventDefault();
+  if (to !== null) entries[to].focus();
+  else toggle(scope);
+}
 
-  // The list: arrows move, left and right (or − and +) close and open a module; one entry is in the tab order
+function moveView(event) {
+  const by = viewMove(event.key);
+  if (!by) return;
+  event.preventDefault();
+  mainGraph().panBy(by);
+}
 
-  function moveInTree(event, item) {
-    const items = entries(), at = items.indexOf(item), scope = item.dataset.scope;
-    const to = { ArrowDown: items[at + 1], ArrowUp: items[at - 1], Home: items[0], End: items[items.length - 1] }[event.key];
-    const opens = { "+": true, ArrowRight: true, "-": false, ArrowLeft: false }[event.key];
-    const turns = scope && opens !== undefined && opens !== (item.getAttribute("aria-expanded") === "true");
-    if (!to && !turns) return;
-    event.preventDefault();
-    if (to) to.focus();
-    else toggle(scope);
-  }
+function leave(event) {
+  if (closeMenu() || !isPresenting()) return;
+  if (!event.target.closest?.("[role=menu], input[aria-expanded=true]")) present();
+}
 
-  function entries() {
-    return [...byId("graph-tree").querySelectorAll(".tree-item")];
-  }
-
-  // The entry in the tab order: what was focused last.
-  function reached() {
-    return byId("graph-tree").querySelector(".tree-item[tabindex='0']");
-  }
-
-  function reach(item) {
-    for (const other of entries()) other.tabIndex = other === item ? 0 : -1;
-  }
-
-  document.addEventListener("focusin", (event) => {
-    const item = event.target.closest && event.target.closest(".tree-item");
-    if (item) reach(item);
-  });
-
-  // The list anew. The same entry is in the tab order, and has the focus if it had it; where it is gone, the module
-  // around it or else the first entry.
-  function tell(twin) {
-    const list = byId("graph-tree"), held = list.contains(document.activeElement), names = around(reached());
-    window.getaPlain.fill(list, twin);
-    const items = entries(), same = (name) => items.find((item) => item.dataset.shown === name);
-    const item = names.map(same).find(Boolean) || items[0];
-    if (!item) return;
-    reach(item);
-    if (held) item.focus();
-  }
-
-  // What an entry stands for, and the modules around it, innermost first.
-  function around(item) {
-    const names = [];
-    for (let place = item && item.closest("li"); place; place = place.parentElement.closest("li")) names.push(place.firstElementChild.dataset.shown);
-    return names;
-  }
-
-  // The view
-
-  function moveView(event) {
-    const [x, y] = ARROWS[event.key];
-    event.preventDefault();
-    state.cy.panBy({ x: x * STEP, y: y * STEP });
-  }
-
-  window.getaKeys = { reached, tell };
-})();
+function moveInMenu(event) {
+  const entries = [...(byId("graph-menu")?.children || [])], at = entries.indexOf(document.activeElement);
+  if (at < 0) return;
+  if (event.key === "Tab") return closeMenu();
+  const to = menuMove(event.key, at, entries.length);
+  if (to === null) return;
+  event.preventDefault();
+  event.stopPropagation();
+  entries[to].focus();
+}
