@@ -20,7 +20,7 @@ def assets_folder() -> Path:
     """`assets/` inside the installed package, else at the top level of a checkout."""
     package = Path(geta_studio.__file__).parent
     inside = package / "assets"
-    return inside if inside.is_dir() else package.parent / "assets"
+    return inside if (inside / ENTRY).is_file() else package.parent / "assets"
 
 
 def version_of(folder: Path) -> str:
