@@ -180,7 +180,7 @@ CONTROLS = (
 
 
 def empty_style(run_open: bool) -> dict[str, str]:
-    """The empty state covers the timeline, and keeps the dock low (assets/app.css), until a run is open."""
+    """The empty state covers the timeline, and keeps the dock low (assets/css/app.css), until a run is open."""
     return {"display": "none"} if run_open else {}
 
 
