@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx, no_update
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from geta_studio.configure import ids
 from geta_studio.configure.bit_edits import BitsEdit, EditedCell, edited_bits
@@ -67,7 +67,7 @@ def _register_bits(app: Dash, services: Services) -> None:
 
 def _register_check(app: Dash, services: Services) -> None:
     app.clientside_callback(
-        "(slider, typed) => window.geta.linked(slider, typed)",
+        ClientsideFunction("geta", "linked"),
         Output(ids.SPARSITY, "value"),
         Output(ids.SPARSITY_INPUT, "value"),
         Input(ids.SPARSITY, "value"),
@@ -122,7 +122,7 @@ def _register_yaml(app: Dash, services: Services) -> None:
     def load_yaml(loaded: LoadedFile | None) -> dict[str, Any]:
         return yaml_values(loaded)
 
-    app.clientside_callback("(id) => window.geta.attachYaml(id)", Input(ids.YAML_FILE, "id"))
+    app.clientside_callback(ClientsideFunction("geta", "attachYaml"), Input(ids.YAML_FILE, "id"))
 
 
 def _register_launch(app: Dash, services: Services) -> None:

@@ -18,7 +18,7 @@ Entry = Mapping[str, Any]
 
 def tree(layout: Mapping[str, Any], analysis: Mapping[str, Any]) -> list[Plain]:
     """The list of a layout, of an analysis whose graph is the one laid out (`graph_at`): Enter selects, the arrow keys
-    move, + and − open and close a module (assets/graph_keys.js)."""
+    move, + and − open and close a module (assets/js/graph/keys.js)."""
     shown = min(len(layout["nodes"]), TREE_LIMIT)
     title = plain(
         "p",

@@ -1,4 +1,4 @@
-"""The graph: draws it when the model or the open modules change; everything that moves happens in assets/graph.js."""
+"""The graph: draws it when the model or the open modules change; everything that moves happens in assets/js/graph."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def register(app: Dash, services: Services) -> None:
 def _clientside(app: Dash) -> None:
     for name, sink, inputs in (
         ("scene", SINK_SCENE, [Input(ids.GRAPH_SCENE, "data")]),
-        ("tell", SINK_TWIN, [Input(ids.GRAPH_TWIN, "data")]),
+        ("writeList", SINK_TWIN, [Input(ids.GRAPH_TWIN, "data")]),
         (
             "paint",
             SINK_PAINT,

@@ -51,7 +51,7 @@ def register(app: Dash, services: Services) -> None:
         return stylesheet("dark" if scheme == "dark" else "light", stage)
 
     app.clientside_callback(
-        ClientsideFunction("getaBeside", "scene"),
+        ClientsideFunction("getaCompare", "scene"),
         Output(ids.GRAPH_OTHER_SINK, "data"),
         Input(ids.GRAPH_OTHER_SCENE, "data"),
     )

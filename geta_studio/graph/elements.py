@@ -1,5 +1,5 @@
 """A layout and an analysis as Cytoscape elements. Pure; colours and live values are not in here (see `stylesheet` and
-assets/graph.js), so that elements change only when modules are opened or closed.
+assets/js/graph/painting.js), so that elements change only when modules are opened or closed.
 
 Each row or closed scope is a node with, on top of it, a bar (its second line and the kept/redundant/zero bar), and
 where there is something to say a tag (its group), a badge, a toggle and a diamond (its weight quantizers). Pills are

@@ -81,7 +81,7 @@ def _mark(kind: str, text: str) -> Plain:
 
 
 def scale() -> Component:
-    """The overlay's scale; assets/graph.js writes its ends and shows it while an overlay with a scale is on."""
+    """The overlay's scale; assets/js/graph/overlay.js writes its ends, and shows it while an overlay has one."""
     return html.Div(
         [
             html.Span("", className="scale-name"),

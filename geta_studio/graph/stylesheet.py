@@ -1,4 +1,5 @@
-"""The Cytoscape stylesheet of a scheme and a stage. Live values come in through `data(...)`, see assets/graph.js."""
+"""The Cytoscape stylesheet of a scheme and a stage. Live values come in through `data(...)`, see
+assets/js/graph/painting.js."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from geta_studio.shell.palette import THEMES, Scheme, Theme, mix, shades
 Rule = dict[str, Any]
 FONT = 'Inter, "Segoe UI", system-ui, -apple-system, Roboto, "DejaVu Sans", sans-serif'
 NAME_SIZE, DETAIL_SIZE = 13.5, 12
-"""In px of the graph; assets/graph_camera.js knows the smaller one as TEXT_PX."""
+"""In px of the graph; assets/js/graph/camera_geometry.js knows the smaller one as TEXT_PX."""
 STRIPE = 3.2
 """Width of a row's coloured left edge, in percent of the row."""
 DEPTHS = 4

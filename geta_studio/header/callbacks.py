@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from geta_studio.header import ids
 from geta_studio.header.model_status import analysis_outputs, upload_outputs
@@ -95,7 +95,7 @@ def _register_analysis(app: Dash, services: Services) -> None:
             return tuple(upload_outputs(services, uploaded["model"]))
         return tuple(analysis_outputs(services, model, on_screen, named, compared))
 
-    app.clientside_callback("(id) => window.geta.attachUpload(id)", Input(ids.MODEL_UPLOAD, "id"))
+    app.clientside_callback(ClientsideFunction("geta", "attachUpload"), Input(ids.MODEL_UPLOAD, "id"))
 
 
 def _register_address(app: Dash, services: Services) -> None:
@@ -109,7 +109,7 @@ def _register_address(app: Dash, services: Services) -> None:
         return overlay_and_stage(services, parse_address(search))
 
     app.clientside_callback(
-        "(...state) => window.geta.writeAddress(...state)",
+        ClientsideFunction("geta", "writeAddress"),
         Input(shared.MODEL_SELECT, "value"),
         Input(shared.RUN_ID, "data"),
         Input(shared.SELECTION, "data"),

@@ -74,7 +74,7 @@ class Subject:
 
 
 def link(kind: str, identity: str | int, text: str, look: str = "", title: str | None = None) -> Component:
-    """A button that selects something; assets/graph.js listens to it and brings a node into view."""
+    """A button that selects something; assets/js/graph/buttons.js listens to it and brings a node into view."""
     return html.Button(text, className=f"inspect-link {look}".strip(), title=title or "", **selects(kind, identity))
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
 from geta_engine.documents.runs import LiveStatus
@@ -49,9 +49,9 @@ def _register_status(app: Dash, services: Services) -> None:
         live = services.runs.live_status(run_id)
         return (no_update, no_update) if live == previous else (live, tick_interval(live))
 
-    for store, picked in ((shared.PHASE, "status"), (shared.FRAME, "frame")):
+    for store, pick in ((shared.PHASE, "pickStatus"), (shared.FRAME, "pickFrame")):
         app.clientside_callback(
-            f"(live, known) => window.geta.pick(live, known, '{picked}')",
+            ClientsideFunction("geta", pick),
             Output(store, "data"),
             Input(ids.LIVE, "data"),
             State(store, "data"),

@@ -80,7 +80,7 @@ def dock(run_open: bool) -> Component:
 
 
 def empty_style(run_open: bool) -> dict[str, str]:
-    """The empty state covers the timeline, and keeps the dock low (app.css), until a run is open."""
+    """The empty state covers the timeline, and keeps the dock low (assets/css/app.css), until a run is open."""
     return {"display": "none"} if run_open else {}
 
 

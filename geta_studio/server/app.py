@@ -33,6 +33,7 @@ def create_app(services: Services) -> Dash:
     from geta_studio.result import callbacks as result
     from geta_studio.run_dock import callbacks as run_dock
     from geta_studio.runs_page import callbacks as runs_page
+    from geta_studio.server.assets import asset_settings, assets_folder, render_after_modules
     from geta_studio.server.page import page
     from geta_studio.shell import callbacks as shell
 
@@ -46,7 +47,9 @@ def create_app(services: Services) -> Dash:
         websocket_inactivity_timeout=0,
         on_error=show_error,
         suppress_callback_exceptions=True,
+        **asset_settings(assets_folder()),
     )
+    render_after_modules(app)
     app.index_string = app.index_string.replace("<html>", '<html lang="en">')
     app.layout = lambda: page(page_state(services, page_address(app)))
     for feature in (header, graph, compare, inspector, configure, run_dock, result, runs_page, shell):

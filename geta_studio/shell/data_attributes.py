@@ -1,5 +1,5 @@
-"""Attributes that the scripts of the page listen to: a click on such an element selects something, acts on the graph,
-or chooses a model."""
+"""Attributes that assets/js/graph/buttons.js and assets/js/page/status_line.js listen to: a click on such an element
+selects something, acts on the graph, or chooses a model."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from finished import run_of
+from screen import CY, STATE
 from serving import Server
 
-CY = "document.getElementById('graph')._cyreg.cy"
 OTHER = "document.getElementById('graph-other')._cyreg.cy"
 
 
@@ -134,8 +134,8 @@ def test_a_click_on_the_right_selects_what_it_means_on_the_left(server: Server, 
     first = f"{OTHER}.nodes('.box.branch')[0]"
     title = page.evaluate(f"() => {OTHER}.getElementById({first}.id() + '|toggle').data('label')")
     page.evaluate(f"() => {{ {first}.emit('tap') }}")
-    page.wait_for_function("() => getaView.state.selection.kind === 'quantizer'")
-    layer = page.evaluate("() => getaView.state.scene.layers[getaView.state.selection.id]")
+    page.wait_for_function(f"async () => {STATE}.selection.kind === 'quantizer'")
+    layer = page.evaluate(f"async () => {STATE}.scene.layers[{STATE}.selection.id]")
     assert title == f"inserted · {layer}"
 
 
