@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic import BaseModel
+from typing_extensions import TypedDict
 
+from geta_engine.documents.runs import RunReport, RunSummary
 from geta_engine.drawing.stages import Stage
 from geta_engine.errors import InputError
-from geta_engine.store import RunRecord
-from geta_studio.services.disk import DISK_FULL, is_disk_full, without_paths
+from geta_studio.services.disk import DISK_FULL, is_disk_full
 from geta_studio.services.model_library import shortened
 from geta_studio.services.services import Services
 from geta_studio.shell.format import size
@@ -32,22 +35,15 @@ class UploadedModel(BaseModel):
     name: str
 
 
-class Run(BaseModel):
-    """A run as stored; `created` is seconds since the epoch, `summary` is what `geta show --json` holds."""
+class Run(RunReport):
+    """A run as `geta show --json` tells of it; `summary` has what it found out once more, in one place."""
 
-    run: int
-    name: str
-    created: float
-    status: str
-    stage: str | None
-    step: int
-    steps: int
-    error: str | None
-    config: dict[str, Any]
-    summary: dict[str, Any]
+    summary: RunSummary
 
 
-class Runs(BaseModel):
+class Runs(TypedDict):
+    """All runs, newest first."""
+
     runs: list[Run]
 
 
@@ -85,17 +81,19 @@ def _router(services: Services) -> APIRouter:
     @router.get("/runs")
     def runs() -> Runs:
         """All runs, newest first."""
-        return Runs(runs=[_shown(run, services) for run in services.runs.list()])
+        return {"runs": [_run(report) for report in services.runs.reports()]}
 
     @router.get("/runs/{run_id}", responses={404: {}})
     def run(run_id: int) -> Run:
         """One run."""
-        return _shown(_known(services, run_id), services)
+        with _run_must_exist(run_id):
+            return _run(services.runs.report(run_id))
 
     @router.get("/runs/{run_id}/compact.pt2", responses={404: {}}, response_class=FileResponse)
     def compact(run_id: int) -> FileResponse:
         """The compact model of a finished run, for torch.export.load."""
-        record = _known(services, run_id)
+        with _run_must_exist(run_id):
+            record = services.runs.get(run_id)
         file = services.runs.compact_file(run_id)
         if file is None:
             raise HTTPException(404, f"run {run_id} has no compact model yet: it is {record.status}")
@@ -112,28 +110,18 @@ def _analysis(services: Services, key: str) -> dict[str, Any]:
     return analysis
 
 
-def _known(services: Services, run_id: int) -> RunRecord:
+def _run(report: RunReport) -> Run:
+    summary = {key: value for key, value in report.items() if key in RunSummary.__annotations__}
+    return {**report, "summary": cast(RunSummary, summary)}
+
+
+@contextmanager
+def _run_must_exist(run_id: int) -> Iterator[None]:
+    """404 where there is no such run."""
     try:
-        return services.runs.get(run_id)
+        yield
     except (InputError, OverflowError):
         raise HTTPException(404, f"run {run_id} is not in this store") from None
-
-
-def _shown(run: RunRecord, services: Services) -> Run:
-    root = services.workspace.root
-    config = {**run.config, "model": services.library.label(services.library.key_of(run))}
-    return Run(
-        run=run.id,
-        name=run.name,
-        created=run.created,
-        status=run.status,
-        stage=run.stage,
-        step=run.step,
-        steps=run.steps,
-        error=without_paths(run.error, root),
-        config=config,
-        summary=run.summary,
-    )
 
 
 async def receive_model(request: Request, services: Services, name: str) -> UploadedModel:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import floor
 from typing import Any, NamedTuple
+
+from geta_engine.config import units_to_remove
 
 FLOAT_BITS = 32
 
@@ -30,7 +31,7 @@ class Reach(NamedTuple):
 def reach(analysis: Mapping[str, Any], sparsity: float) -> Reach:
     """0.5 of 448 prunable units -> Reach(k=224, total=448, largest=436)."""
     total = analysis["prunable_units"]
-    return Reach(floor(sparsity * total + 1e-9), total, analysis.get("max_zero_units", total))
+    return Reach(units_to_remove(sparsity, total), total, analysis.get("max_zero_units", total))
 
 
 def estimate(analysis: Mapping[str, Any], bounds: Mapping[str, Pair], sparsity: float) -> Estimate:

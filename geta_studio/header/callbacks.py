@@ -44,13 +44,11 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(
         Output(ids.RUN_SELECT, "data", allow_duplicate=True),
-        Input(ids.RUNS_POLL, "n_intervals"),
-        State(ids.RUN_SELECT, "data"),
+        Input(ids.RUNS_VERSION, "data"),
         prevent_initial_call=True,
     )
-    def refresh_runs(_: int, known: list[dict[str, str]]) -> Any:
-        options = run_options(services)
-        return no_update if options == known else options
+    def refresh_runs(_: str) -> Any:
+        return run_options(services)
 
     @app.callback(
         Output(ids.GRAPH_OVERLAY, "value", allow_duplicate=True),

@@ -67,13 +67,13 @@ def front_tab(services: Services, run_id: int | None, selected: bool) -> str:
     """The side tab that a page opens with: what its address selects, else the result of a finished run."""
     if selected:
         return "inspect"
-    done = run_id is not None and services.runs.get(run_id).status == "done"
+    done = run_id is not None and services.runs.live_status(run_id)["status"] == "done"
     return "result" if done else "configure"
 
 
 def navigated(services: Services, changed: str | None, search: str, model: str | None, run: str | None) -> Screen:
     """The screen after `changed` ("address", "model" or "run") changed; `model` is None when a page opens."""
-    runs = services.runs.list()
+    runs = services.runs.heads()
     models = {record.id: services.library.key_of(record) for record in runs}
     place = parse(search)
     if model is None or (changed in (None, "address") and not names_nothing(place)):
@@ -84,7 +84,7 @@ def navigated(services: Services, changed: str | None, search: str, model: str |
 
 def run_options(services: Services) -> Options:
     """Choices of the run selector, newest first."""
-    return [{"value": str(r.id), "label": run_label(r.id, r.status, r.step, r.steps)} for r in services.runs.list()]
+    return [{"value": str(r.id), "label": run_label(r.id, r.status, r.step, r.steps)} for r in services.runs.heads()]
 
 
 def _screen(services: Services, shown: Shown) -> Screen:

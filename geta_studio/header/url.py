@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
-from geta_engine.documents.runs import RunRecord
+from geta_engine.documents.runs import RunHead
 from geta_studio.graph.legend import OVERLAYS, STAGES
 
 KINDS = ("node", "group", "quantizer", "scope")
@@ -83,6 +83,6 @@ def on_choice(changed: str, model: str, run: int | None, models: Mapping[int, st
     return Shown(model, known if models[known] == model else None)
 
 
-def newest_active(runs: Iterable[RunRecord], active: Callable[[str], bool]) -> int | None:
-    """The newest run that is still going, of records newest first."""
+def newest_active(runs: Iterable[RunHead], active: Callable[[str], bool]) -> int | None:
+    """The newest run that is still going, newest first."""
     return next((run.id for run in runs if active(run.status)), None)

@@ -8,6 +8,7 @@ from typing import Any
 from dash import Dash, Input, Output, State, no_update
 from dash.development.base_component import Component
 
+from geta_engine.config import RunConfig
 from geta_studio.configure.validation import bounds_of
 from geta_studio.inspector.group import norms_figure
 from geta_studio.inspector.page import figure_kind, inspector_figure, live, page
@@ -40,7 +41,7 @@ def register(app: Dash, services: Services) -> None:
     now = (
         Input(ids.SELECTION, "data"),
         Input(ids.MODEL_KEY, "data"),
-        Input(ids.FRAME, "data"),
+        Input(ids.SNAPSHOT, "data"),
         Input(ids.RUN_ID, "data"),
         Input(ids.BITS, "data"),
     )
@@ -81,12 +82,10 @@ def subject_of(
     return Subject(analysis, bounds, values_of(units), values_of(quantizers))
 
 
-def run_bounds(config: Mapping[str, Any], analysis: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
-    """(b_l, b_u) of every quantizer from the stored configuration of a run."""
-    default = config["bits"]
-    own = config.get("layer_bits", {})
-    pairs = {q["id"]: own.get(q["id"], default) for q in analysis["quantizers"]}
-    return {key: (pair["lower"], pair["upper"]) for key, pair in pairs.items()}
+def run_bounds(config: RunConfig, analysis: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """(b_l, b_u) of every quantizer, from the configuration of a run."""
+    bounds = {q["id"]: config.bounds_of(q["id"]) for q in analysis["quantizers"]}
+    return {key: (pair.lower, pair.upper) for key, pair in bounds.items()}
 
 
 def figure_now(

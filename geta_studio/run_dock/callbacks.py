@@ -5,13 +5,13 @@ Nothing is kept in the server between calls, so a reload, a second tab and a res
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 from dash import Dash, Input, Output, State, ctx, no_update
 from dash.development.base_component import Component
 
-from geta_engine.config import RunConfig
-from geta_studio.run_dock.run_figures import bits_view, norms_options, norms_view, scalars_view
+from geta_engine.documents.runs import LiveStatus, Status
+from geta_studio.run_dock.run_figures import NewestSnapshot, bits_view, norms_options, norms_view, scalars_view
 from geta_studio.run_dock.status import (
     ACTIVE,
     bands,
@@ -31,8 +31,15 @@ FIGURES = (ids.LOSS_FIGURE, ids.NORMS_FIGURE, ids.BITS_FIGURE, ids.COST_FIGURE)
 """Each forgets its zoom when another run is opened."""
 
 
+class Phase(TypedDict):
+    """What the `phase` store of the page holds: the run on screen and its status."""
+
+    run: int | None
+    status: Status | None
+
+
 def register(app: Dash, services: Services) -> None:
-    """Wire the tail, the figures, the words and the controls."""
+    """Wire the poll, the figures, the words and the controls."""
 
     @app.callback(
         Output(ids.LIVE, "data"),
@@ -42,17 +49,17 @@ def register(app: Dash, services: Services) -> None:
         State(ids.LIVE, "data"),
         running=[(Output(ids.TICK, "disabled"), True, False)],
     )
-    def tail(_: int, run_id: int | None, known: dict[str, Any] | None) -> tuple[Any, Any]:
-        news = services.runs.live_status(run_id)
-        return (no_update, no_update) if news == known else (news, tick_interval(news))
+    def poll_run(_: int, run_id: int | None, previous: LiveStatus | None) -> tuple[Any, Any]:
+        live = services.runs.live_status(run_id)
+        return (no_update, no_update) if live == previous else (live, tick_interval(live))
 
     @app.callback(Output(ids.DOCK_FIGURES, "children"), Input(ids.PAINTED, "data"), prevent_initial_call=True)
-    def mount(_: bool) -> list[Component]:
+    def mount_figures(_: bool) -> list[Component]:
         return figures()
 
-    for store, picked in ((ids.PHASE, "status"), (ids.FRAME, "frame")):
+    for store, picked in ((ids.PHASE, "status"), (ids.SNAPSHOT, "snapshot")):
         app.clientside_callback(
-            f"(live, known) => window.geta.pick(live, known, '{picked}')",
+            f"(live, previous) => window.geta.pick(live, previous, '{picked}')",
             Output(store, "data"),
             Input(ids.LIVE, "data"),
             State(store, "data"),
@@ -65,7 +72,7 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.TIMELINE_CURSOR, "style"),
         Input(ids.LIVE, "data"),
     )
-    def say(live: dict[str, Any] | None) -> tuple[Any, ...]:
+    def update_status_line(live: LiveStatus | None) -> tuple[Any, ...]:
         return step_text(live), status_text(live), run_message(live), cursor_style(live)
 
     @app.callback(
@@ -77,7 +84,7 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.EXPORT, "aria-disabled"),
         Input(ids.PHASE, "data"),
     )
-    def settle(phase: dict[str, Any] | None) -> tuple[Any, ...]:
+    def update_phase(phase: Phase | None) -> tuple[Any, ...]:
         return phase_outputs(services, phase)
 
     @app.callback(
@@ -90,30 +97,30 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.LOSS_FIGURE, "relayoutData"),
         Input(ids.COST_FIGURE, "relayoutData"),
     )
-    def draw_scalars(live: dict[str, Any] | None, scheme: str, loss_zoom: Any, cost_zoom: Any) -> tuple[Any, ...]:
+    def draw_scalars(live: LiveStatus | None, scheme: str, loss_zoom: Any, cost_zoom: Any) -> tuple[Any, ...]:
         return scalars_view(services, live, scheme, loss_zoom, cost_zoom)
 
     @app.callback(
         Output(ids.NORMS_FIGURE, "figure"),
         Output(ids.NORMS_NOW, "children"),
-        Input(ids.FRAME, "data"),
+        Input(ids.SNAPSHOT, "data"),
         Input(ids.NORMS_GROUP, "value"),
         Input(ids.PROVIDER, "forceColorScheme"),
         State(ids.NORMS_FIGURE, "relayoutData"),
     )
-    def draw_norms(frame: dict[str, Any] | None, group: str, scheme: str, zoom: Any) -> tuple[Any, ...]:
-        return norms_view(services, frame, group, scheme, None if ctx.triggered_id == ids.NORMS_GROUP else zoom)
+    def draw_norms(newest: NewestSnapshot | None, group: str, scheme: str, zoom: Any) -> tuple[Any, ...]:
+        return norms_view(services, newest, group, scheme, None if ctx.triggered_id == ids.NORMS_GROUP else zoom)
 
     @app.callback(
         Output(ids.BITS_FIGURE, "figure"),
         Output(ids.BITS_NOW, "children"),
-        Input(ids.FRAME, "data"),
+        Input(ids.SNAPSHOT, "data"),
         Input(ids.SELECTION, "data"),
         Input(ids.PROVIDER, "forceColorScheme"),
         State(ids.BITS_FIGURE, "relayoutData"),
     )
-    def draw_bits(frame: dict[str, Any] | None, selection: Any, scheme: str, zoom: Any) -> tuple[Any, ...]:
-        return bits_view(services, frame, selection, scheme, zoom)
+    def draw_bits(newest: NewestSnapshot | None, selection: Any, scheme: str, zoom: Any) -> tuple[Any, ...]:
+        return bits_view(services, newest, selection, scheme, zoom)
 
     app.clientside_callback(
         "() => [null, null, null, null]",
@@ -133,17 +140,17 @@ def register(app: Dash, services: Services) -> None:
         return norms_options(services.analyses.get(model), selection, value)
 
 
-def tick_interval(news: dict[str, Any]) -> int:
+def tick_interval(live: LiveStatus) -> int:
     """How often to ask, in ms: often while something can change."""
-    return TICK_ACTIVE if news.get("status") in ACTIVE else TICK_IDLE
+    return TICK_ACTIVE if live["status"] in ACTIVE else TICK_IDLE
 
 
-def phase_outputs(services: Services, phase: dict[str, Any] | None) -> tuple[Any, ...]:
+def phase_outputs(services: Services, phase: Phase | None) -> tuple[Any, ...]:
     """Everything that changes with the status alone: controls off, timeline, empty state, result, download."""
-    if not phase or phase.get("run") is None:
+    if not phase or phase["run"] is None:
         return True, True, True, True, [], empty_style(False), result_card(None), None, "true"
     run = services.runs.get(phase["run"])
-    stages = RunConfig(**run.config).schedule.stages()
+    stages = run.config.schedule.stages()
     done = services.runs.compact_file(run.id) is not None
     href = f"/api/runs/{run.id}/compact.pt2" if done else None
     off = [not usable for usable in controls(phase["status"])]

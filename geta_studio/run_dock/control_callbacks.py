@@ -6,11 +6,12 @@ from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, no_update
 
+from geta_engine.documents.commands import Command, Pause, Resume, Step, Stop
 from geta_studio.header.page_state import run_options
 from geta_studio.services.services import Services
 from geta_studio.shell import ids
 
-COMMANDS = {ids.PAUSE: "pause", ids.RESUME: "resume", ids.STEP: "step", ids.STOP: "stop"}
+COMMANDS: dict[str, Command] = {ids.PAUSE: Pause(), ids.RESUME: Resume(), ids.STEP: Step(), ids.STOP: Stop()}
 
 
 def register(app: Dash, services: Services) -> None:
@@ -46,8 +47,8 @@ def launched(services: Services, fields: dict[str, Any] | None) -> tuple[Any, An
 
 
 def commanded(services: Services, button: str | None, run_id: int | None) -> Any:
-    """Send the command of a button to the run on screen; returns its news."""
+    """Send the command of a button to the run on screen; returns where it stands then."""
     if run_id is None or button not in COMMANDS:
         return no_update
-    services.runs.send(run_id, COMMANDS[button])  # type: ignore[arg-type]
+    services.runs.send(run_id, COMMANDS[button])
     return services.runs.live_status(run_id)

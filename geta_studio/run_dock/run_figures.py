@@ -1,14 +1,14 @@
-"""From the store's columns and frames to the four figures of the run on screen."""
+"""From the store's columns and snapshots to the four figures of the run on screen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
-from geta_engine.config import RunConfig
-from geta_engine.store import RunRecord
+from geta_engine.documents.runs import LiveStatus, RunRecord
+from geta_engine.documents.snapshots import BITS, NORM, REDUNDANT, STATE, ZERO
 from geta_studio.run_dock.figures import (
     Axis,
     BitLines,
@@ -20,7 +20,8 @@ from geta_studio.run_dock.figures import (
     loss_figure,
     norms_figure,
 )
-from geta_studio.services.series import Columns, Frames, sampled, thinned, within
+from geta_studio.services.sampling import sampled, thinned, within
+from geta_studio.services.series import Columns, Snapshots
 from geta_studio.services.services import Services
 from geta_studio.shell.format import count, metric, percent
 
@@ -32,11 +33,18 @@ ALL_GROUPS = "all"
 METRIC = "accuracy"
 
 
+class NewestSnapshot(TypedDict):
+    """What the `snapshot` store of the page holds: the run on screen and the step of its newest snapshot."""
+
+    run: int | None
+    snapshot: int | None
+
+
 def scalars_view(
-    services: Services, live: Mapping[str, Any] | None, scheme: str, loss_zoom: Any, cost_zoom: Any
+    services: Services, live: LiveStatus | None, scheme: str, loss_zoom: Any, cost_zoom: Any
 ) -> tuple[Any, Any, str, str]:
     """(loss figure, cost figure, loss now, cost now) of the run on screen."""
-    if not live or live.get("run") is None:
+    if not live or live["run"] is None:
         return empty_figure(scheme), empty_figure(scheme), "", ""
     run = services.runs.get(live["run"])
     columns = services.series.columns(run.id, live["step"])
@@ -47,11 +55,12 @@ def scalars_view(
 
 
 def run_axis(run: RunRecord, scheme: str) -> Axis:
-    return Axis(RunConfig(**run.config).schedule.stages(), run.steps, scheme, f"run-{run.id}")
+    return Axis(run.config.schedule.stages(), run.steps, scheme, f"run-{run.id}")
 
 
 def metric_name(run: RunRecord) -> str:
-    return str((run.summary.get("metric") or {}).get("name", METRIC))
+    values = run.summary.get("metric")
+    return (values["name"] if values else None) or METRIC
 
 
 def zoom_window(relayout: Mapping[str, Any] | None) -> tuple[float, float] | None:
@@ -112,20 +121,20 @@ def cost_now(columns: Columns) -> str:
 
 
 def bits_view(
-    services: Services, frame: Mapping[str, Any] | None, selection: Any, scheme: str, zoom: Any = None
+    services: Services, newest: NewestSnapshot | None, selection: Any, scheme: str, zoom: Any = None
 ) -> tuple[Any, str]:
     """(bits figure, mean bits now)."""
-    if not frame or frame.get("run") is None or frame.get("frame") is None:
+    if not newest or newest["run"] is None or newest["snapshot"] is None:
         return empty_figure(scheme), ""
-    run = services.runs.get(frame["run"])
-    frames = services.series.frames(run.id, "quantizers", run.steps)
-    if not len(frames.step):
+    run = services.runs.get(newest["run"])
+    snapshots = services.series.snapshots(run.id, "quantizers", newest["snapshot"], "all", np.arange)
+    if not len(snapshots.step):
         return empty_figure(scheme), ""
     analysis = services.analyses.get(services.library.key_of(run))
-    lines = bit_lines(frames, analysis)
-    bounds = run.config["bits"]
+    lines = bit_lines(snapshots, analysis)
+    bounds = run.config.bits
     chosen = chosen_quantizer(analysis, selection)
-    figure = bits_figure(run_axis(run, scheme), lines, (bounds["lower"], bounds["upper"]), chosen)
+    figure = bits_figure(run_axis(run, scheme), lines, (bounds.lower, bounds.upper), chosen)
     return zoomed(figure, zoom), bits_now(lines, chosen)
 
 
@@ -136,15 +145,15 @@ def bits_now(lines: BitLines, chosen: int | None) -> str:
     return f"{lines.names[chosen]} {lines.bits[-1, chosen]:.2f}"
 
 
-def bit_lines(frames: Frames, analysis: Mapping[str, Any] | None) -> BitLines:
-    """Column 0 of the quantizer frames is b."""
-    chosen = sampled(len(frames.step), 120)
-    bits = frames.values[chosen, :, 0]
+def bit_lines(snapshots: Snapshots, analysis: Mapping[str, Any] | None) -> BitLines:
+    """The bit widths of snapshots of all quantizers."""
+    chosen = sampled(len(snapshots.step), 120)
+    bits = snapshots.values[chosen, :, BITS]
     quantizers = (analysis or {}).get("quantizers", [])
     if len(quantizers) != bits.shape[1]:
         quantizers = [{"layer": f"quantizer {index}", "kind": "weight"} for index in range(bits.shape[1])]
     names = [f"{q['layer']} {q['kind'][0].upper()}" for q in quantizers]
-    return BitLines(frames.step[chosen], bits, np.array([q["kind"] == "weight" for q in quantizers], bool), names)
+    return BitLines(snapshots.step[chosen], bits, np.array([q["kind"] == "weight" for q in quantizers], bool), names)
 
 
 def chosen_quantizer(analysis: Mapping[str, Any] | None, selection: Mapping[str, Any] | None) -> int | None:
@@ -157,49 +166,66 @@ def chosen_quantizer(analysis: Mapping[str, Any] | None, selection: Mapping[str,
 
 
 def norms_view(
-    services: Services, frame: Mapping[str, Any] | None, group: str, scheme: str, zoom: Any = None
+    services: Services, newest: NewestSnapshot | None, group: str, scheme: str, zoom: Any = None
 ) -> tuple[Any, str]:
     """(norms figure, "11 of 32 zero")."""
-    if not frame or frame.get("run") is None or frame.get("frame") is None:
+    if not newest or newest["run"] is None or newest["snapshot"] is None:
         return empty_figure(scheme), ""
-    run = services.runs.get(frame["run"])
-    frames = services.series.frames(run.id, "units", run.steps)
-    if not len(frames.step):
+    run = services.runs.get(newest["run"])
+    analysis = services.analyses.get(services.library.key_of(run))
+
+    def rows_drawn(units: int) -> np.ndarray:
+        return drawn_rows(unit_groups(analysis, units), group)
+
+    snapshots = services.series.snapshots(run.id, "units", newest["snapshot"], group, rows_drawn)
+    if not len(snapshots.step):
         return empty_figure(scheme), ""
-    units = unit_names(services.analyses.get(services.library.key_of(run)), frames.values.shape[1])
-    rows = rows_of(frames, units, group)
-    figure = norms_figure(run_axis(run, scheme), norm_map(frames, units, rows))
-    return zoomed(figure, zoom), zeros_now(frames, units, group)
+    groups = unit_groups(analysis, len(snapshots.newest))
+    figure = norms_figure(run_axis(run, scheme), norm_map(snapshots, groups))
+    return zoomed(figure, zoom), zeros_now(snapshots.newest[members(groups, group), STATE])
 
 
-def unit_names(analysis: Mapping[str, Any] | None, units: int) -> list[tuple[int, str]]:
-    """(group id, name) of every unit, in the order of the frames: prunable groups by id, then by unit."""
-    groups = sorted((g for g in (analysis or {}).get("groups", []) if g["prunable"]), key=lambda group: group["id"])
-    names = [(group["id"], f"g{group['id']} unit {unit}") for group in groups for unit in range(group["size"])]
-    return names if len(names) == units else [(0, f"unit {unit}") for unit in range(units)]
+def unit_groups(analysis: Mapping[str, Any] | None, units: int) -> np.ndarray:
+    """The group id of every unit [units], in the order of the snapshots: prunable groups by id, then by unit.
+
+    All 0 where the analysis is not of this model.
+    """
+    sizes = {group["id"]: group["size"] for group in (analysis or {}).get("groups", []) if group["prunable"]}
+    groups = np.repeat(sorted(sizes), [sizes[group] for group in sorted(sizes)])
+    return groups.astype(int) if len(groups) == units else np.zeros(units, int)
 
 
-def members(units: list[tuple[int, str]], group: str) -> np.ndarray:
-    """The rows of a group, or of all groups."""
-    rows = [row for row, (identity, _) in enumerate(units) if group in (ALL_GROUPS, str(identity))]
-    return np.array(rows or range(len(units)), int)
+def members(groups: np.ndarray, group: str) -> np.ndarray:
+    """The rows of a group, or of all groups; `groups` [units] holds the group of each row."""
+    rows = np.flatnonzero(groups == int(group)) if group != ALL_GROUPS else groups[:0]
+    return rows if len(rows) else np.arange(len(groups))
 
 
-def rows_of(frames: Frames, units: list[tuple[int, str]], group: str) -> np.ndarray:
-    """The rows to draw, at most `MOST_ROWS`: group by group, large norms first, the first to reach zero last."""
-    rows = members(units, group)
-    identity = np.array([units[row][0] for row in rows])
-    zero_for = (frames.values[:, rows, 1] == 2).sum(axis=0)
-    ordered = rows[np.lexsort((-frames.values[-1, rows, 0], zero_for, identity))]
-    return ordered[sampled(len(ordered), MOST_ROWS)]
+def drawn_rows(groups: np.ndarray, group: str) -> np.ndarray:
+    """At most `MOST_ROWS` rows of a group, or of all groups, evenly spread: those that are kept of every snapshot."""
+    rows = members(groups, group)
+    return rows[sampled(len(rows), MOST_ROWS)]
 
 
-def norm_map(frames: Frames, units: list[tuple[int, str]], rows: np.ndarray) -> NormMap:
-    """The picture of some units; each is measured by twice its own norm at the start, so that all begin half dark."""
-    columns = sampled(len(frames.step), max(8, min(160, MOST_NORM_CELLS // max(1, len(rows)))))
-    norms, states = (frames.values[np.ix_(columns, rows, np.array([kind]))][:, :, 0].T for kind in (0, 1))
-    ticks = group_ticks(np.array([units[row][0] for row in rows]))
-    return NormMap(frames.step[columns], norms, states, 2 * norms[:, :1], [units[row][1] for row in rows], ticks)
+def norm_map(snapshots: Snapshots, groups: np.ndarray) -> NormMap:
+    """The picture of the units kept, group by group, large norms first, the first to reach zero last.
+
+    Each is measured by twice its own norm at the start, so that all begin half dark.
+    """
+    group_of = groups[snapshots.rows]
+    zero_for = (snapshots.values[:, :, STATE] == ZERO).sum(axis=0)
+    order = np.lexsort((-snapshots.values[-1, :, NORM], zero_for, group_of))
+    columns = sampled(len(snapshots.step), max(8, min(160, MOST_NORM_CELLS // max(1, len(order)))))
+    picture = snapshots.values[np.ix_(columns, order)]
+    norms, states = picture[:, :, NORM].T, picture[:, :, STATE].T
+    names = unit_names(groups, snapshots.rows[order])
+    return NormMap(snapshots.step[columns], norms, states, 2 * norms[:, :1], names, group_ticks(group_of[order]))
+
+
+def unit_names(groups: np.ndarray, rows: np.ndarray) -> list[str]:
+    """ "g3 unit 7": its group and its place in it; "unit 7" where the groups are not known."""
+    first = np.searchsorted(groups, groups[rows])
+    return [f"g{group} unit {place}" if group else f"unit {place}" for group, place in zip(groups[rows], rows - first)]
 
 
 def group_ticks(identity: np.ndarray) -> list[tuple[float, str]]:
@@ -212,10 +238,9 @@ def group_ticks(identity: np.ndarray) -> list[tuple[float, str]]:
     return ticks
 
 
-def zeros_now(frames: Frames, units: list[tuple[int, str]], group: str) -> str:
-    """ "11 zero of 32 · 3 redundant" in the newest frame."""
-    states = frames.values[-1, members(units, group), 1]
-    zero, redundant = int((states == 2).sum()), int((states == 1).sum())
+def zeros_now(states: np.ndarray) -> str:
+    """ "11 zero of 32 · 3 redundant", from the states of some units now."""
+    zero, redundant = int((states == ZERO).sum()), int((states == REDUNDANT).sum())
     return f"{count(zero)} zero of {count(len(states))}" + (f" · {redundant} redundant" if redundant else "")
 
 
@@ -225,8 +250,8 @@ def norms_options(analysis: Mapping[str, Any] | None, selection: Any, value: str
     choices = [{"value": ALL_GROUPS, "label": "all groups"}]
     choices += [{"value": str(g["id"]), "label": f"g{g['id']} · {g['name']} · {g['size']}"} for g in groups]
     wanted = selected_group(analysis, selection)
-    known = {choice["value"] for choice in choices}
-    return choices, next((v for v in (wanted, value) if v in known), ALL_GROUPS)
+    allowed = {choice["value"] for choice in choices}
+    return choices, next((v for v in (wanted, value) if v in allowed), ALL_GROUPS)
 
 
 def selected_group(analysis: Mapping[str, Any] | None, selection: Mapping[str, Any] | None) -> str | None:

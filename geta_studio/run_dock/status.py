@@ -9,16 +9,17 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_engine.config import STAGES
+from geta_engine.documents.runs import DEAD_AFTER, LiveStatus, MetricValues, RunSummary, Status
 from geta_studio.run_dock.figures import Stage
 from geta_studio.shell.data_attributes import opens
 from geta_studio.shell.format import count, duration, percent, short_count
 from geta_studio.shell.format import metric as metric_text
 
-ACTIVE = ("queued", "running", "paused")
-RESUMABLE = ("paused", "stopped", "failed", "dead")
+ACTIVE: tuple[Status, ...] = ("queued", "running", "paused")
+RESUMABLE: tuple[Status, ...] = ("paused", "stopped", "failed", "dead")
 VERIFIED = 1e-5
 """Largest relative difference of outputs at which the compact model counts as the same."""
-STATUS_WORDS = {
+STATUS_WORDS: dict[Status, str] = {
     "queued": "starting",
     "running": "running",
     "paused": "paused",
@@ -38,7 +39,7 @@ class Controls(NamedTuple):
     stop: bool
 
 
-def controls(status: str | None) -> Controls:
+def controls(status: Status | None) -> Controls:
     return Controls(
         pause=status in ("queued", "running"),
         resume=status in RESUMABLE,
@@ -47,42 +48,35 @@ def controls(status: str | None) -> Controls:
     )
 
 
-def step_text(live: Mapping[str, Any] | None) -> str:
+def step_text(live: LiveStatus | None) -> str:
     """ "step 372 of 600", or nothing without a run."""
-    return f"step {count(live['step'])} of {count(live['steps'])}" if live and live.get("run") else ""
+    return f"step {count(live['step'])} of {count(live['steps'])}" if live and live["run"] else ""
 
 
-def status_text(live: Mapping[str, Any] | None) -> str:
+def status_text(live: LiveStatus | None) -> str:
     """ "joint · 9.1 steps/s · 25 s left" while running, the status in words otherwise."""
-    if not live or not live.get("run"):
+    if not live or live["status"] is None:
         return ""
-    stage = STAGES.get(live.get("stage") or "", live.get("stage") or "")
-    if live["status"] != "running":
+    stage = STAGES[live["stage"]] if live["stage"] else ""
+    rate = live["rate"]
+    if live["status"] != "running" or not rate:
         return " · ".join(part for part in (STATUS_WORDS[live["status"]], stage) if part)
-    rate = live.get("rate")
-    if not rate:
-        return " · ".join(part for part in ("running", stage) if part)
     left = duration((live["steps"] - live["step"]) / rate)
     return f"{stage or 'running'} · {rate:.3g} steps/s · {left} left"
 
 
-def run_message(live: Mapping[str, Any] | None) -> str:
+def run_message(live: LiveStatus | None) -> str:
     """The sentence for a run that did not end well, else ""."""
-    status = (live or {}).get("status")
-    if status == "dead":
+    if live and live["status"] == "dead":
+        because = f" ({live['error']})" if live["error"] else ""
         again = "Resume starts it again from the last checkpoint."
-        return f"This run's worker has been silent for 15 seconds{_because(live)}: {again}"
-    if status == "failed":
-        return f"The run failed: {live['error'] or 'its log says why'}."[:400] if live else ""
+        return f"This run's worker has been silent for {DEAD_AFTER:.0f} seconds{because}: {again}"
+    if live and live["status"] == "failed":
+        return f"The run failed: {live['error'] or 'its log says why'}."[:400]
     return ""
 
 
-def _because(live: Mapping[str, Any] | None) -> str:
-    """ " (the disk is full)", or nothing."""
-    return f" ({live['error']})" if live and live.get("error") else ""
-
-
-def run_label(run: int, status: str, step: int, steps: int) -> str:
+def run_label(run: int, status: Status, step: int, steps: int) -> str:
     """ "run 7 · paused at 372 / 600"."""
     at = f" at {step}/{steps}" if status in ("running", "paused", "stopped", "failed", "dead") else ""
     return f"run {run} · {STATUS_WORDS[status]}{at}"
@@ -103,24 +97,24 @@ def _span(name: str, start: int, end: int) -> str:
     return f"{STAGES[name]}: steps {start + 1} to {end}"
 
 
-def cursor_style(live: Mapping[str, Any] | None) -> dict[str, str]:
+def cursor_style(live: LiveStatus | None) -> dict[str, str]:
     """Where the cursor stands on the timeline."""
-    if not live or not live.get("run"):
+    if not live or not live["run"]:
         return {"display": "none"}
     return {"left": f"{100 * live['step'] / max(1, live['steps']):.3f}%"}
 
 
-def result_card(summary: Mapping[str, Any] | None, compact_key: str | None = None) -> Component:
+def result_card(summary: RunSummary | None, compact_key: str | None = None) -> Component:
     """The end of a run on one card, with a way to its compact model; says what to do while there is none."""
-    if not summary or "params_compact" not in summary:
+    if not summary or not summary.get("params_compact"):
         text = "When a run is done, its accuracy, cost and size stand here, with the compact model to download."
         return html.Div([html.Strong("No result yet"), html.P(text)], className="empty")
-    metric = summary.get("metric") or {}
+    metric = summary["metric"]
     dense, compact = summary["params_dense"], summary["params_compact"]
     heads = (
-        (metric_text(metric.get("name"), metric.get("compact")), f"{metric.get('name', 'metric')}, compact model"),
+        (metric_text(metric["name"], metric["compact"]), f"{metric['name'] or 'metric'}, compact model"),
         (percent(summary.get("relative_bops"), 2), "relative BOPs"),
-        (percent(compact / dense if dense else None), "of the parameters"),
+        (percent(compact / dense if dense and compact else None), "of the parameters"),
     )
     note = "The compact model was compared with the model that still has its zero units: same outputs."
     return html.Div(
@@ -140,13 +134,13 @@ def _way_to(key: str) -> Component:
     return html.P([button, ", to look at it alone or beside another run's."], className="note")
 
 
-def _facts(summary: Mapping[str, Any], metric: Mapping[str, Any]) -> list[tuple[str, str]]:
-    name = metric.get("name", "metric")
-    dense, final, small = (metric_text(name, metric.get(key)) for key in ("dense", "final", "compact"))
-    zero, total, asked = (count(summary.get(key)) for key in ("zero_units", "total_units", "k_target"))
+def _facts(summary: RunSummary, metric: MetricValues) -> list[tuple[str, str]]:
+    name = metric["name"] or "metric"
+    dense, final, small = (metric_text(name, metric[key]) for key in ("dense", "final", "compact"))
+    zero, total, asked = count(summary["zero_units"]), count(summary["total_units"]), count(summary["k_target"])
     sizes = f"{count(summary['params_dense'])} → {count(summary['params_compact'])}"
     return [
-        (f"{name}, dense baseline", "none" if metric.get("dense") is None else dense),
+        (f"{name}, dense baseline", "none" if metric["dense"] is None else dense),
         (f"{name}, before cutting", final),
         (f"{name}, compact", small),
         ("parameters", sizes),
@@ -157,17 +151,17 @@ def _facts(summary: Mapping[str, Any], metric: Mapping[str, Any]) -> list[tuple[
     ]
 
 
-def _is_verified(summary: Mapping[str, Any]) -> bool:
+def _is_verified(summary: RunSummary) -> bool:
     difference = (summary.get("verify") or {}).get("max_rel_diff")
     return difference is not None and difference <= VERIFIED
 
 
-def _difference(summary: Mapping[str, Any]) -> str:
+def _difference(summary: RunSummary) -> str:
     difference = (summary.get("verify") or {}).get("max_rel_diff")
     return "–" if difference is None else f"max relative difference {difference:.1e}"
 
 
-def _mean_bits(summary: Mapping[str, Any]) -> str:
+def _mean_bits(summary: RunSummary) -> str:
     bits = [q["bits"] for q in summary.get("quantizers", ())]
     return f"{sum(bits) / len(bits):.2f} over {len(bits)} quantizers" if bits else "–"
 

@@ -82,7 +82,7 @@ def _state(first: Opening) -> list[Component]:
         dcc.Store(id=ids.RUN_ID, data=first.screen.run_id),
         dcc.Store(id=ids.LIVE),
         dcc.Store(id=ids.PHASE),
-        dcc.Store(id=ids.FRAME),
+        dcc.Store(id=ids.SNAPSHOT),
         dcc.Store(id=ids.UPLOADED),
         dcc.Store(id=ids.ADDRESS),
         dcc.Store(id=ids.BITS),
