@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, HTTPException, Query
-from fastapi.responses import PlainTextResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 
 from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.drawing.stages import Stage
@@ -17,10 +17,10 @@ def router(services: Services) -> APIRouter:
     """The routes of models that are on screen."""
     routes = APIRouter(prefix="/models", tags=["models"])
 
-    @routes.get("/{key}/graph.json", responses={404: {}})
-    def graph_json(key: str) -> AnalysisDocument:
+    @routes.get("/{key}/graph.json", responses={200: {"model": AnalysisDocument}, 404: {}})
+    def graph_json(key: str) -> JSONResponse:
         """The analysis of a model that is on screen: nodes, edges, groups and quantizers, as `geta analyze --json`."""
-        return known_analysis(services, key)
+        return JSONResponse(known_analysis(services, key))
 
     @routes.get("/{key}/graph.dot", responses={404: {}}, response_class=PlainTextResponse)
     def graph_dot(

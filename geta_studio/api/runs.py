@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from fastapi import APIRouter, HTTPException
 from fastapi.responses import FileResponse
-from pydantic import BaseModel
+from typing_extensions import TypedDict
 
-from geta_engine.documents.runs import RunRecord
+from geta_engine.documents.runs import RunReport, RunSummary
 from geta_engine.errors import InputError
-from geta_studio.services.disk import without_paths
 from geta_studio.services.services import Services
 
 
-class Run(BaseModel):
-    """A run as stored; `created` is seconds since the epoch, `summary` is what `geta show --json` holds."""
+class Run(RunReport):
+    """A run as `geta show --json` tells of it; `summary` has what it found out once more, in one place."""
 
-    run: int
-    name: str
-    created: float
-    status: str
-    stage: str | None
-    step: int
-    steps: int
-    error: str | None
-    config: dict[str, Any]
-    summary: dict[str, Any]
+    summary: RunSummary
 
 
-class Runs(BaseModel):
+class Runs(TypedDict):
     """All runs, newest first."""
 
     runs: list[Run]
@@ -43,17 +35,19 @@ def router(services: Services) -> APIRouter:
     @routes.get("")
     def runs() -> Runs:
         """All runs, newest first."""
-        return Runs(runs=[_run(record, services) for record in services.runs.list()])
+        return {"runs": [_run(report) for report in services.runs.reports()]}
 
     @routes.get("/{run_id}", responses={404: {}})
     def run(run_id: int) -> Run:
         """One run."""
-        return _run(known_run(services, run_id), services)
+        with run_must_exist(run_id):
+            return _run(services.runs.report(run_id))
 
     @routes.get("/{run_id}/compact.pt2", responses={404: {}}, response_class=FileResponse)
     def compact(run_id: int) -> FileResponse:
         """The compact model of a finished run, for torch.export.load."""
-        record = known_run(services, run_id)
+        with run_must_exist(run_id):
+            record = services.runs.get(run_id)
         file = services.runs.compact_file(run_id)
         if file is None:
             raise HTTPException(404, f"run {run_id} has no compact model yet: it is {record.status}")
@@ -63,25 +57,15 @@ def router(services: Services) -> APIRouter:
     return routes
 
 
-def known_run(services: Services, run_id: int) -> RunRecord:
-    """The record of a run. Raises HTTPException, a 404, where there is none."""
+@contextmanager
+def run_must_exist(run_id: int) -> Iterator[None]:
+    """404 where there is no such run."""
     try:
-        return services.runs.get(run_id)
+        yield
     except (InputError, OverflowError):
         raise HTTPException(404, f"run {run_id} is not in this store") from None
 
 
-def _run(record: RunRecord, services: Services) -> Run:
-    config = {**record.config, "model": services.library.label(services.library.key_of(record))}
-    return Run(
-        run=record.id,
-        name=record.name,
-        created=record.created,
-        status=record.status,
-        stage=record.stage,
-        step=record.step,
-        steps=record.steps,
-        error=without_paths(record.error, services.workspace.root),
-        config=config,
-        summary=dict(record.summary),
-    )
+def _run(report: RunReport) -> Run:
+    summary = {key: value for key, value in report.items() if key in RunSummary.__annotations__}
+    return {**report, "summary": cast(RunSummary, summary)}

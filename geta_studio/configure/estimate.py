@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import floor
 from typing import NamedTuple
 
+from geta_engine.config import units_to_remove
 from geta_engine.documents.analysis import AnalysisDocument
 
 FLOAT_BITS = 32
@@ -33,7 +33,7 @@ class Reach(NamedTuple):
 def reach(analysis: AnalysisDocument, sparsity: float) -> Reach:
     """0.5 of 448 prunable units -> Reach(k=224, total=448, largest=436)."""
     total = analysis["prunable_units"]
-    return Reach(floor(sparsity * total + 1e-9), total, analysis["max_zero_units"])
+    return Reach(units_to_remove(sparsity, total), total, analysis["max_zero_units"])
 
 
 def estimate(analysis: AnalysisDocument, bounds: Mapping[str, Pair], sparsity: float) -> Estimate:

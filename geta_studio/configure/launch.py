@@ -19,4 +19,4 @@ class LaunchedRun(NamedTuple):
 def launch_run(services: Services, fields: ConfigFields) -> LaunchedRun:
     """Start a run of the checked fields. Raises InputError where the model is no longer there."""
     run_id = services.runs.launch(fields)
-    return LaunchedRun(run_choices(services.runs.list()), str(run_id))
+    return LaunchedRun(run_choices(services.runs.heads()), str(run_id))

@@ -95,9 +95,12 @@ def register(app: Dash, services: Services) -> None:
         return stylesheet("dark" if scheme == "dark" else "light", stage)
 
     @app.callback(
-        Output(ids.GRAPH_NOW, "data"), Input(ids.FRAME, "data"), Input(ids.RUN_ID, "data"), Input(ids.MODEL_KEY, "data")
+        Output(ids.GRAPH_NOW, "data"),
+        Input(ids.SNAPSHOT, "data"),
+        Input(ids.RUN_ID, "data"),
+        Input(ids.MODEL_KEY, "data"),
     )
-    def follow(frame: dict[str, Any] | None, run_id: int | None, key: str | None) -> Any:
+    def follow(_: dict[str, Any] | None, run_id: int | None, key: str | None) -> Any:
         return state_now(services, run_id, key)
 
     @app.callback(

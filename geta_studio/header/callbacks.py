@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx
 
 from geta_studio.header import ids
 from geta_studio.header.model_status import analysis_outputs, upload_outputs
@@ -55,13 +55,11 @@ def _register_selectors(app: Dash, services: Services) -> None:
 
     @app.callback(
         Output(shared.RUN_SELECT, "data", allow_duplicate=True),
-        Input(shared.RUNS_POLL, "n_intervals"),
-        State(shared.RUN_SELECT, "data"),
+        Input(shared.RUNS_VERSION, "data"),
         prevent_initial_call=True,
     )
-    def update_run_choices(_: int, shown: list[Choice]) -> Any:
-        choices = run_choices(services.runs.list())
-        return no_update if choices == shown else choices
+    def update_run_choices(_: str) -> list[Choice]:
+        return run_choices(services.runs.heads())
 
 
 def _register_analysis(app: Dash, services: Services) -> None:

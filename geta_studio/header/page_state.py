@@ -60,7 +60,7 @@ def front_tab(services: Services, run_id: int | None, selected: bool) -> str:
     """The side tab that a page opens with: what its address selects, else the result of a finished run."""
     if selected:
         return "inspect"
-    done = run_id is not None and services.runs.get(run_id).status == "done"
+    done = run_id is not None and services.runs.live_status(run_id)["status"] == "done"
     return "result" if done else "configure"
 
 
@@ -68,7 +68,7 @@ def selectors_after(
     services: Services, changed: Changed | None, search: str, model: str | None, run: str | None
 ) -> Selectors:
     """The selectors after a change; `model` is None when a page opens."""
-    runs = services.runs.list()
+    runs = services.runs.heads()
     models = {record.id: services.library.key_of(record) for record in runs}
     address = parse_address(search)
     if model is None or (changed in (None, "address") and address.names_model):
@@ -81,4 +81,4 @@ def _selectors(services: Services, on_screen: OnScreen) -> Selectors:
     if on_screen.model not in {choice["value"] for choice in models}:
         models = [{"value": on_screen.model, "label": services.library.label(on_screen.model)}, *models]
     run = None if on_screen.run is None else str(on_screen.run)
-    return Selectors(on_screen.model, models, run, run_choices(services.runs.list()), on_screen.run)
+    return Selectors(on_screen.model, models, run, run_choices(services.runs.heads()), on_screen.run)

@@ -34,7 +34,7 @@ def register(app: Dash, services: Services) -> None:
     now = (
         Input(ids.SELECTION, "data"),
         Input(ids.MODEL_KEY, "data"),
-        Input(ids.FRAME, "data"),
+        Input(ids.SNAPSHOT, "data"),
         Input(ids.RUN_ID, "data"),
         Input(ids.BITS, "data"),
     )

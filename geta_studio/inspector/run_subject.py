@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
+from geta_engine.config import RunConfig
 from geta_engine.documents.analysis import AnalysisDocument
 from geta_studio.inspector.parts import Subject
 from geta_studio.services.services import Services
@@ -25,9 +23,7 @@ def subject_of(services: Services, key: str | None, run_id: int | None, bits: Bi
     return Subject(analysis, bounds, values_of(units), values_of(quantizers))
 
 
-def run_bounds(config: Mapping[str, Any], analysis: AnalysisDocument) -> dict[str, tuple[int, int]]:
-    """(b_l, b_u) of every quantizer from the stored configuration of a run."""
-    default = config["bits"]
-    own = config.get("layer_bits", {})
-    pairs = {q["id"]: own.get(q["id"], default) for q in analysis["quantizers"]}
-    return {key: (pair["lower"], pair["upper"]) for key, pair in pairs.items()}
+def run_bounds(config: RunConfig, analysis: AnalysisDocument) -> dict[str, tuple[int, int]]:
+    """(b_l, b_u) of every quantizer, from the configuration of a run."""
+    bounds = {q["id"]: config.bounds_of(q["id"]) for q in analysis["quantizers"]}
+    return {key: (pair.lower, pair.upper) for key, pair in bounds.items()}

@@ -29,7 +29,7 @@ def result_of_run(services: Services, run_id: int | None) -> Component:
     if run_id is None:
         return no_result()
     run = services.runs.get(run_id)
-    if run.status != "done" or "params_compact" not in run.summary:
+    if run.status != "done" or not run.summary.get("params_compact"):
         return no_result()
     return result_card(run.summary, f"compact-{run.id}" if services.runs.compact_file(run.id) is not None else None)
 

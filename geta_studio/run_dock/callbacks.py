@@ -49,7 +49,7 @@ def _register_status(app: Dash, services: Services) -> None:
         live = services.runs.live_status(run_id)
         return (no_update, no_update) if live == previous else (live, tick_interval(live))
 
-    for store, pick in ((shared.PHASE, "pickStatus"), (shared.FRAME, "pickFrame")):
+    for store, pick in ((shared.PHASE, "pickStatus"), (shared.SNAPSHOT, "pickSnapshot")):
         app.clientside_callback(
             ClientsideFunction("geta", pick),
             Output(store, "data"),
@@ -121,7 +121,7 @@ def _register_snapshot_figures(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.NORMS_FIGURE, "figure"),
         Output(ids.NORMS_NOW, "children"),
-        Input(shared.FRAME, "data"),
+        Input(shared.SNAPSHOT, "data"),
         Input(ids.NORMS_GROUP, "value"),
         Input(shared.PROVIDER, "forceColorScheme"),
         State(ids.NORMS_FIGURE, "relayoutData"),
@@ -132,7 +132,7 @@ def _register_snapshot_figures(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.BITS_FIGURE, "figure"),
         Output(ids.BITS_NOW, "children"),
-        Input(shared.FRAME, "data"),
+        Input(shared.SNAPSHOT, "data"),
         Input(shared.SELECTION, "data"),
         Input(shared.PROVIDER, "forceColorScheme"),
         State(ids.BITS_FIGURE, "relayoutData"),

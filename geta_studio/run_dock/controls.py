@@ -7,14 +7,14 @@ from typing import NamedTuple
 from dash import html
 from dash.development.base_component import Component
 
-from geta_engine.documents.commands import Command
+from geta_engine.documents.commands import Command, Pause, Resume, Step, Stop
 from geta_engine.documents.runs import Status
 from geta_studio.run_dock import ids
 from geta_studio.services.services import Services
 from geta_studio.shell.icons import icon
 from geta_studio.shell.run_words import ACTIVE, RESUMABLE
 
-COMMANDS: dict[str, Command] = {ids.PAUSE: "pause", ids.RESUME: "resume", ids.STEP: "step", ids.STOP: "stop"}
+COMMANDS: dict[str, Command] = {ids.PAUSE: Pause(), ids.RESUME: Resume(), ids.STEP: Step(), ids.STOP: Stop()}
 _BUTTONS = (
     (ids.PAUSE, "pause", "Pause", "Pause after the current step"),
     (ids.RESUME, "play", "Resume", "Go on from where the run stands"),

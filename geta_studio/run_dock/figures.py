@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geta_engine.config import INITIAL_BITS
-from geta_studio.services.unit_state import REDUNDANT, ZERO
+from geta_engine.documents.snapshots import REDUNDANT, ZERO
 from geta_studio.shell.figure_style import Figure, Ink, ink, steps_layout, y_axis
 from geta_studio.shell.format import is_share
 from geta_studio.shell.stage_bands import StageSpan

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from dash.development.base_component import Component
 
-from geta_engine.config import RunConfig
 from geta_studio.run_dock.controls import UsableControls, usable_controls
 from geta_studio.run_dock.panel import empty_style
 from geta_studio.run_dock.timeline import timeline_bands
@@ -32,7 +31,7 @@ def phase_outputs(services: Services, phase: RunPhase | None) -> PhaseOutputs:
     if not phase or phase["run"] is None:
         return PhaseOutputs(*_off(usable_controls(None)), [], empty_style(False), None, "true")
     run = services.runs.get(phase["run"])
-    stages = RunConfig(**run.config).schedule.stages()
+    stages = run.config.schedule.stages()
     compact = services.runs.compact_file(run.id) is not None
     return PhaseOutputs(
         *_off(usable_controls(phase["status"])),

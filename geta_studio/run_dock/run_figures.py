@@ -1,4 +1,4 @@
-"""From the scalars and snapshots of the run on screen to its four figures and the numbers beside their titles."""
+"""From the store's columns and snapshots to the four figures of the run on screen."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from geta_engine.config import RunConfig
-from geta_engine.documents.analysis import AnalysisDocument
+from geta_engine.documents.analysis import AnalysisDocument, GroupDocument
 from geta_engine.documents.runs import LiveStatus, RunRecord
+from geta_engine.documents.snapshots import BITS, NORM, REDUNDANT, STATE, ZERO
 from geta_studio.run_dock.figures import (
     Axis,
     BitLines,
@@ -20,9 +20,9 @@ from geta_studio.run_dock.figures import (
     loss_figure,
     norms_figure,
 )
-from geta_studio.services.series import Columns, Frames, sampled, thinned, within
+from geta_studio.services.sampling import sampled, thinned, within
+from geta_studio.services.series import Columns, Snapshots
 from geta_studio.services.services import Services
-from geta_studio.services.unit_state import REDUNDANT, ZERO
 from geta_studio.shell.figure_style import Figure, empty_figure, scheme_of
 from geta_studio.shell.format import count, metric, percent
 from geta_studio.shell.run_words import Choice
@@ -68,12 +68,12 @@ def scalars_view(
 
 
 def run_axis(run: RunRecord, scheme: str | None) -> Axis:
-    return Axis(RunConfig(**run.config).schedule.stages(), run.steps, scheme_of(scheme), f"run-{run.id}")
+    return Axis(run.config.schedule.stages(), run.steps, scheme_of(scheme), f"run-{run.id}")
 
 
 def metric_name(run: RunRecord) -> str:
-    measured = run.summary.get("metric")
-    return (measured["name"] if measured else None) or METRIC
+    values = run.summary.get("metric")
+    return (values["name"] if values else None) or METRIC
 
 
 def zoom_window(relayout: Zoom | None) -> tuple[float, float] | None:
@@ -133,13 +133,6 @@ def cost_now(columns: Columns) -> str:
     return f"{percent(float(columns['relative_bops'][-1]), 2)} · {percent(float(columns['sparsity'][-1]))}"
 
 
-def _recorded_run(services: Services, newest: NewestSnapshot | None) -> RunRecord | None:
-    """The run on screen, where it has recorded a snapshot."""
-    if not newest or newest["run"] is None or newest["frame"] is None:
-        return None
-    return services.runs.get(newest["run"])
-
-
 def bits_view(
     services: Services,
     newest: NewestSnapshot | None,
@@ -148,17 +141,17 @@ def bits_view(
     zoom: Zoom | None = None,
 ) -> tuple[Figure, str]:
     """(bits figure, mean bits now)."""
-    run = _recorded_run(services, newest)
-    if run is None:
+    if not newest or newest["run"] is None or newest["snapshot"] is None:
         return empty_figure(scheme), ""
-    frames = services.series.frames(run.id, "quantizers", run.steps)
-    if not len(frames.step):
+    run = services.runs.get(newest["run"])
+    snapshots = services.series.snapshots(run.id, "quantizers", newest["snapshot"], "all", np.arange)
+    if not len(snapshots.step):
         return empty_figure(scheme), ""
     analysis = services.analyses.get(services.library.key_of(run))
-    lines = bit_lines(frames, analysis)
-    bounds = run.config["bits"]
+    lines = bit_lines(snapshots, analysis)
+    bounds = run.config.bits
     chosen = chosen_quantizer(analysis, selection)
-    figure = bits_figure(run_axis(run, scheme), lines, (bounds["lower"], bounds["upper"]), chosen)
+    figure = bits_figure(run_axis(run, scheme), lines, (bounds.lower, bounds.upper), chosen)
     return zoomed(figure, zoom), bits_now(lines, chosen)
 
 
@@ -169,16 +162,16 @@ def bits_now(lines: BitLines, chosen: int | None) -> str:
     return f"{lines.names[chosen]} {lines.bits[-1, chosen]:.2f}"
 
 
-def bit_lines(frames: Frames, analysis: AnalysisDocument | None) -> BitLines:
-    """The bit widths over time. Column 0 of the quantizer snapshots is b."""
-    chosen = sampled(len(frames.step), 120)
-    bits = frames.values[chosen, :, 0]
-    names = [(f"quantizer {index} W", True) for index in range(bits.shape[1])]
+def bit_lines(snapshots: Snapshots, analysis: AnalysisDocument | None) -> BitLines:
+    """The bit widths of snapshots of all quantizers."""
+    chosen = sampled(len(snapshots.step), 120)
+    bits = snapshots.values[chosen, :, BITS]
+    names = [f"quantizer {index} W" for index in range(bits.shape[1])]
+    is_weight = np.ones(bits.shape[1], bool)
     if analysis is not None and len(analysis["quantizers"]) == len(names):
-        names = [(f"{q['layer']} {q['kind'][0].upper()}", q["kind"] == "weight") for q in analysis["quantizers"]]
-    return BitLines(
-        frames.step[chosen], bits, np.array([weight for _, weight in names], bool), [name for name, _ in names]
-    )
+        names = [f"{q['layer']} {q['kind'][0].upper()}" for q in analysis["quantizers"]]
+        is_weight = np.array([q["kind"] == "weight" for q in analysis["quantizers"]], bool)
+    return BitLines(snapshots.step[chosen], bits, is_weight, names)
 
 
 def chosen_quantizer(analysis: AnalysisDocument | None, selection: Selection | None) -> int | None:
@@ -186,54 +179,70 @@ def chosen_quantizer(analysis: AnalysisDocument | None, selection: Selection | N
     if analysis is None or selection is None or selection["kind"] not in ("quantizer", "node"):
         return None
     owners = [q["id"] if selection["kind"] == "quantizer" else q["node"] for q in analysis["quantizers"]]
-    return owners.index(selection["id"]) if selection["id"] in owners else None
+    return owners.index(str(selection["id"])) if selection["id"] in owners else None
 
 
 def norms_view(
     services: Services, newest: NewestSnapshot | None, group: str, scheme: str | None, zoom: Zoom | None = None
 ) -> tuple[Figure, str]:
     """(norms figure, "11 zero of 32")."""
-    run = _recorded_run(services, newest)
-    if run is None:
+    if not newest or newest["run"] is None or newest["snapshot"] is None:
         return empty_figure(scheme), ""
-    frames = services.series.frames(run.id, "units", run.steps)
-    if not len(frames.step):
+    run = services.runs.get(newest["run"])
+    analysis = services.analyses.get(services.library.key_of(run))
+
+    def rows_drawn(units: int) -> np.ndarray:
+        return drawn_rows(unit_groups(analysis, units), group)
+
+    snapshots = services.series.snapshots(run.id, "units", newest["snapshot"], group, rows_drawn)
+    if not len(snapshots.step):
         return empty_figure(scheme), ""
-    units = unit_names(services.analyses.get(services.library.key_of(run)), frames.values.shape[1])
-    rows = rows_of(frames, units, group)
-    figure = norms_figure(run_axis(run, scheme), norm_map(frames, units, rows))
-    return zoomed(figure, zoom), zeros_now(frames, units, group)
+    groups = unit_groups(analysis, len(snapshots.newest))
+    figure = norms_figure(run_axis(run, scheme), norm_map(snapshots, groups))
+    return zoomed(figure, zoom), zeros_now(snapshots.newest[members(groups, group), STATE])
 
 
-def unit_names(analysis: AnalysisDocument | None, units: int) -> list[tuple[int, str]]:
-    """(group id, name) of every unit, in the order of the snapshots: prunable groups by id, then by unit."""
-    prunable = [group for group in analysis["groups"] if group["prunable"]] if analysis is not None else []
-    groups = sorted(prunable, key=lambda group: group["id"])
-    names = [(group["id"], f"g{group['id']} unit {unit}") for group in groups for unit in range(group["size"])]
-    return names if len(names) == units else [(0, f"unit {unit}") for unit in range(units)]
+def unit_groups(analysis: AnalysisDocument | None, units: int) -> np.ndarray:
+    """The group id of every unit [units], in the order of the snapshots: prunable groups by id, then by unit.
+
+    All 0 where the analysis is not of this model.
+    """
+    sizes = {group["id"]: group["size"] for group in _prunable(analysis)}
+    groups = np.repeat(sorted(sizes), [sizes[group] for group in sorted(sizes)])
+    return groups.astype(int) if len(groups) == units else np.zeros(units, int)
 
 
-def members(units: list[tuple[int, str]], group: str) -> np.ndarray:
-    """The rows of a group, or of all groups."""
-    rows = [row for row, (identity, _) in enumerate(units) if group in (ALL_GROUPS, str(identity))]
-    return np.array(rows or range(len(units)), int)
+def members(groups: np.ndarray, group: str) -> np.ndarray:
+    """The rows of a group, or of all groups; `groups` [units] holds the group of each row."""
+    rows = np.flatnonzero(groups == int(group)) if group != ALL_GROUPS else groups[:0]
+    return rows if len(rows) else np.arange(len(groups))
 
 
-def rows_of(frames: Frames, units: list[tuple[int, str]], group: str) -> np.ndarray:
-    """The rows to draw, at most `MOST_ROWS`: group by group, large norms first, the first to reach zero last."""
-    rows = members(units, group)
-    identity = np.array([units[row][0] for row in rows])
-    zero_for = (frames.values[:, rows, 1] == ZERO).sum(axis=0)
-    ordered = rows[np.lexsort((-frames.values[-1, rows, 0], zero_for, identity))]
-    return ordered[sampled(len(ordered), MOST_ROWS)]
+def drawn_rows(groups: np.ndarray, group: str) -> np.ndarray:
+    """At most `MOST_ROWS` rows of a group, or of all groups, evenly spread: those that are kept of every snapshot."""
+    rows = members(groups, group)
+    return rows[sampled(len(rows), MOST_ROWS)]
 
 
-def norm_map(frames: Frames, units: list[tuple[int, str]], rows: np.ndarray) -> NormMap:
-    """The picture of some units; each is measured by twice its own norm at the start, so that all begin half dark."""
-    columns = sampled(len(frames.step), max(8, min(160, MOST_NORM_CELLS // max(1, len(rows)))))
-    norms, states = (frames.values[np.ix_(columns, rows, np.array([kind]))][:, :, 0].T for kind in (0, 1))
-    ticks = group_ticks(np.array([units[row][0] for row in rows]))
-    return NormMap(frames.step[columns], norms, states, 2 * norms[:, :1], [units[row][1] for row in rows], ticks)
+def norm_map(snapshots: Snapshots, groups: np.ndarray) -> NormMap:
+    """The picture of the units kept, group by group, large norms first, the first to reach zero last.
+
+    Each is measured by twice its own norm at the start, so that all begin half dark.
+    """
+    group_of = groups[snapshots.rows]
+    zero_for = (snapshots.values[:, :, STATE] == ZERO).sum(axis=0)
+    order = np.lexsort((-snapshots.values[-1, :, NORM], zero_for, group_of))
+    columns = sampled(len(snapshots.step), max(8, min(160, MOST_NORM_CELLS // max(1, len(order)))))
+    picture = snapshots.values[np.ix_(columns, order)]
+    norms, states = picture[:, :, NORM].T, picture[:, :, STATE].T
+    names = unit_names(groups, snapshots.rows[order])
+    return NormMap(snapshots.step[columns], norms, states, 2 * norms[:, :1], names, group_ticks(group_of[order]))
+
+
+def unit_names(groups: np.ndarray, rows: np.ndarray) -> list[str]:
+    """ "g3 unit 7": its group and its place in it; "unit 7" where the groups are not known."""
+    first = np.searchsorted(groups, groups[rows])
+    return [f"g{group} unit {place}" if group else f"unit {place}" for group, place in zip(groups[rows], rows - first)]
 
 
 def group_ticks(identity: np.ndarray) -> list[tuple[float, str]]:
@@ -246,9 +255,8 @@ def group_ticks(identity: np.ndarray) -> list[tuple[float, str]]:
     return ticks
 
 
-def zeros_now(frames: Frames, units: list[tuple[int, str]], group: str) -> str:
-    """ "11 zero of 32 · 3 redundant" in the newest frame."""
-    states = frames.values[-1, members(units, group), 1]
+def zeros_now(states: np.ndarray) -> str:
+    """ "11 zero of 32 · 3 redundant", from the states of some units now."""
     zero, redundant = int((states == ZERO).sum()), int((states == REDUNDANT).sum())
     return f"{count(zero)} zero of {count(len(states))}" + (f" · {redundant} redundant" if redundant else "")
 
@@ -257,12 +265,18 @@ def norms_choices(
     analysis: AnalysisDocument | None, selection: Selection | None, value: str
 ) -> tuple[list[Choice], str]:
     """(choices, value) of the group chooser; it follows the selected group or the group of the selected node."""
-    groups = [group for group in analysis["groups"] if group["prunable"]] if analysis is not None else []
     choices: list[Choice] = [{"value": ALL_GROUPS, "label": "all groups"}]
-    choices += [{"value": str(g["id"]), "label": f"g{g['id']} · {g['name']} · {g['size']}"} for g in groups]
+    choices += [
+        {"value": str(group["id"]), "label": f"g{group['id']} · {group['name']} · {group['size']}"}
+        for group in _prunable(analysis)
+    ]
     offered = {choice["value"] for choice in choices}
     wanted = selected_group(analysis, selection)
     return choices, next((group for group in (wanted, value) if group in offered), ALL_GROUPS)
+
+
+def _prunable(analysis: AnalysisDocument | None) -> list[GroupDocument]:
+    return [group for group in analysis["groups"] if group["prunable"]] if analysis is not None else []
 
 
 def selected_group(analysis: AnalysisDocument | None, selection: Selection | None) -> str | None:

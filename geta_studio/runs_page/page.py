@@ -38,5 +38,7 @@ def runs_page() -> Component:
             html.Div(runs_grid(), className="runs-table"),
             question,
             dcc.Interval(id=ids.RUNS_POLL, interval=2000),
+            dcc.Store(id=ids.RUNS_DUE),
+            dcc.Store(id=ids.RUNS_VERSION),
         ],
     )

@@ -40,7 +40,7 @@ def _shared_stores(first: PageState) -> list[Component]:
         dcc.Store(id=ids.SELECTION, data=dict(first.selection) if first.selection else None),
         dcc.Store(id=ids.RUN_ID, data=first.selectors.run_id),
         dcc.Store(id=ids.PHASE),
-        dcc.Store(id=ids.FRAME),
+        dcc.Store(id=ids.SNAPSHOT),
         dcc.Store(id=ids.BITS),
         dcc.Store(id=ids.PAINTED),
     ]

@@ -1,4 +1,4 @@
-"""What the newest frames of a run say about quantizers and groups, small enough to send on every frame."""
+"""What the newest snapshots of a run say about quantizers and groups, small enough to send with each."""
 
 from __future__ import annotations
 
@@ -7,18 +7,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from geta_engine.documents.events import SnapshotEvent
-
-KEPT, REDUNDANT, ZERO = 0, 1, 2
+from geta_engine.documents.snapshots import BITS, KEPT, NORM, REDUNDANT, STATE, ZERO, SnapshotEvent
 
 
-def values_of(frame: SnapshotEvent | None) -> np.ndarray | None:
-    """The array of a frame, None where there is no frame."""
-    return None if frame is None else frame.values
+def values_of(snapshot: SnapshotEvent | None) -> np.ndarray | None:
+    """The array of a snapshot, None where there is none."""
+    return None if snapshot is None else snapshot.values
 
 
 class GroupUnits(NamedTuple):
-    """One group's rows of a "units" frame: norms and states, one entry a unit."""
+    """One group's rows of a snapshot of units: norms and states, one entry a unit."""
 
     norms: np.ndarray
     states: np.ndarray
@@ -31,17 +29,17 @@ class GroupUnits(NamedTuple):
 
 
 def units_by_group(analysis: Mapping[str, Any], values: np.ndarray | None) -> dict[int, GroupUnits]:
-    """Split a "units" frame [n_units, 2] by group: rows are ordered by group id over prunable groups.
+    """Split a snapshot of units [n_units, 2] by group: rows are ordered by group id over prunable groups.
 
-    An empty dict where there is no frame, or one of another model.
+    An empty dict where there is no snapshot, or one of another model.
     """
     if values is None or len(values) != analysis["prunable_units"]:
         return {}
-    return {group: GroupUnits(values[rows, 0], values[rows, 1]) for group, rows in _spans(analysis)}
+    return {group: GroupUnits(values[rows, NORM], values[rows, STATE]) for group, rows in _spans(analysis)}
 
 
 def _means(analysis: Mapping[str, Any], saliency: np.ndarray | None) -> dict[int, float]:
-    """Mean of a "saliency" frame [1, n_units] over each group."""
+    """Mean of a snapshot of saliency [1, n_units] over each group."""
     if saliency is None or saliency.shape[-1] != analysis["prunable_units"]:
         return {}
     return {group: float(np.mean(saliency.ravel()[rows])) for group, rows in _spans(analysis)}
@@ -55,10 +53,10 @@ def _spans(analysis: Mapping[str, Any]) -> Iterator[tuple[int, slice]]:
 
 
 def bits_by_quantizer(analysis: Mapping[str, Any], values: np.ndarray | None) -> dict[str, float]:
-    """Bit widths now, from a "quantizers" frame [n_quantizers, 4]; empty where the frame is of another model."""
+    """Bit widths now, from a snapshot of quantizers [n_quantizers, 4]; empty where it is of another model."""
     if values is None or len(values) != len(analysis["quantizers"]):
         return {}
-    return {q["id"]: round(float(row[0]), 2) for q, row in zip(analysis["quantizers"], values, strict=True)}
+    return {q["id"]: round(float(row[BITS]), 2) for q, row in zip(analysis["quantizers"], values, strict=True)}
 
 
 def now(
@@ -68,7 +66,7 @@ def now(
     saliency: np.ndarray | None = None,
 ) -> dict[str, Any] | None:
     """`{"bits": {quantizer: b}, "groups": {group: [kept, redundant, zero, mean norm, mean saliency]}}`, or None before
-    any frame; there is no saliency (None) before the joint stage."""
+    any snapshot; there is no saliency (None) before the joint stage."""
     split = units_by_group(analysis, units)
     scores = _means(analysis, saliency)
     groups = {str(g): [*rows.counts, float(np.mean(rows.norms)), scores.get(g)] for g, rows in split.items()}

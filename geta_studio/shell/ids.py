@@ -42,12 +42,16 @@ BITS = "bits"
 # Dock
 PHASE = "phase"
 """dcc.Store: {"run", "status"}; changes only when one of the two does."""
-FRAME = "frame"
-"""dcc.Store: {"run", "frame"}: the last step with recorded frames; changes only when there is a new one."""
+SNAPSHOT = "snapshot"
+"""dcc.Store: {"run", "snapshot"}: the step of the newest snapshot; changes only when there is a new one."""
 RESULT_TAB = "result-tab"
 
 # Runs
 RUNS_POLL = "runs-poll"
+RUNS_DUE = "runs-due"
+"""dcc.Store: how many polls there were while the tab was in front; no other poll reaches the server."""
+RUNS_VERSION = "runs-version"
+"""dcc.Store: `services.runs.version()`, a text; changes whenever the list of runs does."""
 RUNS_OPEN = "runs-open"
 RUNS_RESUME = "runs-resume"
 RUNS_DELETE = "runs-delete"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypedDict
 
-from geta_engine.documents.runs import MetricValues, RunRecord, Status
+from geta_engine.documents.runs import MetricValues, RunHead, Status
 
-ACTIVE = ("queued", "running", "paused")
-RESUMABLE = ("paused", "stopped", "failed", "dead")
+ACTIVE: tuple[Status, ...] = ("queued", "running", "paused")
+RESUMABLE: tuple[Status, ...] = ("paused", "stopped", "failed", "dead")
 STATUS_WORDS: dict[Status, str] = {
     "queued": "starting",
     "running": "running",
@@ -35,11 +35,11 @@ def run_label(run: int, status: Status, step: int, steps: int) -> str:
     return f"run {run} · {STATUS_WORDS[status]}{at}"
 
 
-def run_choices(runs: Iterable[RunRecord]) -> list[Choice]:
+def run_choices(runs: Iterable[RunHead]) -> list[Choice]:
     """Choices of the run selector, in the order of the runs."""
     return [{"value": str(r.id), "label": run_label(r.id, r.status, r.step, r.steps)} for r in runs]
 
 
-def newest_active(runs: Iterable[RunRecord]) -> int | None:
+def newest_active(runs: Iterable[RunHead]) -> int | None:
     """The newest run that is still going, of records newest first."""
     return next((run.id for run in runs if run.status in ACTIVE), None)

@@ -30,7 +30,7 @@ class NewestSnapshot(TypedDict):
     """The run on screen and the step of its newest snapshot, None before the first."""
 
     run: int | None
-    frame: int | None
+    snapshot: int | None
 
 
 class BitBounds(TypedDict):

@@ -12,9 +12,9 @@ export function pickStatus(live, previous) {
   return pick(live, previous, "status");
 }
 
-/** { run, frame } when one of them has changed. */
-export function pickFrame(live, previous) {
-  return pick(live, previous, "frame");
+/** { run, snapshot } when one of them has changed. */
+export function pickSnapshot(live, previous) {
+  return pick(live, previous, "snapshot");
 }
 
 let phaseBefore = null;

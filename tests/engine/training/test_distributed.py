@@ -18,7 +18,7 @@ from geta_engine.config import RunConfig, Schedule, make_config
 from geta_engine.errors import InputError
 from geta_engine.runs import control
 from geta_engine.runs.workspace import Workspace
-from geta_engine.store.runs import Store
+from geta_engine.store import Store
 from geta_engine.training.distributed import DistributedContext
 from geta_engine.training.loop import Loop
 from geta_engine.training.training_data import TrainingData
