@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from geta_engine.config import make_config
-from geta_engine.documents.runs import RunRecord
+from geta_engine.documents.runs import LiveStatus, QuantizerRow, RunRecord, RunSummary, Status
+from geta_engine.runs.report import run_report
 from geta_studio.run_dock.status import (
     controls,
     cursor_style,
@@ -18,10 +19,20 @@ from geta_studio.run_dock.status import (
     status_text,
     step_text,
 )
-from geta_studio.runs_page.grid import run_rows
+from geta_studio.runs_page.grid import run_row
+from geta_studio.services.runs import NO_RUN
 from geta_studio.shell.format import duration, metric, short_count, size
 
-LIVE = {"run": 7, "status": "running", "stage": "joint", "step": 372, "steps": 600, "error": None, "rate": 9.1}
+LIVE: LiveStatus = {
+    "run": 7,
+    "status": "running",
+    "stage": "joint",
+    "step": 372,
+    "steps": 600,
+    "snapshot": 369,
+    "error": None,
+    "rate": 9.1,
+}
 
 
 def test_words_of_a_running_run() -> None:
@@ -32,7 +43,7 @@ def test_words_of_a_running_run() -> None:
 
 
 def test_without_a_run_nothing_is_said() -> None:
-    for live in (None, {"run": None}):
+    for live in (None, NO_RUN):
         assert (step_text(live), status_text(live), run_message(live)) == ("", "", "")
         assert cursor_style(live) == {"display": "none"}
 
@@ -50,7 +61,7 @@ def test_without_a_run_nothing_is_said() -> None:
         (None, ""),
     ],
 )
-def test_controls_follow_the_status(status: str | None, usable: str) -> None:
+def test_controls_follow_the_status(status: Status | None, usable: str) -> None:
     assert " ".join(name for name, on in controls(status)._asdict().items() if on) == usable
 
 
@@ -68,14 +79,22 @@ def test_labels_and_numbers(analysis: dict[str, Any]) -> None:
     assert (size(1_090_000), size(512)) == ("1.09 MB", "512 B")
 
 
+RUN_SO_FAR: RunSummary = {"zero_units": 8, "total_units": 16, "k_target": 8}
+
+
+def quantizer(bits: int) -> QuantizerRow:
+    return {"id": "a.weight", "layer": "a", "kind": "weight", "bits": bits, "lower": 4, "upper": 8}
+
+
 def test_the_result_card_says_before_and_after() -> None:
-    summary = {
+    summary: RunSummary = {
+        **RUN_SO_FAR,
         "metric": {"name": "accuracy", "dense": None, "final": 0.978, "compact": 0.975},
         "relative_bops": 0.0213,
         "params_dense": 272_474,
         "params_compact": 98_222,
         "verify": {"max_rel_diff": 3e-7},
-        "quantizers": [{"bits": 4}, {"bits": 8}],
+        "quantizers": [quantizer(4), quantizer(8)],
     }
     text = str(result_card(summary).to_plotly_json())
     for part in ("97.5 %", "2.13 %", "272,474 → 98,222", "6.00 over 2 quantizers", "3.0e-07", "none"):
@@ -85,7 +104,8 @@ def test_the_result_card_says_before_and_after() -> None:
     assert "compact-" not in text
 
 
-R2 = {
+R2: RunSummary = {
+    **RUN_SO_FAR,
     "metric": {"name": "R2", "dense": 0.4321, "final": -0.2504, "compact": -0.2496},
     "params_dense": 400,
     "params_compact": 200,
@@ -108,7 +128,7 @@ def test_the_table_of_runs_shows_the_metric_and_sorts_by_its_value() -> None:
         name="m",
         created=0.0,
         spec="m",
-        config=make_config(model="m").model_dump(mode="json"),
+        config=make_config(model="m"),
         status="done",
         stage="cooldown",
         step=9,
@@ -116,12 +136,13 @@ def test_the_table_of_runs_shows_the_metric_and_sorts_by_its_value() -> None:
         error=None,
         pid=None,
         heartbeat=None,
+        launcher="local",
         summary=R2,
     )
-    (row,) = run_rows([run], ["m"])
+    row = run_row(run_report(run))
     assert (row["metric"], row["metric_text"], row["metric_name"]) == (-0.2496, "-0.250", "R2")
 
 
 def test_a_lost_worker_names_a_full_disk() -> None:
-    live = {"run": 1, "status": "dead", "error": "the disk is full"}
+    live: LiveStatus = {**LIVE, "status": "dead", "error": "the disk is full"}
     assert "15 seconds (the disk is full): Resume" in run_message(live)
