@@ -147,7 +147,7 @@ class LiveStatus(TypedDict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunHead:
-    """What is quick to read of a run: all but its documents. `step` of `steps` are finished."""
+    """What is quick to read of a run: what the database keeps before its documents. `step` of `steps` are finished."""
 
     id: int
     name: str
@@ -162,8 +162,6 @@ class RunHead:
     heartbeat: float | None
     """When a worker last said that it lives; None until the first was started."""
     error: str | None
-    launcher: str
-    """What starts its workers, a name in `geta_engine.runs.launchers`."""
     pid: int | None
     """The process id that its last worker gave."""
 
@@ -177,6 +175,8 @@ class RunHead:
 class RunRecord(RunHead):
     """One run as stored."""
 
+    launcher: str
+    """What starts its workers, a name in `geta_engine.runs.launchers`."""
     config: RunConfig
     summary: RunSummary
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from geta_engine.config import RunConfig
 from geta_engine.documents.commands import Command, Pause, Resume, Step, Stop, name_of
-from geta_engine.documents.runs import RunHead
+from geta_engine.documents.runs import RunHead, RunRecord
 from geta_engine.errors import InputError
 from geta_engine.runs.launchers import launcher_named
 from geta_engine.runs.workspace import Workspace
@@ -77,7 +77,7 @@ def send(store: Store, workspace: Workspace, run_id: int, command: Command) -> N
             return None
 
 
-def _start(store: Store, workspace: Workspace, previous: RunHead) -> bool:
+def _start(store: Store, workspace: Workspace, previous: RunRecord) -> bool:
     """Start a worker on a run that has none, on the newest checkpoint; False when the run has changed since."""
     launcher = launcher_named(previous.launcher)
     workspace.ensure_artifacts(previous.id)
@@ -95,7 +95,7 @@ def delete(store: Store, workspace: Workspace, run_id: int) -> None:
     shutil.rmtree(workspace.artifacts(run_id), ignore_errors=True)
 
 
-def is_live(workspace: Workspace, run: RunHead) -> bool:
+def is_live(workspace: Workspace, run: RunRecord) -> bool:
     """Whether a worker is on the run, or was started a moment ago and is still coming up.
 
     Raises InputError for a launcher that is not known.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,8 +16,7 @@ from geta_engine.errors import InputError
 from geta_engine.store import schema
 from geta_engine.store.database import Database
 
-_DOCUMENTS = ("config", "summary")
-_HEAD = [column for column in schema.runs.c if column.name not in _DOCUMENTS]
+_HEAD = [schema.runs.c[field.name] for field in fields(RunHead)]
 
 
 class RunTable(Database):
@@ -50,9 +50,10 @@ class RunTable(Database):
             raise _unknown(run_id)
         return _record(row)
 
-    def list_runs(self) -> list[RunRecord]:
-        """All runs with their documents, newest first."""
+    def list_runs(self, only: Collection[int] | None = None) -> list[RunRecord]:
+        """All runs with their documents, newest first; of those in `only`, where it is given."""
         query = sa.select(schema.runs).order_by(schema.runs.c.id.desc())
+        query = query if only is None else query.where(schema.runs.c.id.in_(only))
         with self._reader.connect() as connection:
             return [_record(row) for row in connection.execute(query)]
 
@@ -61,14 +62,6 @@ class RunTable(Database):
         query = sa.select(*_HEAD).order_by(schema.runs.c.id.desc())
         with self._reader.connect() as connection:
             return [RunHead(**_head(row)) for row in connection.execute(query)]
-
-    def run_documents(self, run_ids: Sequence[int]) -> dict[int, tuple[RunConfig, RunSummary]]:
-        """The configurations and summaries of some runs, by id; those that are not there are left out."""
-        run = schema.runs.c
-        query = sa.select(run.id, run.config, run.summary).where(run.id.in_(run_ids))
-        with self._reader.connect() as connection:
-            rows = connection.execute(query).all()
-        return {row.id: (RunConfig.model_validate(row.config), row.summary) for row in rows}
 
     def run_status(self, run_id: int) -> RunStatus:
         """Where the run stands. Raises InputError where there is no such run."""

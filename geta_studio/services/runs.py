@@ -7,13 +7,12 @@ import shutil
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from geta_engine.config import RunConfig, make_config
+from geta_engine.config import make_config
 from geta_engine.documents.commands import Command
-from geta_engine.documents.runs import LiveStatus, RunHead, RunRecord, RunReport, RunSummary
+from geta_engine.documents.runs import LiveStatus, RunHead, RunRecord, RunReport
 from geta_engine.documents.snapshots import SnapshotEvent, SnapshotKind
 from geta_engine.errors import InputError
 from geta_engine.runs import control
@@ -48,7 +47,7 @@ class Runs:
         self._series = series
         self._rates: dict[int, StepRate] = {}
         self._rates_lock = threading.Lock()
-        self._documents = _Documents(store)
+        self._records = _Records(store)
 
     def launch(self, values: Mapping[str, Any]) -> int:
         """Make a run of the checked values of a configuration (`model` is a key) and start its worker; its id."""
@@ -78,7 +77,7 @@ class Runs:
 
     def reports(self) -> list[RunReport]:
         """All runs as the browser may see them, newest first."""
-        return [self._report(run) for run in self._documents.records(self.heads())]
+        return [self._report(run) for run in self._records.list()]
 
     def report(self, run_id: int) -> RunReport:
         """One run as the browser may see it: its model by the name that the studio shows, its error without paths."""
@@ -154,26 +153,24 @@ class Runs:
         return run.status == "done" and self._workspace.compact_file(run.id).is_file()
 
 
-class _Documents:
-    """The documents of all runs, each read again only after a worker has touched its run."""
+class _Records:
+    """The runs with their documents, each read again only after a worker has touched it."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._lock = threading.Lock()
-        self._read: dict[int, tuple[float | None, RunConfig, RunSummary]] = {}
+        self._kept: dict[int, RunRecord] = {}
 
-    def records(self, heads: Sequence[RunHead]) -> list[RunRecord]:
-        """The runs with their documents, in the order given; those that were deleted meanwhile are left out."""
+    def list(self) -> list[RunRecord]:
+        """All runs, newest first."""
         with self._lock:
-            changed = [run.id for run in heads if self._read.get(run.id, (0.0,))[0] != run.heartbeat]
-            fresh = self._store.run_documents(changed)
-            kept = {run.id: self._read[run.id] for run in heads if run.id in self._read and run.id not in fresh}
-            kept |= {run.id: (run.heartbeat, *fresh[run.id]) for run in heads if run.id in fresh}
-            self._read = kept
-        return [_record(run, *kept[run.id][1:]) for run in heads if run.id in kept]
+            heads = self._store.list_heads()
+            changed = [run.id for run in heads if self._changed(run)]
+            self._kept |= {record.id: record for record in self._store.list_runs(only=changed)} if changed else {}
+            self._kept = {run.id: self._kept[run.id] for run in heads if run.id in self._kept}
+            return list(self._kept.values())
 
-
-def _record(head: RunHead, config: RunConfig, summary: RunSummary) -> RunRecord:
-    return RunRecord(
-        **{field.name: getattr(head, field.name) for field in fields(RunHead)}, config=config, summary=summary
-    )
+    def _changed(self, head: RunHead) -> bool:
+        """A worker that falls silent touches nothing, but its run is dead from then on."""
+        kept = self._kept.get(head.id)
+        return kept is None or (kept.heartbeat, kept.status, kept.step) != (head.heartbeat, head.status, head.step)

@@ -10,7 +10,8 @@ import torch
 
 import geta_engine as ge
 from geta_engine.config import Saliency, Schedule, make_config
-from geta_engine.documents.events import LogEvent, MarkerEvent, ResultEvent, SnapshotEvent, StepEvent
+from geta_engine.documents.events import LogEvent, MarkerEvent, ResultEvent, StepEvent
+from geta_engine.documents.snapshots import SnapshotEvent
 from geta_engine.errors import InputError
 from geta_engine.training.distributed import DistributedContext
 from geta_engine.training.loop import Loop

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from dash import no_update
 
-from geta_engine.documents.events import SnapshotEvent
+from geta_engine.documents.snapshots import SnapshotEvent
 from geta_engine.drawing.hierarchy import build
 from geta_engine.drawing.layout import layout_graph
 from geta_engine.drawing.repeats import is_fold

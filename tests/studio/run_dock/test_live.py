@@ -13,7 +13,8 @@ import pytest
 from serving import ROOT, Server
 
 from geta_engine.config import RunConfig
-from geta_engine.store import StepEvent, Store
+from geta_engine.documents.events import StepEvent
+from geta_engine.store import Store
 
 POINTS = "() => document.querySelector('#loss-figure .js-plotly-plot')?._fullData?.[0]?._length ?? 0"
 
@@ -174,3 +175,16 @@ def test_nothing_is_loaded_from_elsewhere(server: Server, page: Any) -> None:
     page.goto(server.url)
     page.wait_for_selector("#launch:not([disabled])")
     assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []
+
+
+def test_a_tab_in_the_back_asks_for_no_list_of_runs(server: Server, page: Any) -> None:
+    asked = "() => window.dash_component_api.getLayout('runs-due').props.data"
+    later = "n => (window.dash_component_api.getLayout('runs-poll').props.n_intervals ?? 0) >= n"
+    page.goto(server.url)
+    page.wait_for_function(f"() => ({asked})() >= 1")
+    page.evaluate("() => Object.defineProperty(document, 'hidden', { get: () => true, configurable: true })")
+    before = page.evaluate(asked)
+    page.wait_for_function(later, arg=before + 2)
+    assert page.evaluate(asked) == before
+    page.evaluate("() => { delete document.hidden; }")
+    page.wait_for_function(f"n => ({asked})() > n", arg=before)

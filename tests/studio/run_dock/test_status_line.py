@@ -16,7 +16,7 @@ LIVE: LiveStatus = {
     "stage": "joint",
     "step": 372,
     "steps": 600,
-    "frame": 370,
+    "snapshot": 370,
     "error": None,
     "rate": 9.1,
 }
