@@ -12,7 +12,7 @@ from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic import BaseModel
 
-from geta_engine.drawing.stages import Stage
+from geta_engine.documents.analysis import GraphStage
 from geta_engine.errors import InputError
 from geta_engine.store import RunRecord
 from geta_studio.services.disk import DISK_FULL, is_disk_full, without_paths
@@ -77,7 +77,7 @@ def _router(services: Services) -> APIRouter:
 
     @router.get("/models/{key}/graph.dot", responses={404: {}}, response_class=PlainTextResponse)
     def graph_dot(
-        key: str, open: Annotated[list[str] | None, Query()] = None, stage: Stage = "groups", shape: bool = False
+        key: str, open: Annotated[list[str] | None, Query()] = None, stage: GraphStage = "groups", shape: bool = False
     ) -> str:
         """The graph at a stage in Graphviz's language, with these modules open; with its shape and mask ops or not."""
         return services.dot(_analysis(services, key), frozenset(open or ()), stage, shape)

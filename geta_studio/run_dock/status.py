@@ -9,9 +9,10 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_engine.config import STAGES
+from geta_engine.drawing.labels import short_count
 from geta_studio.run_dock.figures import Stage
 from geta_studio.shell.data_attributes import opens
-from geta_studio.shell.format import count, duration, percent, short_count
+from geta_studio.shell.format import count, duration, percent
 from geta_studio.shell.format import metric as metric_text
 
 ACTIVE = ("queued", "running", "paused")
@@ -181,7 +182,7 @@ def _table(rows: Sequence[tuple[str, str]]) -> Component:
 
 
 def model_summary(analysis: Mapping[str, Any] | None) -> str:
-    """ "0.272 M parameters · 12 groups · 448 units · 43 quantizers"."""
+    """ "272.5 k parameters · 12 groups · 448 units · 43 quantizers"."""
     if analysis is None:
         return ""
     facts = (

@@ -19,7 +19,7 @@ from geta_studio.run_dock.status import (
     step_text,
 )
 from geta_studio.runs_page.grid import run_rows
-from geta_studio.shell.format import duration, metric, short_count, size
+from geta_studio.shell.format import duration, metric, size
 
 LIVE = {"run": 7, "status": "running", "stage": "joint", "step": 372, "steps": 600, "error": None, "rate": 9.1}
 
@@ -63,7 +63,6 @@ def test_labels_and_numbers(analysis: dict[str, Any]) -> None:
     assert run_label(7, "paused", 372, 600) == "run 7 · paused at 372/600"
     assert run_label(7, "done", 600, 600) == "run 7 · done"
     assert model_summary(analysis) == "160 parameters · 1 groups · 10 units · 3 quantizers"
-    assert (short_count(272_474), short_count(2304)) == ("0.272 M", "2,304")
     assert (duration(25), duration(192), duration(7500)) == ("25 s", "3 min 12 s", "2 h 5 min")
     assert (size(1_090_000), size(512)) == ("1.09 MB", "512 B")
 
