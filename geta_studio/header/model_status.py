@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 from dash import no_update
 
 from geta_engine.documents.analysis import AnalysisDocument
+from geta_engine.drawing.labels import short_count
 from geta_studio.services.comparable import comparable_models
 from geta_studio.services.services import Services
-from geta_studio.shell.format import count, short_count
+from geta_studio.shell.format import count
 from geta_studio.shell.stores import Selection
 
 
@@ -56,7 +57,7 @@ def upload_outputs(services: Services, key: str) -> ModelOutputs:
 
 
 def model_summary(analysis: AnalysisDocument | None) -> str:
-    """ "0.272 M parameters · 12 groups · 448 units · 43 quantizers"."""
+    """ "272.5 k parameters · 12 groups · 448 units · 43 quantizers"."""
     if analysis is None:
         return ""
     facts = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from geta_engine.drawing.stages import Stage
+from geta_engine.documents.analysis import GraphStage
 from geta_engine.errors import GetaError
 from geta_engine.runs.workspace import Workspace
 from geta_engine.store import Store
@@ -37,7 +37,7 @@ class Services:
         self.layouts.close()
         self.store.close()
 
-    def dot(self, analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: Stage, show_shape: bool) -> str:
+    def dot(self, analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: GraphStage, show_shape: bool) -> str:
         """The graph of an analysis at a stage in Graphviz's language."""
         from geta_engine.drawing.dot import to_dot
 
