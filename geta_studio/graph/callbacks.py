@@ -13,9 +13,10 @@ from geta_engine.drawing.opening import default_open, everything, scopes_around,
 from geta_engine.drawing.stages import branch_scopes, graph_at
 from geta_studio.graph.accessible_list import tree
 from geta_studio.graph.compare import bits_of
-from geta_studio.graph.elements import elements, scene
+from geta_studio.graph.elements import elements
 from geta_studio.graph.legend import legend
 from geta_studio.graph.panel import shape_item, stage_options
+from geta_studio.graph.scene import scene_of
 from geta_studio.graph.search import search
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.services.services import Services
@@ -201,7 +202,7 @@ def drawing(
     return (
         elements(staged, layout),
         {
-            **scene(key, staged, layout, opened.anchor, opened.focus),
+            **scene_of(key, staged, layout, opened.anchor, opened.focus),
             "shape": view.shape,
             "legend": None if shown else legend(analysis),
         },

@@ -10,8 +10,9 @@ from dash import ClientsideFunction, Dash, Input, Output
 from geta_engine.drawing.diff import Difference, differences
 from geta_studio.graph import compare as view
 from geta_studio.graph.callbacks import at_stage
-from geta_studio.graph.elements import elements, scene
+from geta_studio.graph.elements import elements
 from geta_studio.graph.panel import beside_items
+from geta_studio.graph.scene import scene_of
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.services.comparable import comparable_models
 from geta_studio.services.services import Services
@@ -87,7 +88,7 @@ def _drawn(
     placed = view.aligned(places, services.layouts.of(right, *shown, after=known["layout"]), found)
     run = services.runs.source_run(chosen)
     bits = view.bits_of(run.summary.get("quantizers", ()), right["quantizers"]) if run else {}
-    drawn = scene(chosen, right, placed, None, None)
+    drawn = scene_of(chosen, right, placed, None, None)
     drawn |= {"left": view.marks(places, found, "before"), "pairs": view.counterparts(found)}
     drawn["quantizers"] = view.counterpart_quantizers(left["quantizers"], right["quantizers"])
     return view.marked(elements(right, placed), placed, found, bits), drawn
