@@ -56,6 +56,14 @@ class Server:
         self._process.wait(20)
 
 
+def children(pid: int, module: str) -> list[int]:
+    """The processes that a process started to run a module."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    found = [int(child) for task in tasks for child in task.read_text().split()]
+    wanted = f"\0-m\0{module}\0".encode()
+    return [child for child in found if wanted in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
 def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

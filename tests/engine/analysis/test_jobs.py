@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from geta_engine.analysis.cache import analysis_key
 from geta_engine.analysis.jobs import AnalysisJobs
 from geta_engine.errors import InputError
 from geta_engine.runs.workspace import Workspace
@@ -45,11 +46,11 @@ def test_a_file_that_is_no_archive_fails_in_a_sentence(workspace: Workspace) -> 
 
 
 def test_two_files_of_one_name_have_two_keys(workspace: Workspace) -> None:
-    jobs, keys = AnalysisJobs(workspace), []
+    keys = []
     for text in ("one", "another"):
         path = workspace.models / "net.pt2"
         path.write_text(text)
-        keys.append(jobs.key(str(path)))
+        keys.append(analysis_key(str(path)))
     assert keys[0] != keys[1]
 
 
