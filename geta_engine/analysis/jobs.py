@@ -62,10 +62,11 @@ class AnalysisJob:
         failure = self._failure()
         if failure is None or failure.reason == "cancelled":
             return None
+        most, seconds = f"{self._memory_gb:g} GB", f"{self._seconds:g} seconds"
         return {
-            "time": f"the analysis took longer than {self._seconds:g} seconds and was ended: try `geta analyze` instead",
-            "memory": f"the model needs more than {self._memory_gb:g} GB to be analysed: try `geta analyze`",
-            "ended": f"the analysis ended without a word (it may use up to {self._memory_gb:g} GB): try `geta analyze`",
+            "time": f"the analysis took longer than {seconds} and was ended: try `geta analyze` instead",
+            "memory": f"the model needs more than {most} to be analysed: try `geta analyze`",
+            "ended": f"the analysis ended without a word (it may use up to {most}): try `geta analyze`",
             "internal": f"the model could not be analysed, on {failure}",
         }.get(failure.reason, str(failure))
 

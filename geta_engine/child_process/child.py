@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from geta_engine.documents.child_process import ChildMessage, FailureReason, Progress
 from geta_engine.errors import GetaError
@@ -124,4 +124,5 @@ def _message(line: str) -> ChildMessage | None:
         message = json.loads(line)
     except ValueError:
         return None
-    return message if isinstance(message, dict) and message.keys() & {"progress", "result", "error"} else None
+    is_message = isinstance(message, dict) and message.keys() & {"progress", "result", "error"}
+    return cast(ChildMessage, message) if is_message else None

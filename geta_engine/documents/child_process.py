@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict, final
 
 FailureReason = Literal["refused", "memory", "internal", "time", "ended", "cancelled"]
 """Why a job has no result.
@@ -21,18 +21,21 @@ class Progress(TypedDict):
     total: int
 
 
+@final
 class ProgressMessage(TypedDict):
     """Child to caller, as often as there is news."""
 
     progress: Progress
 
 
+@final
 class ResultMessage(TypedDict):
     """Child to caller, the last word on a request: what was asked for, as plain data."""
 
     result: Any
 
 
+@final
 class FailureMessage(TypedDict):
     """Child to caller, the last word on a request: a sentence for a person, and why."""
 

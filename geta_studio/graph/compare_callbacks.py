@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output
 
@@ -72,7 +73,7 @@ def choices(services: Services, key: str | None) -> dict[str, str]:
 async def other(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
     """(elements, scene, title, whether there is nothing to wait for) of the graph beside the one on screen."""
     pair = await asyncio.to_thread(_compared, services, chosen, known)
-    if not isinstance(pair, Pair) or known is None:
+    if known is None or not isinstance(pair, Pair):
         return pair
     options = options_of(known)
     layout = await asyncio.to_thread(services.layouts.known, known["layout"])
@@ -83,7 +84,8 @@ async def other(services: Services, chosen: str | None, known: Mapping[str, Any]
     return parts, placed, pair.title, True
 
 
-class Pair(NamedTuple):
+@dataclass(frozen=True)
+class Pair:
     """Two analyses at one stage, the right one as it is and folded like the left one, and what differs."""
 
     left: dict[str, Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -9,13 +10,13 @@ from dash import Dash, Input, Output, State, ctx, no_update
 
 from geta_engine.errors import InputError
 from geta_studio.graph.compare_callbacks import choices
-from geta_studio.header.page_state import named_selection, navigated, run_options
+from geta_studio.header.page_state import model_options, named_selection, navigated, run_options
 from geta_studio.header.url import Place, names_nothing, parse
 from geta_studio.run_dock.status import model_summary
 from geta_studio.services.services import Services
 from geta_studio.shell import ids
 
-CHANGED = {ids.URL: "address", ids.MODEL_SELECT: "model", ids.RUN_SELECT: "run"}
+CHANGED = {ids.URL: "address", ids.MODEL_SELECT: "model", ids.RUN_SELECT: "run", ids.UPLOADED: "upload"}
 
 
 def register(app: Dash, services: Services) -> None:
@@ -69,6 +70,7 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.MODEL_POLL, "disabled"),
         Output(ids.UPLOADED, "data"),
         Output(ids.MODEL_SELECT, "value", allow_duplicate=True),
+        Output(ids.MODEL_SELECT, "data", allow_duplicate=True),
         Output(ids.SELECTION, "data", allow_duplicate=True),
         Output(ids.GRAPH_BESIDE, "data", allow_duplicate=True),
         Input(ids.MODEL_SELECT, "value"),
@@ -79,10 +81,9 @@ def register(app: Dash, services: Services) -> None:
         State(ids.GRAPH_BESIDE, "data"),
         prevent_initial_call=True,
     )
-    def follow_analysis(model: str | None, _: int, uploaded: dict[str, str] | None, *screen: Any) -> Any:
-        if uploaded:
-            return tuple(upload_outputs(services, uploaded["model"]))
-        return tuple(analysis_outputs(services, model, *screen))
+    async def follow_analysis(model: str | None, polls: int, uploaded: dict[str, str] | None, *screen: Any) -> Any:
+        cause = CHANGED.get(ctx.triggered_id, "poll")
+        return tuple(await asyncio.to_thread(followed, services, cause, polls, model, uploaded, *screen))
 
     app.clientside_callback(
         "(id) => window.geta.attachUpload(id)", Output(ids.MODEL_UPLOAD, "title"), Input(ids.MODEL_UPLOAD, "id")
@@ -137,18 +138,43 @@ class Follow(NamedTuple):
     poll_off: bool = False
     uploaded: Any = no_update
     chosen: Any = no_update
+    models: Any = no_update
     selection: Any = no_update
     beside: Any = no_update
 
 
+def followed(
+    services: Services,
+    cause: str,
+    polls: int,
+    model: str | None,
+    uploaded: Mapping[str, str] | None,
+    shown: str | None,
+    named: Mapping[str, Any] | None,
+    beside: str | None,
+) -> Follow:
+    """What to follow after `cause` ("model", "upload" or "poll"): an upload until it is on screen or another model is
+    chosen, else the model chosen. A choice, and a page that opens, try an analysis again that failed before."""
+    if uploaded and cause != "model":
+        return upload_outputs(services, uploaded["model"], model, again=cause == "upload")
+    opens = cause == "poll" and polls == 1 and shown is None
+    follow = analysis_outputs(services, model, shown, named, beside, again=cause == "model" or opens)
+    return follow._replace(uploaded=None) if uploaded else follow
+
+
 def analysis_outputs(
-    services: Services, model: str | None, shown: str | None, named: Mapping[str, Any] | None, beside: str | None
+    services: Services,
+    model: str | None,
+    shown: str | None,
+    named: Mapping[str, Any] | None,
+    beside: str | None,
+    again: bool = False,
 ) -> Follow:
     """Follow the analysis of the chosen model: when it appears, what was selected goes, and what the address that led
     to it names is selected; what cannot stand beside it goes too. One that fails leaves all on screen as it is."""
     if model is None:
         return Follow()
-    state = services.analyses.ensure_analysis(model)
+    state = services.analyses.ensure_analysis(model, again)
     if state.state != "ready":
         return Follow(text=state.text, style=f"model-status {state.state}", poll_off=state.state == "failed")
     follow = Follow(summary=model_summary(services.analyses.get(model)), poll_off=True)
@@ -158,12 +184,13 @@ def analysis_outputs(
     return follow._replace(key=model, selection=named, beside=no_update if stays else "")
 
 
-def upload_outputs(services: Services, key: str) -> Follow:
-    """Follow the analysis of an upload: it is chosen when it is ready, and dropped with a sentence when it fails."""
-    state = services.analyses.ensure_analysis(key)
+def upload_outputs(services: Services, key: str, model: str | None, again: bool = False) -> Follow:
+    """Follow the analysis of an upload: it is chosen when it is ready. When it fails `model` stays; the upload can be
+    chosen later if the file itself is good."""
+    state = services.analyses.ensure_analysis(key, again)
     if state.state == "ready":
         return Follow(uploaded=None, chosen=key)
     if state.state == "failed":
-        services.analyses.discard(key)
-        return Follow(text=state.text, style="model-status failed", poll_off=True, uploaded=None)
+        options = model_options(services, model or services.first_model)
+        return Follow(text=state.text, style="model-status failed", poll_off=True, uploaded=None, models=options)
     return Follow(text=state.text, style="model-status working")

@@ -87,9 +87,14 @@ def run_options(services: Services) -> Options:
     return [{"value": str(r.id), "label": run_label(r.id, r.status, r.step, r.steps)} for r in services.runs.list()]
 
 
-def _screen(services: Services, shown: Shown) -> Screen:
+def model_options(services: Services, model: str) -> Options:
+    """Choices of the model selector: those of the library, and the model on screen where it is none of these."""
     models = services.library.options()
-    if shown.model not in {option["value"] for option in models}:
-        models = [{"value": shown.model, "label": services.library.label(shown.model)}, *models]
+    if model in {option["value"] for option in models}:
+        return models
+    return [{"value": model, "label": services.library.label(model)}, *models]
+
+
+def _screen(services: Services, shown: Shown) -> Screen:
     run = None if shown.run is None else str(shown.run)
-    return Screen(shown.model, models, run, run_options(services), shown.run)
+    return Screen(shown.model, model_options(services, shown.model), run, run_options(services), shown.run)

@@ -28,6 +28,7 @@ def create_app(services: Services) -> Dash:
     from geta_studio.graph import callbacks as graph
     from geta_studio.graph import compare_callbacks as compare
     from geta_studio.header import callbacks as header
+    from geta_studio.header import upload_callbacks as uploads
     from geta_studio.header.page_state import opening
     from geta_studio.inspector import callbacks as inspector
     from geta_studio.run_dock import callbacks as run_dock
@@ -49,7 +50,7 @@ def create_app(services: Services) -> Dash:
     )
     app.index_string = app.index_string.replace("<html>", '<html lang="en">')
     app.layout = lambda: layout(opening(services, page_address(app)))
-    for feature in (header, graph, compare, inspector, configure, control, run_dock, runs_page, shell):
+    for feature in (header, uploads, graph, compare, inspector, configure, control, run_dock, runs_page, shell):
         feature.register(app, services)
     routes.register(app.server, services)
     return app

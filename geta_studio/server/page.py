@@ -9,6 +9,7 @@ from dash.development.base_component import Component
 from geta_studio.configure.panel import configure_panel
 from geta_studio.graph.panel import graph_panel
 from geta_studio.header.page_state import Opening
+from geta_studio.header.uploads import delete_question
 from geta_studio.inspector.page import inspector_panel
 from geta_studio.runs_page.page import runs_page
 from geta_studio.shell import ids
@@ -65,6 +66,7 @@ def layout(first: Opening) -> Component:
                         ],
                     ),
                     runs_page(),
+                    delete_question(),
                 ],
             ),
             dmc.NotificationContainer(id=ids.NOTICES, position="bottom-right", limit=3),

@@ -42,9 +42,7 @@ class ModelLibrary:
     Keys come from addresses and browsers, so a key never becomes a path unchecked.
     """
 
-    def __init__(
-        self, workspace: Workspace, given: str | None = None, uploads_budget: int = UPLOADS_BUDGET
-    ) -> None:
+    def __init__(self, workspace: Workspace, given: str | None = None, uploads_budget: int = UPLOADS_BUDGET) -> None:
         self._workspace = workspace
         self._uploads_budget = uploads_budget
         self._given = given if given is not None and given not in ZOO else None

@@ -44,6 +44,14 @@ def header(first: Opening) -> Component:
                 className="upload",
                 title="A model written by torch.export.save",
             ),
+            html.Button(
+                icon("trash"),
+                id=ids.MODEL_DELETE,
+                className="ghost square",
+                title="Delete this upload",
+                style={"display": "none"},
+                **_wild(aria_label="Delete this upload"),
+            ),
             html.Div(first.summary, id=ids.MODEL_SUMMARY, className="summary"),
             html.Div(className="spacer"),
             dmc.Select(

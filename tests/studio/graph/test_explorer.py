@@ -10,7 +10,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from serving import Server
+from serving import Server, children
 
 CY = "document.getElementById('graph')._cyreg.cy"
 
