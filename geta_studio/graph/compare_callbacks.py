@@ -15,6 +15,7 @@ from geta_studio.graph.callbacks import at_stage, options_of
 from geta_studio.graph.elements import elements, scene
 from geta_studio.graph.panel import beside_items
 from geta_studio.graph.stylesheet import stylesheet
+from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
 from geta_studio.shell import ids
 
@@ -73,13 +74,12 @@ def choices(services: Services, key: str | None) -> dict[str, str]:
 async def other(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
     """(elements, scene, title, whether there is nothing to wait for) of the graph beside the one on screen."""
     pair = await asyncio.to_thread(_compared, services, chosen, known)
-    if known is None or not isinstance(pair, Pair):
+    if not isinstance(pair, Pair):
         return pair
-    options = options_of(known)
-    layout = await asyncio.to_thread(services.layouts.known, known["layout"])
+    layout = await asyncio.to_thread(services.layouts.known, pair.layout)
     if layout is None:
-        layout = await services.layouts.of(pair.left, options)
-    beside = await services.layouts.of(pair.right_alike, options, after=known["layout"])
+        layout = await services.layouts.of(pair.left, pair.options)
+    beside = await services.layouts.of(pair.right_alike, pair.options, after=pair.layout)
     parts, placed = await asyncio.to_thread(_drawn, pair, layout, beside)
     return parts, placed, pair.title, True
 
@@ -95,6 +95,9 @@ class Pair:
     chosen: str
     bits: Mapping[str, float]
     title: Any
+    options: LayoutOptions
+    layout: str
+    """The key of the layout at the left."""
 
 
 def _compared(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Pair | Shown:
@@ -112,7 +115,7 @@ def _compared(services: Services, chosen: str | None, known: Mapping[str, Any] |
     run = services.runs.source_run(chosen)
     bits = view.bits_of(run.summary.get("quantizers", ()), right["quantizers"]) if run else {}
     title = view.summary(_title(services, known["model"], chosen), left, right, found)
-    return Pair(left, right, alike, found, chosen, bits, title)
+    return Pair(left, right, alike, found, chosen, bits, title, options_of(known), known["layout"])
 
 
 def _drawn(
