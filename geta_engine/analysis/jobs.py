@@ -8,7 +8,7 @@ from concurrent.futures import wait
 from contextlib import suppress
 from typing import Any, Literal
 
-from geta_engine.analysis.cache import AnalysisFiles, analysis_key
+from geta_engine.analysis.cache import BUDGET, AnalysisFiles, analysis_key
 from geta_engine.child_process.child import ChildError
 from geta_engine.child_process.pool import ChildPool, Job
 from geta_engine.documents.child_process import AnalysisRequest, FailureReason
@@ -94,10 +94,12 @@ class AnalysisJobs:
     A result is kept in `cache/analysis`. Asking for a model whose analysis is under way gives the same job.
     """
 
-    def __init__(self, workspace: Workspace, memory_gb: float = MEMORY_GB, seconds: float = SECONDS) -> None:
+    def __init__(
+        self, workspace: Workspace, memory_gb: float = MEMORY_GB, seconds: float = SECONDS, budget: int = BUDGET
+    ) -> None:
         folder = workspace.cache / "analysis"
         folder.mkdir(exist_ok=True)
-        self._files = AnalysisFiles(folder)
+        self._files = AnalysisFiles(folder, budget)
         self._limits = (memory_gb, seconds)
         self._children = ChildPool(_CHILD, AT_ONCE, seconds=seconds, memory_gb=memory_gb)
         self._lock = threading.Lock()

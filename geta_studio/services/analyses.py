@@ -108,13 +108,13 @@ class Analyses:
         job = self._jobs.start(spec)
         with self._lock:
             self._started[key] = _Started(job, label, Path(spec).name)
-        job.when_ended(lambda: self._conclude(key, job))
+        job.when_ended(lambda: self._conclude(key, spec, job))
         return ModelState("working", f"Analysing {label}: {job.progress}")
 
-    def _conclude(self, key: str, job: AnalysisJob) -> None:
+    def _conclude(self, key: str, spec: str, job: AnalysisJob) -> None:
         self._remove_if_bad(key, job)
         if job.state == "done":
-            self._jobs.make_room(self._specs_needed)
+            self._jobs.make_room(lambda: [spec, *self._specs_needed()])
 
     def _remove_if_bad(self, key: str, job: AnalysisJob) -> None:
         """One that took too long or too much is kept: it may do better another time, or with `geta analyze`."""

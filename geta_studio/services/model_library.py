@@ -16,8 +16,8 @@ from geta_engine.store import RunRecord
 from geta_engine.zoo.names import ZOO
 
 UPLOAD_KEY = re.compile(r"upload-([0-9a-f]{64})")
-RUN_KEY = re.compile(r"run-([1-9][0-9]*)")
-COMPACT_KEY = re.compile(r"compact-([1-9][0-9]*)")
+RUN_KEY = re.compile(r"run-([1-9][0-9]{0,17})")
+COMPACT_KEY = re.compile(r"compact-([1-9][0-9]{0,17})")
 GIVEN_KEY = "given"
 """The key of a model named on the command line (`--model SPEC`) that is not in the zoo."""
 UPLOAD_VARIABLE = "GETA_MAX_UPLOAD_MB"
@@ -42,9 +42,8 @@ class ModelLibrary:
     Keys come from addresses and browsers, so a key never becomes a path unchecked.
     """
 
-    def __init__(self, workspace: Workspace, given: str | None = None, uploads_budget: int = UPLOADS_BUDGET) -> None:
+    def __init__(self, workspace: Workspace, given: str | None = None) -> None:
         self._workspace = workspace
-        self._uploads_budget = uploads_budget
         self._given = given if given is not None and given not in ZOO else None
         self.first: str | None = GIVEN_KEY if self._given else given
         """The key of the model named at the start, or None."""
@@ -124,7 +123,7 @@ class ModelLibrary:
         """Remove the uploads that were not used for longest while all take more than `UPLOADS_BUDGET`, but for the
         keys of `needed`. Returns the keys that are gone."""
         stored = [Stored(upload.key, upload.last_used, upload.size) for upload in self._uploads()]
-        gone = beyond_budget(stored, self._uploads_budget, needed)
+        gone = beyond_budget(stored, UPLOADS_BUDGET, needed)
         for key in gone:
             self.remove(key)
         return gone
