@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 import dash_cytoscape as cyto
 import dash_mantine_components as dmc
@@ -29,6 +30,7 @@ def graph_panel(beside: str | None = None) -> Component:
         className="graph-panel",
         children=[
             *(dcc.Store(id=name) for name in (ids.GRAPH_OPEN, ids.GRAPH_SCENE, ids.GRAPH_COMMAND, ids.GRAPH_NOW)),
+            dcc.Store(id=ids.GRAPH_DRAWING, data=uuid4().hex),
             *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_TOLD, ids.GRAPH_TWIN, *ids.GRAPH_SINKS)),
             html.Div(_canvas(ids.GRAPH), className="graph-focus", tabIndex=0, role="application", **named(CANVAS)),
             _other(beside),

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from finished import run_of
 from screen import CY, STATE
-from serving import Server
+from serving import Server, children
 
 OTHER = "document.getElementById('graph-other')._cyreg.cy"
 
@@ -66,27 +66,23 @@ def test_dense_and_compact_side_by_side(server: Server, page: Any, tmp_path: Pat
     assert page.evaluate(f"() => {CY}.nodes('.changed').length") == 0
 
 
-def layout_process(server: Server) -> int:
-    """The process beside the server that places nodes."""
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    found = [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
-    assert len(found) == 1
-    return found[0]
-
-
 @pytest.mark.timeout(300)
 def test_a_layout_that_takes_long_shows_it_and_can_be_cancelled(server: Server, page: Any) -> None:
-    """The process that lays out is stopped by the system's own means, so that it takes as long as wanted."""
+    """The processes that lay out are stopped by the system's own means, so that they take as long as wanted."""
     page.goto(server.url)
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
     before = page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()")
-    os.kill(layout_process(server), signal.SIGSTOP)
+    stopped = children(server.pid, "geta_engine.drawing.process")
+    for process in stopped:
+        os.kill(process, signal.SIGSTOP)
     page.evaluate(f"() => {{ {CY}.nodes('.toggle')[0].emit('tap') }}")
     page.wait_for_selector("#graph-busy.on >> text=/Laying out the graph: 0 of [0-9]+ modules/")
     page.click("#graph-cancel")
     page.wait_for_selector("text=the layout of the graph was cancelled: the graph stays as it was")
     page.wait_for_selector("#graph-busy:not(.on)", state="attached")
     assert page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()") == before
+    for process in {*stopped} & {*children(server.pid, "geta_engine.drawing.process")}:
+        os.kill(process, signal.SIGCONT)
     draws = page.get_attribute("#graph-panel", "data-draws")
     page.evaluate(f"() => {{ {CY}.nodes('.toggle')[0].emit('tap') }}")
     page.wait_for_selector(f"#graph-panel:not([data-draws='{draws}'])")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +13,9 @@ from geta_engine.drawing.hierarchy import build
 from geta_engine.drawing.layout import layout_graph
 from geta_engine.drawing.repeats import is_fold
 from geta_engine.drawing.visible import default_open
+from geta_studio.graph import callbacks
 from geta_studio.graph.accessible_list import tree
-from geta_studio.graph.callbacks import View, apply, at_stage, drawing, matches, state_now, told
+from geta_studio.graph.callbacks import View, apply, at_stage, matches, state_now
 from geta_studio.graph.legend import legend
 from geta_studio.graph.panel import graph_panel, stage_options
 from geta_studio.services.layouts import Layouts
@@ -54,6 +56,16 @@ def layouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layouts]:
 @pytest.fixture
 def studio(report: Any, layouts: Layouts) -> Any:
     return Studio(report("resnet20"), layouts)
+
+
+def drawing(
+    studio: Any, key: str | None, command: Mapping[str, Any] | None, view: View, known: Mapping[str, Any] | None
+) -> Any:
+    return asyncio.run(callbacks.drawing(studio, key, command, view, known))
+
+
+def told(studio: Any, known: Mapping[str, Any] | None) -> Any:
+    return asyncio.run(callbacks.told(studio, known))
 
 
 def words(part: Any) -> list[str]:

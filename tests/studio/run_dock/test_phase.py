@@ -45,6 +45,7 @@ def test_a_run_has_its_stages_and_the_controls_of_its_status(services: Services,
 
 def test_a_compact_model_can_be_downloaded_once_it_is_there(services: Services, run_id: int) -> None:
     assert phase_outputs(services, {"run": run_id, "status": "queued"}).export_href is None
+    services.workspace.create_artifacts(run_id)
     services.workspace.compact_file(run_id).write_bytes(b"small")
     services.store.set_status(run_id, "done")
     shown = phase_outputs(services, {"run": run_id, "status": "done"})
