@@ -13,6 +13,9 @@ from dash import no_update
 
 import geta_engine as ge
 from geta_engine.runs.workspace import Workspace
+from geta_studio.header import ids
+from geta_studio.header.model_status import Cause, ModelOutputs, ModelQuestion, model_outputs
+from geta_studio.header.upload_deletion import deletion_outputs
 from geta_studio.services.services import Services
 
 
