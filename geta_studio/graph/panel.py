@@ -28,10 +28,8 @@ def graph_panel(beside: str | None = None) -> Component:
         className="graph-panel",
         children=[
             *(dcc.Store(id=name) for name in (ids.GRAPH_OPEN, ids.GRAPH_SCENE, ids.GRAPH_COMMAND, ids.GRAPH_NOW)),
-            *(
-                dcc.Store(id=name)
-                for name in (ids.GRAPH_MATCHES, ids.GRAPH_SETTLED, ids.GRAPH_ACCESSIBLE_LIST, *ids.GRAPH_SINKS)
-            ),
+            *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_SETTLED, ids.GRAPH_ACCESSIBLE_LIST)),
+            *(dcc.Store(id=name) for name in ids.GRAPH_SINKS),
             html.Div(_canvas(ids.GRAPH), className="graph-focus", tabIndex=0, role="application", **named(CANVAS)),
             _compared(beside),
             _toolbar(),

@@ -15,7 +15,7 @@ from geta_engine.drawing.stages import graph_at
 from geta_engine.drawing.visible import everything
 from geta_engine.runs.workspace import Workspace
 from geta_studio.graph.callbacks import state_now
-from geta_studio.graph.compare_callbacks import choices, other
+from geta_studio.graph.compare_callbacks import choices, compared
 from geta_studio.services.services import Services
 
 pytestmark = pytest.mark.timeout(300)
@@ -63,7 +63,7 @@ def beside(services: Services, left: str, right: str, stage: str = "groups") -> 
     scopes = set().union(*(everything(graph)[0] for graph in graphs))
     drawn = services.layouts.of({"graph": graphs[0]}, frozenset(scopes), stage, False)
     known = {"model": left, "graph": stage, "shape": False, "scopes": sorted(scopes), "layout": drawn["key"]}
-    return other(services, right, known)
+    return compared(services, right, known)
 
 
 def layers_marked(services: Services, key: str, stage: str, rows: dict[str, str]) -> dict[str, str]:
