@@ -31,7 +31,7 @@ from geta_studio.shell.stores import BitBounds
 
 ALL_BUDGET = 1200
 """More nodes than this are opened at once only after a question."""
-SINK_SCENE, SINK_TWIN, SINK_PAINT, SINK_RESTYLED, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
+SINK_SCENE, SINK_LIST, SINK_PAINT, SINK_RESTYLED, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
 
 
 def register(app: Dash, services: Services) -> None:
@@ -93,13 +93,13 @@ def register(app: Dash, services: Services) -> None:
         return question(services, command, known)
 
     @app.callback(
-        Output(ids.GRAPH_TWIN, "data"),
-        Input(ids.GRAPH_TOLD, "data"),
+        Output(ids.GRAPH_ACCESSIBLE_LIST, "data"),
+        Input(ids.GRAPH_SETTLED, "data"),
         State(ids.GRAPH_OPEN, "data"),
         prevent_initial_call=True,
     )
-    async def tell(_: int, known: dict[str, Any] | None) -> Any:
-        return await told(services, known)
+    async def send_accessible_list(_: int, known: dict[str, Any] | None) -> Any:
+        return await accessible_list(services, known)
 
     @app.callback(
         Output(ids.GRAPH, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"), Input(ids.GRAPH_STAGE, "value")
@@ -144,7 +144,7 @@ def register(app: Dash, services: Services) -> None:
 def _clientside(app: Dash) -> None:
     for name, sink, inputs in (
         ("scene", SINK_SCENE, [Input(ids.GRAPH_SCENE, "data")]),
-        ("writeList", SINK_TWIN, [Input(ids.GRAPH_TWIN, "data")]),
+        ("writeList", SINK_LIST, [Input(ids.GRAPH_ACCESSIBLE_LIST, "data")]),
         (
             "paint",
             SINK_PAINT,
@@ -262,8 +262,8 @@ def at_stage(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
     return {**analysis, "graph": graph_at(analysis, stage)}
 
 
-async def told(services: Services, known: Mapping[str, Any] | None) -> Any:
-    """The readable counterpart of what is on screen."""
+async def accessible_list(services: Services, known: Mapping[str, Any] | None) -> Any:
+    """The accessible list of what is on screen."""
     analysis = await asyncio.to_thread(services.analyses.get, known["model"]) if known else None
     if known is None or analysis is None:
         return no_update

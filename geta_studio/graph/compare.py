@@ -149,7 +149,7 @@ def _total(pairs: Sequence[Difference]) -> list[str]:
 
 def waiting(text: str) -> list[Component]:
     """What stands where the right graph will be."""
-    return [html.Span(text, className="graph-other-what")]
+    return [html.Span(text, className="graph-compared-what")]
 
 
 def summary(
@@ -161,6 +161,6 @@ def summary(
     counts = {kind: sum(pair.kind == kind for pair in seen) for kind in _KINDS}
     told = [f"{count} {kind}" for kind, count in counts.items() if count]
     return [
-        html.Span(f"{title} · {was} → {now} parameters", className="graph-other-what"),
-        html.Span(", ".join(told) or "nothing differs", className="graph-other-counts"),
+        html.Span(f"{title} · {was} → {now} parameters", className="graph-compared-what"),
+        html.Span(", ".join(told) or "nothing differs", className="graph-compared-counts"),
     ]

@@ -13,7 +13,7 @@ from geta_engine.drawing.diff import Difference, differences
 from geta_studio.graph import compare as view
 from geta_studio.graph.callbacks import at_stage, options_of
 from geta_studio.graph.elements import elements, scene
-from geta_studio.graph.panel import beside_items
+from geta_studio.graph.panel import compare_items
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.services.comparable import comparable_models
 from geta_studio.services.layouts import LayoutOptions
@@ -27,40 +27,42 @@ def register(app: Dash, services: Services) -> None:
     """Wire the choice, the second graph, and what moves both together."""
 
     @app.callback(
-        Output(ids.GRAPH_BESIDE_ITEMS, "children"),
+        Output(ids.GRAPH_COMPARE_ITEMS, "children"),
         Input(ids.MODEL_KEY, "data"),
         Input(ids.PHASE, "data"),
-        Input(ids.GRAPH_BESIDE, "data"),
+        Input(ids.GRAPH_COMPARE, "data"),
     )
     def offer(key: str | None, _: Any, chosen: str | None) -> Any:
-        return beside_items(comparable_models(services, key), chosen)
+        return compare_items(comparable_models(services, key), chosen)
 
     @app.callback(
-        Output(ids.GRAPH_OTHER, "elements"),
-        Output(ids.GRAPH_OTHER_SCENE, "data"),
-        Output(ids.GRAPH_OTHER_TITLE, "children"),
-        Output(ids.GRAPH_OTHER_POLL, "disabled"),
-        Input(ids.GRAPH_BESIDE, "data"),
+        Output(ids.GRAPH_COMPARED, "elements"),
+        Output(ids.GRAPH_COMPARED_SCENE, "data"),
+        Output(ids.GRAPH_COMPARED_TITLE, "children"),
+        Output(ids.GRAPH_COMPARED_POLL, "disabled"),
+        Input(ids.GRAPH_COMPARE, "data"),
         Input(ids.GRAPH_OPEN, "data"),
-        Input(ids.GRAPH_OTHER_POLL, "n_intervals"),
+        Input(ids.GRAPH_COMPARED_POLL, "n_intervals"),
     )
     async def draw(chosen: str | None, known: dict[str, Any] | None, _: int) -> Shown:
-        return await other(services, chosen, known)
+        return await compared(services, chosen, known)
 
     @app.callback(
-        Output(ids.GRAPH_OTHER, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"), Input(ids.GRAPH_STAGE, "value")
+        Output(ids.GRAPH_COMPARED, "stylesheet"),
+        Input(ids.PROVIDER, "forceColorScheme"),
+        Input(ids.GRAPH_STAGE, "value"),
     )
     def restyle(scheme: str | None, stage: str) -> list[dict[str, Any]]:
         return stylesheet("dark" if scheme == "dark" else "light", stage)
 
     app.clientside_callback(
         ClientsideFunction("getaCompare", "scene"),
-        Output(ids.GRAPH_OTHER_SINK, "data"),
-        Input(ids.GRAPH_OTHER_SCENE, "data"),
+        Output(ids.GRAPH_COMPARED_SINK, "data"),
+        Input(ids.GRAPH_COMPARED_SCENE, "data"),
     )
 
 
-async def other(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
+async def compared(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
     """(elements, scene, title, whether there is nothing to wait for) of the graph beside the one on screen."""
     pair = await asyncio.to_thread(_compared, services, chosen, known)
     if not isinstance(pair, Pair):
@@ -95,10 +97,10 @@ def _compared(services: Services, chosen: str | None, known: Mapping[str, Any] |
     if not chosen or known is None or own is None or chosen not in comparable_models(services, known["model"]):
         return [], None, "", True
     state = services.analyses.ensure_analysis(chosen)
-    beside = services.analyses.get(chosen)
-    if beside is None:
+    chosen_analysis = services.analyses.get(chosen)
+    if chosen_analysis is None:
         return [], {"model": chosen, "hosts": None}, view.waiting(state.text), state.state == "failed"
-    left, right = (at_stage(analysis, known["graph"]) for analysis in (own, beside))
+    left, right = (at_stage(analysis, known["graph"]) for analysis in (own, chosen_analysis))
     found = differences(left["graph"], right["graph"])
     alike = {**right, "graph": view.made_alike(right["graph"], found)}
     run = services.runs.source_run(chosen)

@@ -16,7 +16,7 @@ from geta_engine.drawing.stages import graph_at
 from geta_engine.drawing.visible import everything
 from geta_engine.runs.workspace import Workspace
 from geta_studio.graph.callbacks import state_now
-from geta_studio.graph.compare_callbacks import other
+from geta_studio.graph.compare_callbacks import compared
 from geta_studio.services.comparable import comparable_models
 from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
@@ -66,7 +66,7 @@ def beside(services: Services, left: str, right: str, stage: str = "groups") -> 
     scopes = set().union(*(everything(graph)[0] for graph in graphs))
     drawn = asyncio.run(services.layouts.of({"graph": graphs[0]}, LayoutOptions(frozenset(scopes), stage, False)))
     known = {"model": left, "graph": stage, "shape": False, "scopes": sorted(scopes), "layout": drawn["key"]}
-    return asyncio.run(other(services, right, known))
+    return asyncio.run(compared(services, right, known))
 
 
 def layers_marked(services: Services, key: str, stage: str, rows: dict[str, str]) -> dict[str, str]:

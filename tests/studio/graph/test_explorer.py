@@ -191,7 +191,7 @@ def test_a_closed_branch_selects_its_quantizer(shown: Any) -> None:
     scope = shown.evaluate(f"() => {CY}.nodes('.box.attached')[0].id().slice(6)")
     shown.evaluate(f"id => {{ {CY}.getElementById(id).emit('tap') }}", f"scope:{scope}|toggle")
     shown.wait_for_function(f"id => {CY}.getElementById(id).hasClass('row')", arg=f"scope:{scope}")
-    shown.evaluate(f"id => {CY}.getElementById(id).emit('tap')", f"scope:{scope}")
+    shown.evaluate(f"id => {{ {CY}.getElementById(id).emit('tap') }}", f"scope:{scope}")
     shown.wait_for_function("() => location.search.includes('select=quantizer:conv1.weight')")
     shown.wait_for_selector("#inspect-head >> text=conv1")
 
