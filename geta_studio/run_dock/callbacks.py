@@ -41,17 +41,24 @@ class Phase(TypedDict):
 def register(app: Dash, services: Services) -> None:
     """Wire the poll, the figures, the words and the controls."""
 
+    app.clientside_callback(
+        "(ticks) => document.hidden ? window.dash_clientside.no_update : ticks",
+        Output(ids.TICK_DUE, "data"),
+        Input(ids.TICK, "n_intervals"),
+    )
+
     @app.callback(
         Output(ids.LIVE, "data"),
         Output(ids.TICK, "interval"),
-        Input(ids.TICK, "n_intervals"),
+        Output(ids.RUNS_VERSION, "data"),
+        Input(ids.TICK_DUE, "data"),
         Input(ids.RUN_ID, "data"),
         State(ids.LIVE, "data"),
+        State(ids.RUNS_VERSION, "data"),
         running=[(Output(ids.TICK, "disabled"), True, False)],
     )
-    def poll_run(_: int, run_id: int | None, previous: LiveStatus | None) -> tuple[Any, Any]:
-        live = services.runs.live_status(run_id)
-        return (no_update, no_update) if live == previous else (live, tick_interval(live))
+    def poll_runs(_: int, run_id: int | None, live: LiveStatus | None, version: str | None) -> tuple[Any, ...]:
+        return polled(services, run_id, live, version)
 
     @app.callback(Output(ids.DOCK_FIGURES, "children"), Input(ids.PAINTED, "data"), prevent_initial_call=True)
     def mount_figures(_: bool) -> list[Component]:
@@ -138,6 +145,14 @@ def register(app: Dash, services: Services) -> None:
     )
     def choose_group(model: str | None, selection: Any, value: str) -> tuple[Any, str]:
         return norms_options(services.analyses.get(model), selection, value)
+
+
+def polled(services: Services, run_id: int | None, live: LiveStatus | None, version: str | None) -> tuple[Any, ...]:
+    """(live status, interval of the tick in ms, version of the list of runs), each where it differs from what the page
+    has: the one question that a page asks again and again."""
+    status, newest = services.runs.live_status(run_id), services.runs.version()
+    changed = (no_update, no_update) if status == live else (status, tick_interval(status))
+    return *changed, no_update if newest == version else newest
 
 
 def tick_interval(live: LiveStatus) -> int:

@@ -89,4 +89,6 @@ def _state(first: Opening) -> list[Component]:
         dcc.Store(id=ids.PAINTED),
         dcc.Interval(id=ids.MODEL_POLL, interval=POLL_MS, disabled=first.key is not None),
         dcc.Interval(id=ids.TICK, interval=TICK_MS),
+        dcc.Store(id=ids.TICK_DUE),
+        dcc.Store(id=ids.RUNS_VERSION),
     ]
