@@ -19,6 +19,9 @@ from geta_engine.errors import InputError
 from geta_engine.trace import TracedModel
 from geta_engine.training.distributed import DistributedContext
 
+_SEEDS_BETWEEN_RANKS = 0x9E3779B1
+"""The generator keeps 32 bits of a seed: ranks are set apart within them, by more steps than a run has."""
+
 
 def learning_rate_factor(step: int, total: int) -> float:
     """Half a cosine from 1 at the first step to nearly 0 at the last."""
@@ -60,7 +63,7 @@ class TrainingData:
         What the model draws (dropout) depends on (seed, step), and on the member.
         """
         count = self._config.accumulate
-        torch.manual_seed(self._config.seed + step + context.rank * 2**32)
+        torch.manual_seed((self._config.seed + step + context.rank * _SEEDS_BETWEEN_RANKS) % 2**32)
         total = 0.0
         for number in range(step * count, (step + 1) * count):
             batch = self.batch(number, context.shard)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from geta_engine.qasso.updates import ETA, ZETA, JointSums, joint_rule
+from tests.engine.qasso.small import gradients, start
 
 
 def slow_rule(g, c, r, lr, remaining, d_min, d_max):
@@ -61,3 +63,30 @@ def test_zero_slices_are_left_alone():
     one = torch.ones(1)
     rule = joint_rule(JointSums(0 * one, 0 * one, one, 0 * one, 0 * one), 0.1, 5, 0.01 * one, 0.2 * one)
     assert rule.gamma.item() == 0 and abs(rule.d.item() - 0.2) < 1e-7
+
+
+@pytest.mark.parametrize("times", [0, 1, 2, 7])
+@pytest.mark.parametrize("cos_g", [1.0, -1.0])
+def test_gamma_shrinks_as_often_as_the_step_size_is_below_its_lower_bound(times, cos_g):
+    """g, c~ and R~ on one line, so that every number is known: the first d is d(b_u) * 0.8^(times - 1/2)."""
+    one, lr, remaining, d_min = torch.ones(1, dtype=torch.float64), 0.1, 4, 0.05
+    gamma = 1 / remaining if cos_g > 0 else (1 - ETA) * lr
+    first = d_min * 0.8 ** (times - 0.5)
+    norm_r = ZETA * ETA * lr / (gamma * first)
+    sums = JointSums(cos_g * one, -norm_r * one, one, one, norm_r**2 * one)
+    rule = joint_rule(sums, lr, remaining, d_min * one, 10 * one)
+    assert rule.gamma.item() == pytest.approx(gamma * 0.8**times, rel=1e-9)
+    assert rule.d.item() == pytest.approx(d_min * 0.8**-0.5, rel=1e-9)
+    assert slow_rule([1.0], [cos_g], [-norm_r], lr, remaining, d_min, 10.0)[:2] == pytest.approx(
+        (rule.gamma.item(), rule.d.item()), rel=1e-9
+    )
+
+
+def test_the_exponent_of_a_quantizer_stays_within_its_bounds(small):
+    """Adam's first step is its learning rate on the logarithm: e^5 and e^-5 are far outside [0.1, 10]."""
+    _, model, opt = start(small, learn_t=True, lr_quant=5.0)
+    gradients(model, opt)
+    opt.step()
+    t = model.quantizers.t.detach()
+    moved = t != 1
+    assert moved.any() and ((t[moved] == torch.tensor(0.1)) | (t[moved] == 10.0)).all()
