@@ -44,4 +44,5 @@ def _shared_stores(first: PageState) -> list[Component]:
         dcc.Store(id=ids.SNAPSHOT),
         dcc.Store(id=ids.BITS),
         dcc.Store(id=ids.PAINTED),
+        dcc.Store(id=ids.RUNS_VERSION),
     ]

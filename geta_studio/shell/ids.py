@@ -47,9 +47,6 @@ SNAPSHOT = "snapshot"
 RESULT_TAB = "result-tab"
 
 # Runs
-RUNS_POLL = "runs-poll"
-RUNS_DUE = "runs-due"
-"""dcc.Store: how many polls there were while the tab was in front; no other poll reaches the server."""
 RUNS_VERSION = "runs-version"
 """dcc.Store: `services.runs.version()`, a text; changes whenever the list of runs does."""
 RUNS_OPEN = "runs-open"

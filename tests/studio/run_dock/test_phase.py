@@ -11,9 +11,9 @@ from geta_engine.config import RunConfig
 from geta_engine.errors import InputError
 from geta_engine.runs.workspace import Workspace
 from geta_studio.result.card import result_of_run
-from geta_studio.run_dock.callbacks import TICK_ACTIVE_MS, TICK_IDLE_MS, tick_interval
 from geta_studio.run_dock.controls import send_command
 from geta_studio.run_dock.phase import PhaseOutputs, phase_outputs
+from geta_studio.run_dock.poll import TICK_ACTIVE_MS, TICK_IDLE_MS, tick_interval
 from geta_studio.services.services import Services
 
 
