@@ -27,8 +27,12 @@ def poll_outputs(
 ) -> PollOutputs:
     """The status of the run on screen and the version of the list of runs, each where it is new."""
     live, version = services.runs.live_status(run_id), services.runs.version()
-    changed = (no_update, no_update) if live == previous else (live, tick_interval(live))
-    return PollOutputs(*changed, no_update if version == runs_version else version)
+    same = live == previous
+    return PollOutputs(
+        live=no_update if same else live,
+        interval=no_update if same else tick_interval(live),
+        runs_version=no_update if version == runs_version else version,
+    )
 
 
 def tick_interval(live: LiveStatus) -> int:
