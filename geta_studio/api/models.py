@@ -7,8 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Query
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from geta_engine.documents.analysis import AnalysisDocument
-from geta_engine.drawing.stages import Stage
+from geta_engine.documents.analysis import AnalysisDocument, GraphStage
 from geta_studio.services.model_library import shortened
 from geta_studio.services.services import Services
 
@@ -24,7 +23,7 @@ def router(services: Services) -> APIRouter:
 
     @routes.get("/{key}/graph.dot", responses={404: {}}, response_class=PlainTextResponse)
     def graph_dot(
-        key: str, open: Annotated[list[str] | None, Query()] = None, stage: Stage = "groups", shape: bool = False
+        key: str, open: Annotated[list[str] | None, Query()] = None, stage: GraphStage = "groups", shape: bool = False
     ) -> str:
         """The graph at a stage in Graphviz's language, with these modules open; with its shape and mask ops or not."""
         return services.dot(known_analysis(services, key), frozenset(open or ()), stage, shape)

@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
+from geta_engine.documents.analysis import GraphStage
 from geta_engine.drawing.hierarchy import SCOPE_PREFIX
-from geta_engine.drawing.stages import Stage, branch_scopes, graph_at
-from geta_engine.drawing.visible import default_open, everything, scopes_around, scopes_inside
+from geta_engine.drawing.opening import default_open, everything, scopes_around, scopes_inside
+from geta_engine.drawing.stages import branch_scopes, graph_at
 from geta_studio.graph.accessible_list import tree
 from geta_studio.graph.compare import bits_of
 from geta_studio.graph.elements import elements, scene
@@ -185,7 +186,7 @@ class View(NamedTuple):
     shape: bool
 
     @property
-    def graph(self) -> Stage:
+    def graph(self) -> GraphStage:
         """The stage whose nodes and edges are drawn; the later ones differ in colours alone."""
         return "trace" if self.stage == "trace" else "branches" if self.stage == "branches" else "groups"
 
@@ -257,7 +258,7 @@ def _drawn_of(key: str, view: View) -> dict[str, Any]:
     return {"model": key, "graph": view.graph, "shape": view.shape}
 
 
-def at_stage(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
+def at_stage(analysis: Mapping[str, Any], stage: GraphStage) -> dict[str, Any]:
     """The analysis with the graph of a stage."""
     return {**analysis, "graph": graph_at(analysis, stage)}
 

@@ -10,7 +10,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_engine.drawing.diff import Difference, Kind, Side, kind_of
-from geta_engine.drawing.hierarchy import short_count
+from geta_engine.drawing.labels import short_count
 from geta_studio.graph.elements import Element
 
 Layout = Mapping[str, Any]

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from math import hypot
 from typing import Any
 
-from geta_engine.drawing.hierarchy import SCOPE_PREFIX, short_count
+from geta_engine.drawing.hierarchy import SCOPE_PREFIX
+from geta_engine.drawing.labels import short_count
 from geta_engine.drawing.repeats import display_name
 from geta_engine.drawing.stages import branch_scopes, quantizers_of
 from geta_studio.shell.palette import group_slots

@@ -7,10 +7,11 @@ from typing import Any, Literal, NamedTuple, TypedDict
 from dash import no_update
 
 from geta_engine.documents.analysis import AnalysisDocument
+from geta_engine.drawing.labels import short_count
 from geta_studio.header.model_choices import model_choices
 from geta_studio.services.comparable import comparable_models
 from geta_studio.services.services import Services
-from geta_studio.shell.format import count, short_count
+from geta_studio.shell.format import count
 from geta_studio.shell.stores import Selection
 
 Cause = Literal["model", "upload", "poll"]
@@ -94,7 +95,7 @@ def upload_outputs(services: Services, key: str, model: str | None, again: bool 
 
 
 def model_summary(analysis: AnalysisDocument | None) -> str:
-    """ "0.272 M parameters · 12 groups · 448 units · 43 quantizers"."""
+    """ "272.5 k parameters · 12 groups · 448 units · 43 quantizers"."""
     if analysis is None:
         return ""
     facts = (

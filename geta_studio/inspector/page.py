@@ -9,9 +9,9 @@ from dash import dcc, html
 from dash.development.base_component import Component
 
 from geta_engine.documents.analysis import GroupDocument, NodeDocument, QuantizerDocument
+from geta_engine.drawing.opening import nodes_inside
 from geta_engine.drawing.repeats import display_name, is_fold
 from geta_engine.drawing.stages import graph_at
-from geta_engine.drawing.visible import nodes_inside
 from geta_studio.inspector.group import group_body, group_head, group_live
 from geta_studio.inspector.missing import missing_head
 from geta_studio.inspector.parts import Subject, chips, facts, head, link, reason_box, share

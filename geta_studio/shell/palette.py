@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from geta_engine.documents.analysis import AnalysisDocument
+from geta_engine.drawing.palette import GROUP_COLOURS
 
 Scheme = Literal["light", "dark"]
 
@@ -53,7 +54,7 @@ THEMES: dict[Scheme, Theme] = {
         attached="#8a5a00",
         redundant="#f2a516",
         zero="#26303d",
-        slots=("#2e6fb7", "#de6b1f", "#4b9e5f", "#b03a84", "#332288", "#8c4a2f", "#cc79a7", "#7a1f3d"),
+        slots=GROUP_COLOURS,
         tint=0.11,
         text=0.34,
     ),

@@ -12,8 +12,8 @@ import pytest
 from finished import differing, run_of, shapes_of
 
 import geta_engine as ge
+from geta_engine.drawing.opening import everything
 from geta_engine.drawing.stages import graph_at
-from geta_engine.drawing.visible import everything
 from geta_engine.runs.workspace import Workspace
 from geta_studio.graph.callbacks import state_now
 from geta_studio.graph.compare_callbacks import compared

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from geta_engine.drawing.layout import default_open, layout_graph
+from geta_engine.drawing.layout import layout_graph
+from geta_engine.drawing.opening import default_open
 from geta_studio.graph.elements import Painter, control_points, elements, scene
 from geta_studio.graph.stylesheet import stylesheet
 

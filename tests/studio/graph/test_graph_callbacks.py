@@ -11,8 +11,8 @@ from dash import no_update
 from geta_engine.documents.snapshots import SnapshotEvent
 from geta_engine.drawing.hierarchy import build
 from geta_engine.drawing.layout import layout_graph
+from geta_engine.drawing.opening import default_open
 from geta_engine.drawing.repeats import is_fold
-from geta_engine.drawing.visible import default_open
 from geta_studio.graph import callbacks
 from geta_studio.graph.accessible_list import tree
 from geta_studio.graph.callbacks import View, apply, at_stage, matches, state_now

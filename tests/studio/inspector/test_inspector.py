@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 import geta_engine as ge
 from geta_engine.analysis.report import analysis_report
-from geta_engine.drawing import visible as shown_scopes
+from geta_engine.drawing import opening
 from geta_engine.drawing.hierarchy import build
 from geta_engine.drawing.stages import branch_scopes, graph_at
 from geta_studio.header.url import parse_address, selection_of
@@ -239,7 +239,7 @@ def test_a_frame_of_a_run_does_not_build_the_hierarchy_again(
     def refuse(*_: Any) -> None:
         raise AssertionError("the hierarchy is built")
 
-    monkeypatch.setattr(shown_scopes, "build", refuse)
+    monkeypatch.setattr(opening, "build", refuse)
     with pytest.raises(AssertionError, match="hierarchy"):
         page(subject, selection)
     assert live(subject, selection) == ([], [])

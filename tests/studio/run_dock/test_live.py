@@ -130,7 +130,7 @@ def test_uploads(make_server: Callable[..., Server], page: Any, tmp_path: Path, 
         assert page.input_value("#model-select") == "resnet20"
         assert page.is_enabled("#launch")
     page.set_input_files("#model-upload input", traced)
-    page.wait_for_selector("#model-summary:has-text('21,386 parameters')")
+    page.wait_for_selector("#model-summary:has-text('21.4 k parameters')")
     page.wait_for_function("() => location.search.startsWith('?model=upload-')")
     page.wait_for_selector("#launch:not([disabled])")
     assert page.input_value("#model-select") == "mine.pt2"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from geta_studio.shell.format import duration, metric, short_count, size
+from geta_studio.shell.format import duration, metric, size
 from geta_studio.shell.run_words import run_label
 
 
 def test_numbers() -> None:
-    assert (short_count(272_474), short_count(2304)) == ("0.272 M", "2,304")
     assert (duration(25), duration(192), duration(7500)) == ("25 s", "3 min 12 s", "2 h 5 min")
     assert (size(1_090_000), size(512)) == ("1.09 MB", "512 B")
 
