@@ -41,7 +41,7 @@ async def receive_model(request: Request, services: Services, name: str) -> Uplo
     part = services.workspace.models / f"{uuid.uuid4().hex}.part"
     try:
         sha256 = await _stream(request, part, limit)
-        key = await asyncio.to_thread(services.library.add, part, sha256, name)
+        key = await asyncio.to_thread(services.add_upload, part, sha256, name)
     except OSError as error:
         if not is_disk_full(error):
             raise

@@ -170,7 +170,7 @@ def _total(pairs: Collection[Difference]) -> list[str]:
 
 def waiting(text: str) -> list[Component]:
     """What stands where the right graph will be."""
-    return [html.Span(text, className="graph-other-what")]
+    return [html.Span(text, className="graph-compared-what")]
 
 
 def summary(
@@ -181,8 +181,8 @@ def summary(
     counts = Counter(pair.kind for pair in differences if _is_counted(pair))
     texts = [f"{counts[kind]} {kind}" for kind in _DIFFERENT if counts[kind]]
     return [
-        html.Span(f"{title} · {was} → {now} parameters", className="graph-other-what"),
-        html.Span(", ".join(texts) or "nothing differs", className="graph-other-counts"),
+        html.Span(f"{title} · {was} → {now} parameters", className="graph-compared-what"),
+        html.Span(", ".join(texts) or "nothing differs", className="graph-compared-counts"),
     ]
 
 

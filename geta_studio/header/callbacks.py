@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx
 
 from geta_studio.header import ids
-from geta_studio.header.model_status import analysis_outputs, upload_outputs
+from geta_studio.header.model_status import Cause, ModelQuestion, UploadedModel, model_outputs
 from geta_studio.header.page_state import Changed, selectors_after
 from geta_studio.header.selection import compared_output, overlay_and_stage, selection_outputs
+from geta_studio.header.upload_deletion import deletion_outputs
 from geta_studio.header.url import parse_address
 from geta_studio.services.services import Services
 from geta_studio.shell import ids as shared
@@ -21,12 +23,14 @@ CHANGED: dict[str | None, Changed] = {
     shared.MODEL_SELECT: "model",
     shared.RUN_SELECT: "run",
 }
+CAUSES: dict[str | None, Cause] = {shared.MODEL_SELECT: "model", ids.UPLOADED: "upload"}
 
 
 def register(app: Dash, services: Services) -> None:
     """Wire the selectors, the address and the analysis."""
     _register_selectors(app, services)
     _register_analysis(app, services)
+    _register_deletion(app, services)
     _register_address(app, services)
 
 
@@ -39,7 +43,7 @@ def _register_selectors(app: Dash, services: Services) -> None:
         Output(shared.RUN_ID, "data"),
         Output(ids.NAMED, "data"),
         Output(shared.SELECTION, "data", allow_duplicate=True),
-        Output(shared.GRAPH_BESIDE, "data", allow_duplicate=True),
+        Output(shared.GRAPH_COMPARE, "data", allow_duplicate=True),
         Input(shared.URL, "search"),
         Input(shared.MODEL_SELECT, "value"),
         Input(shared.RUN_SELECT, "value"),
@@ -71,29 +75,56 @@ def _register_analysis(app: Dash, services: Services) -> None:
         Output(ids.MODEL_POLL, "disabled"),
         Output(ids.UPLOADED, "data"),
         Output(shared.MODEL_SELECT, "value", allow_duplicate=True),
+        Output(shared.MODEL_SELECT, "data", allow_duplicate=True),
         Output(shared.SELECTION, "data", allow_duplicate=True),
-        Output(shared.GRAPH_BESIDE, "data", allow_duplicate=True),
+        Output(shared.GRAPH_COMPARE, "data", allow_duplicate=True),
         Input(shared.MODEL_SELECT, "value"),
         Input(ids.MODEL_POLL, "n_intervals"),
         Input(ids.UPLOADED, "data"),
         State(shared.MODEL_KEY, "data"),
         State(ids.NAMED, "data"),
-        State(shared.GRAPH_BESIDE, "data"),
+        State(shared.GRAPH_COMPARE, "data"),
         prevent_initial_call=True,
     )
-    def poll_analysis(
+    async def poll_analysis(
         model: str | None,
-        _: int,
-        uploaded: dict[str, str] | None,
+        polls: int,
+        uploaded: UploadedModel | None,
         on_screen: str | None,
         named: Selection | None,
         compared: str | None,
     ) -> tuple[Any, ...]:
-        if uploaded:
-            return tuple(upload_outputs(services, uploaded["model"]))
-        return tuple(analysis_outputs(services, model, on_screen, named, compared))
+        cause = CAUSES.get(ctx.triggered_id, "poll")
+        key = uploaded["model"] if uploaded else None
+        asked = ModelQuestion(cause, polls, model, key, on_screen, named, compared)
+        return tuple(await asyncio.to_thread(model_outputs, services, asked))
 
     app.clientside_callback(ClientsideFunction("geta", "attachUpload"), Input(ids.MODEL_UPLOAD, "id"))
+
+
+def _register_deletion(app: Dash, services: Services) -> None:
+    app.clientside_callback(
+        "(model) => ({ display: (model || '').startsWith('upload-') ? '' : 'none' })",
+        Output(ids.MODEL_DELETE, "style"),
+        Input(shared.MODEL_SELECT, "value"),
+    )
+
+    @app.callback(
+        Output(ids.MODEL_CONFIRM, "opened"),
+        Output(ids.MODEL_CONFIRM_TEXT, "children"),
+        Output(shared.MODEL_SELECT, "value", allow_duplicate=True),
+        Output(shared.MODEL_SELECT, "data", allow_duplicate=True),
+        Input(ids.MODEL_DELETE, "n_clicks"),
+        Input(ids.MODEL_DELETE_NOW, "n_clicks"),
+        Input(ids.MODEL_DELETE_CANCEL, "n_clicks"),
+        State(shared.MODEL_SELECT, "value"),
+        State(shared.MODEL_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def delete_upload(
+        _: int | None, __: int | None, ___: int | None, model: str, on_screen: str | None
+    ) -> tuple[Any, ...]:
+        return tuple(await asyncio.to_thread(deletion_outputs, services, ctx.triggered_id, model, on_screen))
 
 
 def _register_address(app: Dash, services: Services) -> None:
@@ -113,7 +144,7 @@ def _register_address(app: Dash, services: Services) -> None:
         Input(shared.SELECTION, "data"),
         Input(shared.GRAPH_OVERLAY, "value"),
         Input(shared.GRAPH_STAGE, "value"),
-        Input(shared.GRAPH_BESIDE, "data"),
+        Input(shared.GRAPH_COMPARE, "data"),
         Input(shared.URL, "pathname"),
         Input(shared.MODEL_KEY, "data"),
         State(ids.NAMED, "data"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from geta_studio.header.model_choices import model_choices
 from geta_studio.header.model_status import model_summary
 from geta_studio.header.selection import named_selection
 from geta_studio.header.url import OnScreen, on_choice, on_open, parse_address, whole_number
@@ -77,8 +78,6 @@ def selectors_after(
 
 
 def _selectors(services: Services, on_screen: OnScreen) -> Selectors:
-    models: list[Choice] = [{"value": o["value"], "label": o["label"]} for o in services.library.options()]
-    if on_screen.model not in {choice["value"] for choice in models}:
-        models = [{"value": on_screen.model, "label": services.library.label(on_screen.model)}, *models]
+    models = model_choices(services, on_screen.model)
     run = None if on_screen.run is None else str(on_screen.run)
     return Selectors(on_screen.model, models, run, run_choices(services.runs.heads()), on_screen.run)

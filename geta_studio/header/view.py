@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 
 from geta_studio.header import ids
 from geta_studio.header.page_state import PageState
+from geta_studio.header.upload_deletion import delete_button
 from geta_studio.shell import ids as shared
 from geta_studio.shell.data_attributes import named
 from geta_studio.shell.icons import icon
@@ -39,6 +40,7 @@ def header(first: PageState) -> Component:
                 className="upload",
                 title="A model written by torch.export.save",
             ),
+            delete_button(),
             html.Div(first.summary, id=ids.MODEL_SUMMARY, className="summary"),
             html.Div(className="spacer"),
             dmc.Select(

@@ -15,15 +15,14 @@ from geta_studio.run_dock import ids
 from geta_studio.run_dock.controls import COMMANDS, send_command
 from geta_studio.run_dock.panel import figure_row
 from geta_studio.run_dock.phase import phase_outputs
+from geta_studio.run_dock.poll import poll_outputs
 from geta_studio.run_dock.run_figures import bits_view, norms_choices, norms_view, scalars_view
 from geta_studio.run_dock.status_line import run_message, status_text, step_text
 from geta_studio.run_dock.timeline import cursor_style
 from geta_studio.services.services import Services
 from geta_studio.shell import ids as shared
-from geta_studio.shell.run_words import ACTIVE
 from geta_studio.shell.stores import NewestSnapshot, RunPhase, Selection
 
-TICK_ACTIVE_MS, TICK_IDLE_MS = 250, 1500
 FIGURES = (ids.LOSS_FIGURE, ids.NORMS_FIGURE, ids.BITS_FIGURE, ids.COST_FIGURE)
 """Each forgets its zoom when another run is opened."""
 
@@ -37,17 +36,26 @@ def register(app: Dash, services: Services) -> None:
 
 
 def _register_status(app: Dash, services: Services) -> None:
+    app.clientside_callback(
+        "(ticks) => document.hidden ? window.dash_clientside.no_update : ticks",
+        Output(ids.TICK_DUE, "data"),
+        Input(ids.TICK, "n_intervals"),
+    )
+
     @app.callback(
         Output(ids.LIVE, "data"),
         Output(ids.TICK, "interval"),
-        Input(ids.TICK, "n_intervals"),
+        Output(shared.RUNS_VERSION, "data"),
+        Input(ids.TICK_DUE, "data"),
         Input(shared.RUN_ID, "data"),
         State(ids.LIVE, "data"),
+        State(shared.RUNS_VERSION, "data"),
         running=[(Output(ids.TICK, "disabled"), True, False)],
     )
-    def poll_run(_: int, run_id: int | None, previous: LiveStatus | None) -> tuple[Any, Any]:
-        live = services.runs.live_status(run_id)
-        return (no_update, no_update) if live == previous else (live, tick_interval(live))
+    def poll_runs(
+        _: int | None, run_id: int | None, previous: LiveStatus | None, runs_version: str | None
+    ) -> tuple[Any, ...]:
+        return poll_outputs(services, run_id, previous, runs_version)
 
     for store, pick in ((shared.PHASE, "pickStatus"), (shared.SNAPSHOT, "pickSnapshot")):
         app.clientside_callback(
@@ -151,8 +159,3 @@ def _register_snapshot_figures(app: Dash, services: Services) -> None:
     )
     def choose_group(model: str | None, selection: Selection | None, value: str) -> tuple[Any, str]:
         return norms_choices(services.analyses.get(model), selection, value)
-
-
-def tick_interval(live: LiveStatus) -> int:
-    """How often to ask, in ms: often while something can change."""
-    return TICK_ACTIVE_MS if live["status"] in ACTIVE else TICK_IDLE_MS

@@ -8,6 +8,8 @@ DOCK_FIGURES = "dock-figures"
 LIVE = "live"
 """dcc.Store: where the run on screen stands; changes whenever the store has news of it."""
 TICK = "tick"
+TICK_DUE = "tick-due"
+"""dcc.Store: how many ticks there were while the tab was in front; no other tick reaches the server."""
 
 PAUSE = "pause"
 RESUME = "resume"

@@ -74,6 +74,7 @@ def dock(run_open: bool) -> Component:
             html.Div(id=ids.RUN_MESSAGE, className="run-message", role="status"),
             html.Div(html.Div(id=ids.DOCK_FIGURES, className="figure-row"), className="figures"),
             dcc.Store(id=ids.LIVE),
+            dcc.Store(id=ids.TICK_DUE),
             dcc.Interval(id=ids.TICK, interval=FIRST_TICK_MS),
         ],
     )

@@ -15,21 +15,6 @@ from geta_studio.shell import ids
 def register(app: Dash, services: Services) -> None:
     """Wire the table and its three actions."""
 
-    app.clientside_callback(
-        "(polls) => document.hidden ? window.dash_clientside.no_update : polls",
-        Output(ids.RUNS_DUE, "data"),
-        Input(ids.RUNS_POLL, "n_intervals"),
-    )
-
-    @app.callback(
-        Output(ids.RUNS_VERSION, "data"),
-        Input(ids.RUNS_DUE, "data"),
-        State(ids.RUNS_VERSION, "data"),
-    )
-    def poll_runs(_: int, previous: str | None) -> Any:
-        version = services.runs.version()
-        return no_update if version == previous else version
-
     @app.callback(
         Output(ids.RUNS_GRID, "rowData"),
         Input(ids.RUNS_VERSION, "data"),

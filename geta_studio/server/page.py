@@ -8,6 +8,7 @@ from dash.development.base_component import Component
 from geta_studio.configure.panel import configure_panel
 from geta_studio.graph.panel import graph_panel
 from geta_studio.header.page_state import PageState
+from geta_studio.header.upload_deletion import delete_question
 from geta_studio.header.view import header, header_stores, model_status_line
 from geta_studio.inspector.page import inspector_panel
 from geta_studio.result.card import result_panel
@@ -26,7 +27,7 @@ def page(first: PageState) -> Component:
             side_panel(inspector_panel(), configure_panel(), result_panel(), first.tab),
             dock(first.selectors.run_id is not None),
         ),
-        [runs_page()],
+        [runs_page(), delete_question()],
         [*_shared_stores(first), *header_stores(first)],
     )
 
@@ -43,4 +44,5 @@ def _shared_stores(first: PageState) -> list[Component]:
         dcc.Store(id=ids.SNAPSHOT),
         dcc.Store(id=ids.BITS),
         dcc.Store(id=ids.PAINTED),
+        dcc.Store(id=ids.RUNS_VERSION),
     ]

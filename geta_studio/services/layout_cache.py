@@ -12,8 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-KEPT = 500
-"""Files; one of a large model with everything open takes 2 MB, most take a hundredth of that."""
+from geta_engine.disk_budget import beyond_budget, files_of
+
+BUDGET = 200_000_000
+"""Bytes; the layout of a large model with everything open takes 2 million, most take a hundredth of that."""
 _KEY = re.compile("[0-9a-f]{64}")
 log = logging.getLogger("geta_studio")
 
@@ -21,9 +23,9 @@ log = logging.getLogger("geta_studio")
 class LayoutFiles:
     """A folder of layouts by key, a SHA-256 in hex."""
 
-    def __init__(self, folder: Path, kept: int = KEPT) -> None:
+    def __init__(self, folder: Path, budget: int = BUDGET) -> None:
         self._folder = folder
-        self._kept = kept
+        self._budget = budget
 
     def read(self, key: str | None) -> dict[str, Any] | None:
         """The layout of a key, or None where there is none (any more). Keys come from browsers: any text may be
@@ -55,12 +57,5 @@ class LayoutFiles:
 
     def _make_room(self) -> None:
         """Remove the files that were not read for longest, those that a killed server left half written included."""
-        for file in sorted(self._folder.iterdir(), key=_last_used)[: -self._kept]:
-            file.unlink(missing_ok=True)
-
-
-def _last_used(file: Path) -> float:
-    try:
-        return file.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
+        for name in beyond_budget(files_of(self._folder), self._budget):
+            (self._folder / name).unlink(missing_ok=True)

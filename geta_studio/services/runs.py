@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import threading
 import time
@@ -24,6 +25,7 @@ from geta_studio.services.model_library import COMPACT_KEY, ModelLibrary
 from geta_studio.services.series import SeriesCache
 from geta_studio.services.step_rate import StepRate
 
+VERSION_SECONDS = 1.0
 NO_RUN: LiveStatus = {
     "run": None,
     "status": None,
@@ -47,6 +49,8 @@ class Runs:
         self._series = series
         self._rates: dict[int, StepRate] = {}
         self._rates_lock = threading.Lock()
+        self._version, self._version_time = "", -math.inf
+        self._version_lock = threading.Lock()
         self._records = _Records(store)
 
     def launch(self, values: Mapping[str, Any]) -> int:
@@ -71,9 +75,16 @@ class Runs:
         return self._store.list_heads()
 
     def version(self) -> str:
-        """A short text that changes when anything changes that `heads` says of the runs, but for their heartbeats."""
-        said = [(run.id, run.name, run.status, run.stage, run.step, run.error) for run in self.heads()]
-        return hashlib.blake2s(repr(said).encode(), digest_size=8).hexdigest()
+        """A short text that changes when anything changes that `heads` says of the runs, but for their heartbeats.
+
+        Looked up at most once in `VERSION_SECONDS`, however many tabs ask.
+        """
+        with self._version_lock:
+            if time.monotonic() - self._version_time >= VERSION_SECONDS:
+                told = [(run.id, run.name, run.status, run.stage, run.step, run.error) for run in self.heads()]
+                self._version = hashlib.blake2s(repr(told).encode(), digest_size=8).hexdigest()
+                self._version_time = time.monotonic()
+            return self._version
 
     def reports(self) -> list[RunReport]:
         """All runs as the browser may see them, newest first."""

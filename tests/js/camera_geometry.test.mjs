@@ -55,6 +55,18 @@ test("what moved with a module is the median of the rows on its line, whatever i
   assert.equal(sidewaysShift(rows, before, { id: "m", x: 150, wide: 100 }), 50);
 });
 
+test("what is on the line of a module that opened counts, though it was not on it before", () => {
+  const before = { x: 100, wide: 200, places: new Map([["was", 150], ["is", 900]]) };
+  const rows = [{ id: "was", x: 800 }, { id: "is", x: 150 }];
+  assert.equal(sidewaysShift(rows, before, { id: "m", x: 100, wide: 600 }), -750);
+});
+
+test("what was on the line of a module that closed counts, though it is not on it now", () => {
+  const before = { x: 100, wide: 600, places: new Map([["was", 150], ["is", 900]]) };
+  const rows = [{ id: "was", x: 450 }, { id: "is", x: 110 }];
+  assert.equal(sidewaysShift(rows, before, { id: "m", x: 100, wide: 100 }), 300);
+});
+
 test("where nothing that was there is on its line, the module itself says how far", () => {
   const before = { x: 100, wide: 200, places: new Map([["m", 100]]) };
   assert.equal(sidewaysShift([{ id: "m", x: 130 }, { id: "new", x: 130 }], before, { id: "m", x: 130, wide: 400 }), 30);

@@ -41,7 +41,7 @@ function press(action) {
   else if (action === "in") zoomBy(cy, ZOOM_STEP);
   else if (action === "out") zoomBy(cy, 1 / ZOOM_STEP);
   else if (action.startsWith("save-")) save(cy, action.slice("save-".length));
-  else if (action.startsWith("beside-")) setProps("graph-beside", { data: action.slice("beside-".length) });
+  else if (action.startsWith("compare-")) setProps("graph-compare", { data: action.slice("compare-".length) });
   else if (action === "present") present();
   else if (action === "legend") byId("graph-legend").parentElement.classList.toggle("folded");
   else command(action);

@@ -20,14 +20,14 @@ let scene = null, following = false;
 export function show(drawn) {
   const split = Boolean(drawn), { classList, dataset } = panel();
   scene = split && drawn.hosts ? drawn : null;
-  if (classList.contains("beside") !== split) {
-    classList.toggle("beside", split);
+  if (classList.contains("comparing") !== split) {
+    classList.toggle("comparing", split);
     requestAnimationFrame(resized);
   }
   if (scene) {
     whenReady({ wanted: () => scene === drawn, ready: () => isDrawn(drawn), act: () => finish(drawn) });
   } else {
-    delete dataset.beside;
+    delete dataset.compared;
     mainGraph()?.nodes(".row").removeClass(DIFFERENT);
   }
 }
@@ -57,13 +57,13 @@ function finish(drawn) {
     if (scene !== drawn) return;
     startBelowTitle(main);
     follow(main, compared);
-    panel().dataset.beside = drawn.model;
+    panel().dataset.compared = drawn.model;
   });
 }
 
 /** The title hangs lower than the toolbar, under which a graph starts. */
 function startBelowTitle(main) {
-  const title = document.querySelector(".graph-other-what"), low = title.offsetTop + title.offsetHeight + TITLE_GAP;
+  const title = document.querySelector(".graph-compared-what"), low = title.offsetTop + title.offsetHeight + TITLE_GAP;
   const box = { includeLabels: false, includeOverlays: false };
   const first = Math.min(...main.nodes(".row").map((row) => row.renderedBoundingBox(box).y1));
   if (first < low && first > title.offsetTop - title.offsetHeight) main.panBy({ x: 0, y: low - first });
@@ -76,9 +76,9 @@ function attach(main, compared) {
   compared.on("tap", ".toggle", (event) => toggle(event.target.data("scope")));
   compared.on("dbltap", ".row.scope, .box", (event) => toggle(scopeOf(event.target)));
   compared.on("tap", "node", (event) => selectCounterpart(event.target));
-  compared.on("mouseover", ".row", (event) => showTip(event.target, leftOf("graph-other") - leftOf("graph-panel")));
+  compared.on("mouseover", ".row", (event) => showTip(event.target, leftOf("graph-compared") - leftOf("graph-panel")));
   compared.on("mouseout", ".row", hideTip);
-  new ResizeObserver(() => compared.resize()).observe(byId("graph-other"));
+  new ResizeObserver(() => compared.resize()).observe(byId("graph-compared"));
   main.on("viewport", () => follow(main, compared));
   compared.on("viewport", () => follow(compared, main));
 }

@@ -72,5 +72,5 @@ function announce(cy, scene) {
   const { dataset } = panel(), draws = Number(dataset.draws || 0) + 1;
   Object.assign(dataset, { drawn: scene.model, draws: String(draws), nodes: String(cy.nodes(".row").length) });
   clearTimeout(listTimer);
-  listTimer = setTimeout(() => setProps("graph-told", { data: draws }), LIST_MS);
+  listTimer = setTimeout(() => setProps("graph-settled", { data: draws }), LIST_MS);
 }

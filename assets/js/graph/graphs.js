@@ -6,7 +6,7 @@ import { cytoscapeOf } from "./cytoscape_internals.js";
 export const mainGraph = () => cytoscapeOf("graph");
 
 /** The graph it is compared with, or null before it is there. */
-export const comparedGraph = () => cytoscapeOf("graph-other");
+export const comparedGraph = () => cytoscapeOf("graph-compared");
 
 /** The row that a node stands for: itself, or for a part (a diamond, a bar ...) the row or edge it hangs on. */
 export function hostOf(node) {

@@ -95,7 +95,7 @@ def compact(page: Any) -> None:
 def beside(page: Any) -> None:
     page.click("button:has-text('View ▾')")
     page.click("text=Beside it: compact model of run 1")
-    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+    page.wait_for_selector("#graph-panel[data-compared='compact-1']")
 
 
 def look_at(page: Any, server: Server, address: str, scheme: str) -> None:

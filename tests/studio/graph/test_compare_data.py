@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,8 +16,9 @@ from geta_engine.drawing.opening import everything
 from geta_engine.drawing.stages import graph_at
 from geta_engine.runs.workspace import Workspace
 from geta_studio.graph.callbacks import state_now
-from geta_studio.graph.compare_callbacks import other
+from geta_studio.graph.compare_callbacks import compared
 from geta_studio.services.comparable import comparable_models
+from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
 
 pytestmark = pytest.mark.timeout(300)
@@ -62,9 +64,9 @@ def beside(services: Services, left: str, right: str, stage: str = "groups") -> 
     """What is drawn at the right of a model with all modules of both open."""
     graphs = [graph_at(services.analyses.get(key), stage) for key in (left, right)]  # type: ignore[arg-type]
     scopes = set().union(*(everything(graph)[0] for graph in graphs))
-    drawn = services.layouts.of({"graph": graphs[0]}, frozenset(scopes), stage, False)
+    drawn = asyncio.run(services.layouts.of({"graph": graphs[0]}, LayoutOptions(frozenset(scopes), stage, False)))
     known = {"model": left, "graph": stage, "shape": False, "scopes": sorted(scopes), "layout": drawn["key"]}
-    return other(services, right, known)
+    return asyncio.run(compared(services, right, known))
 
 
 def layers_marked(services: Services, key: str, stage: str, rows: dict[str, str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from screen import CY, STATE
-from serving import Server
+from serving import Server, children
 
 
 @pytest.fixture
@@ -191,7 +191,7 @@ def test_a_closed_branch_selects_its_quantizer(shown: Any) -> None:
     scope = shown.evaluate(f"() => {CY}.nodes('.box.attached')[0].id().slice(6)")
     shown.evaluate(f"id => {{ {CY}.getElementById(id).emit('tap') }}", f"scope:{scope}|toggle")
     shown.wait_for_function(f"id => {CY}.getElementById(id).hasClass('row')", arg=f"scope:{scope}")
-    shown.evaluate(f"id => {CY}.getElementById(id).emit('tap')", f"scope:{scope}")
+    shown.evaluate(f"id => {{ {CY}.getElementById(id).emit('tap') }}", f"scope:{scope}")
     shown.wait_for_function("() => location.search.includes('select=quantizer:conv1.weight')")
     shown.wait_for_selector("#inspect-head >> text=conv1")
 
@@ -275,10 +275,7 @@ def halted_analysis(server: Server, page: Any, name: str) -> int:
     """Choose a model; its analysis, stopped by the system's own means until it is sent on."""
     choose_model(page, name)
     page.wait_for_selector(f"#model-status:has-text('Analysing {name}')")
-    tasks = Path(f"/proc/{server.pid}/task").glob("*/children")
-    children = [int(child) for task in tasks for child in task.read_text().split()]
-    wanted = f"geta_engine.analysis.process\0{name}\0".encode()
-    (found,) = (child for child in children if wanted in Path(f"/proc/{child}/cmdline").read_bytes())
+    (found,) = children(server.pid, "geta_engine.analysis.process")
     os.kill(found, signal.SIGSTOP)
     return found
 

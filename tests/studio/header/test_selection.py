@@ -10,13 +10,14 @@ import pytest
 from dash import no_update
 
 from geta_engine.runs.workspace import Workspace
-from geta_studio.header.model_status import analysis_outputs, model_summary
+from geta_studio.header.model_status import ModelOutputs, ModelQuestion, analysis_outputs, model_summary
 from geta_studio.header.page_state import page_state
 from geta_studio.header.selection import compared_output, selection_outputs
 from geta_studio.header.url import parse_address
 from geta_studio.services.services import Services
+from geta_studio.shell.stores import Selection
 
-NODE = {"kind": "node", "id": "linear"}
+NODE: Selection = {"kind": "node", "id": "linear"}
 GONE = f"upload-{'0' * 64}"
 """A model that is not there."""
 
@@ -32,17 +33,23 @@ def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     made.close()
 
 
+def outputs(
+    services: Services, model: str, on_screen: str | None, named: Selection | None, compared: str | None
+) -> ModelOutputs:
+    return analysis_outputs(services, ModelQuestion("poll", 7, model, None, on_screen, named, compared))
+
+
 def test_a_choice_keeps_the_selection_until_the_model_appears(services: Services) -> None:
     assert selection_outputs(services, None, False) == (None, no_update)
-    assert analysis_outputs(services, "mlp", "resnet20", None, None).selection is None
+    assert outputs(services, "mlp", "resnet20", None, None).selection is None
 
 
 def test_an_address_selects_when_its_model_appears(services: Services) -> None:
     address = parse_address("?model=mlp&select=node:linear")
     assert selection_outputs(services, address, False) == (NODE, no_update)
     for shown in ("resnet20", None):
-        follow = analysis_outputs(services, "mlp", shown, NODE, None)
-        assert (follow.key, follow.selection) == ("mlp", NODE)
+        found = outputs(services, "mlp", shown, NODE, None)
+        assert (found.key, found.selection) == ("mlp", NODE)
 
 
 def test_an_address_of_the_model_on_screen_selects_at_once_what_it_names(services: Services) -> None:
@@ -67,9 +74,9 @@ def test_a_page_opens_with_what_its_address_selects(services: Services) -> None:
 
 
 def test_the_model_on_screen_and_one_that_fails_leave_the_selection(services: Services) -> None:
-    again = analysis_outputs(services, "mlp", "mlp", None, "gone")
+    again = outputs(services, "mlp", "mlp", None, "gone")
     assert again == again._replace(key=no_update, selection=no_update, compared=no_update, poll_off=True)
-    failed = analysis_outputs(services, GONE, "mlp", None, "gone")
+    failed = outputs(services, GONE, "mlp", None, "gone")
     assert (failed.key, failed.selection, failed.compared) == (no_update,) * 3
     assert failed.style == "model-status failed" and failed.text
 
@@ -78,7 +85,7 @@ def test_what_stands_beside_follows_the_address_and_goes_with_its_model(services
     assert compared_output(parse_address("?model=mlp&beside=compact-2")) == "compact-2"
     assert compared_output(parse_address("?model=mlp")) == ""
     assert compared_output(parse_address("")) is compared_output(None) is no_update
-    assert analysis_outputs(services, "mlp", "resnet20", None, "compact-2").compared == ""
+    assert outputs(services, "mlp", "resnet20", None, "compact-2").compared == ""
     assert page_state(services, "http://localhost/?model=mlp&beside=compact-2").compared == "compact-2"
 
 

@@ -11,9 +11,9 @@ from geta_engine.config import RunConfig
 from geta_engine.errors import InputError
 from geta_engine.runs.workspace import Workspace
 from geta_studio.result.card import result_of_run
-from geta_studio.run_dock.callbacks import TICK_ACTIVE_MS, TICK_IDLE_MS, tick_interval
 from geta_studio.run_dock.controls import send_command
 from geta_studio.run_dock.phase import PhaseOutputs, phase_outputs
+from geta_studio.run_dock.poll import TICK_ACTIVE_MS, TICK_IDLE_MS, tick_interval
 from geta_studio.services.services import Services
 
 
@@ -45,6 +45,7 @@ def test_a_run_has_its_stages_and_the_controls_of_its_status(services: Services,
 
 def test_a_compact_model_can_be_downloaded_once_it_is_there(services: Services, run_id: int) -> None:
     assert phase_outputs(services, {"run": run_id, "status": "queued"}).export_href is None
+    services.workspace.create_artifacts(run_id)
     services.workspace.compact_file(run_id).write_bytes(b"small")
     services.store.set_status(run_id, "done")
     shown = phase_outputs(services, {"run": run_id, "status": "done"})

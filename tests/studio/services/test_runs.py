@@ -8,12 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from dash import no_update
 
 from geta_engine.config import RunConfig
 from geta_engine.documents.events import MarkerEvent, StepEvent
 from geta_engine.documents.runs import DEAD_AFTER
 from geta_engine.documents.snapshots import SnapshotEvent
 from geta_engine.runs.workspace import Workspace
+from geta_studio.run_dock.poll import poll_outputs
 from geta_studio.runs_page.callbacks import rows_now
 from geta_studio.services.runs import NO_RUN
 from geta_studio.services.services import Services
@@ -75,7 +77,10 @@ def test_a_tick_reads_no_snapshot_and_no_document(services: Services) -> None:
     assert columns_read(services, lambda: services.runs.get(run)) == {"config", "summary"}
 
 
-def test_the_version_changes_with_the_list_and_not_with_a_heartbeat(services: Services) -> None:
+def test_the_version_changes_with_the_list_and_not_with_a_heartbeat(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("geta_studio.services.runs.VERSION_SECONDS", 0.0)
     seen = [services.runs.version()]
     run = made(services)
     for change in (
@@ -86,10 +91,21 @@ def test_the_version_changes_with_the_list_and_not_with_a_heartbeat(services: Se
         lambda: services.store.delete_run(run),
     ):
         change()
-        services.store.has_run(run) and services.store.heartbeat(run)
-        assert services.runs.version() == services.runs.version()
         seen.append(services.runs.version())
+        if services.store.has_run(run):
+            services.store.heartbeat(run)
+        assert services.runs.version() == seen[-1]
     assert len(set(seen[:-1])) == len(seen) - 1 and seen[-1] == seen[0]
+
+
+def test_tabs_that_ask_at_once_share_a_version(services: Services) -> None:
+    first = poll_outputs(services, None, None, None)
+    assert first[0] == NO_RUN and first[2] == services.runs.version()
+    assert poll_outputs(services, None, NO_RUN, first[2]) == (no_update, no_update, no_update)
+    asked: list[str] = []
+    sa.event.listen(services.store._reader, "before_cursor_execute", lambda *given: asked.append(given[2]))
+    assert [services.runs.version() for _ in range(10)] == [first[2]] * 10
+    assert len(asked) <= 2
 
 
 def test_the_table_reads_again_only_what_was_touched(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
