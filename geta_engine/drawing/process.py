@@ -17,7 +17,7 @@ def lay_out(request: LayoutRequest, report: Report) -> dict[str, Any]:
         report({"text": "Laying out the graph", "done": done, "total": total})
 
     scopes = frozenset(request["open_scopes"])
-    return layout_graph(request["graph"], scopes, request["show_shape"], modules, request["columns"])
+    return layout_graph(dict(request["graph"]), scopes, request["show_shape"], modules, request["columns"])
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from fastapi import APIRouter, FastAPI, HTTPException, Query, Request
 from fastapi.responses import FileResponse, PlainTextResponse
 from pydantic import BaseModel
 
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.drawing.stages import Stage
 from geta_engine.errors import InputError
 from geta_engine.store import RunRecord
@@ -73,7 +74,7 @@ def _router(services: Services) -> APIRouter:
     @router.get("/models/{key}/graph.json", responses={404: {}})
     def graph_json(key: str) -> dict[str, Any]:
         """The analysis of a model that is on screen: nodes, edges, groups and quantizers, as `geta analyze --json`."""
-        return _analysis(services, key)
+        return dict(_analysis(services, key))
 
     @router.get("/models/{key}/graph.dot", responses={404: {}}, response_class=PlainTextResponse)
     def graph_dot(
@@ -105,7 +106,7 @@ def _router(services: Services) -> APIRouter:
     return router
 
 
-def _analysis(services: Services, key: str) -> dict[str, Any]:
+def _analysis(services: Services, key: str) -> AnalysisDocument:
     analysis = services.analyses.get(key)
     if analysis is None:
         raise HTTPException(404, f"model {shortened(key)!r} is not analysed here: open it in the studio first")

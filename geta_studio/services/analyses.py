@@ -7,9 +7,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from geta_engine.analysis.jobs import AnalysisJob, AnalysisJobs
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.errors import InputError
 from geta_engine.runs.workspace import Workspace
 from geta_studio.services.model_library import ModelLibrary
@@ -45,14 +46,14 @@ class Analyses:
         self._jobs = AnalysisJobs(workspace)
         self._started: dict[str, _Started] = {}
         """By key, what is under way, and what failed since."""
-        self._kept: OrderedDict[str, dict[str, Any]] = OrderedDict()
+        self._kept: OrderedDict[str, AnalysisDocument] = OrderedDict()
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """End the analyses under way."""
         self._jobs.close()
 
-    def get(self, key: str | None) -> dict[str, Any] | None:
+    def get(self, key: str | None) -> AnalysisDocument | None:
         """The analysis of a model, or None where it is not there (yet)."""
         if key is None:
             return None
@@ -128,7 +129,7 @@ class Analyses:
                 specs.append(self._library.spec(key))
         return specs
 
-    def _keep(self, key: str, analysis: dict[str, Any]) -> None:
+    def _keep(self, key: str, analysis: AnalysisDocument) -> None:
         with self._lock:
             self._kept[key] = analysis
             self._kept.move_to_end(key)
