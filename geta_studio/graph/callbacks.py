@@ -206,7 +206,7 @@ async def drawing(
     if plan is None:
         return (no_update,) * 3
     options = LayoutOptions(plan.opened.scopes, view.graph, view.shape)
-    layout = await services.layouts.of(plan.staged, options, plan.after, name)
+    layout = await services.layouts.of(plan.staged["graph"], options, plan.after, name)
     return await asyncio.to_thread(drawn, plan, view, layout)
 
 
@@ -272,7 +272,7 @@ async def accessible_list(services: Services, known: Mapping[str, Any] | None) -
     staged = at_stage(analysis, known["graph"])
     layout = await asyncio.to_thread(services.layouts.known, known["layout"])
     if layout is None:
-        layout = await services.layouts.of(staged, options_of(known))
+        layout = await services.layouts.of(staged["graph"], options_of(known))
     return await asyncio.to_thread(tree, layout, staged)
 
 

@@ -70,8 +70,8 @@ async def compared(services: Services, chosen: str | None, known: Mapping[str, A
         return pair
     layout = await asyncio.to_thread(services.layouts.known, pair.layout)
     if layout is None:
-        layout = await services.layouts.of(pair.left, pair.options)
-    beside = await services.layouts.of(pair.right_alike, pair.options, after=pair.layout)
+        layout = await services.layouts.of(pair.left["graph"], pair.options)
+    beside = await services.layouts.of(pair.right_alike["graph"], pair.options, after=pair.layout)
     parts, placed = await asyncio.to_thread(_drawn, pair, layout, beside)
     return parts, placed, pair.title, True
 
