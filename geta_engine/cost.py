@@ -18,9 +18,9 @@ from torch import nn
 from torch.fx import GraphModule, Node
 
 from geta_engine.documents.qadg import Block, Qadg
-from geta_engine.qadg.fx_nodes import argument, layer_of, op_name, shape_of
 from geta_engine.qadg.quantizers.branches import find_branches
 from geta_engine.trace import TracedModel
+from geta_engine.trace.fx_nodes import argument, layer_of, op_name, shape_of
 
 FLOAT_BITS = 32
 

@@ -15,8 +15,8 @@ from geta_engine.cost import LayerCost, layer_costs
 from geta_engine.documents.qadg import Block, Group, Qadg, Quantizer
 from geta_engine.drawing.stages import fold
 from geta_engine.qadg.analyze import Granularity, analyze_module
-from geta_engine.qadg.fx_nodes import is_leaf_module, layer_of, op_name, shape_of
 from geta_engine.trace import TracedModel
+from geta_engine.trace.fx_nodes import is_leaf_module, layer_of, op_name, shape_of
 
 _SHAPE_OPS = frozenset(
     {

@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from geta_engine.data.vocabulary import vocabulary_of
 from geta_engine.errors import InputError
+from geta_engine.torch_internals import TreeSpec, tree_flatten, tree_unflatten
 from geta_engine.trace import TracedModel
 from geta_engine.trace.traced import is_dynamic
 

@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.fx import GraphModule, Node
-from torch.utils._pytree import tree_map
 
-from geta_engine.trace.passes.functionalize import is_view
+from geta_engine.torch_internals import is_op, tree_map, writes_into_operand
+from geta_engine.trace.fx_nodes import is_view
 
 _LARGEST = 1_000_000
 """Elements: larger tables are not worth evaluating for the sake of a label."""
@@ -68,7 +68,7 @@ def _is_written(node: Node) -> bool:
     waiting = list(node.users)
     while waiting:
         user = waiting.pop()
-        if isinstance(user.target, torch._ops.OpOverload) and user.target._schema.is_mutable:
+        if is_op(user.target) and writes_into_operand(user.target):
             return True
         if is_view(user):
             waiting.extend(user.users)

@@ -22,6 +22,7 @@ from geta_engine.qasso.slices import IndexSlice, UnitSlices
 from geta_engine.qasso.updates import JointRule, JointSums, project_steps
 from geta_engine.quant.formula import step_size
 from geta_engine.quant.insert import PreparedModel
+from geta_engine.torch_internals import foreach_add_, foreach_exp, foreach_mul, foreach_mul_, version_of
 
 KEPT, REDUNDANT, ZERO = 0, 1, 2
 
@@ -122,10 +123,10 @@ class QASSO(torch.optim.Optimizer):
         if at.stage != "pretrain" and self.bank.quantizers:
             self._step_quantizers(at, ruled)
         if moving:
-            torch._foreach_add_([x[i] for i in moving], [direction[i] for i in moving], alpha=-lr)
+            foreach_add_([x[i] for i in moving], [direction[i] for i in moving], alpha=-lr)
         if at.stage == "joint" and at.ends_period:
             self._set_zero(x)
-        self._versions = [p._version for p in x]
+        self._versions = [version_of(p) for p in x]
         self.steps += 1
         if self.frozen_bits is None and self.position.stage == "cooldown":
             self._freeze_bits()
@@ -188,7 +189,7 @@ class QASSO(torch.optim.Optimizer):
         if self.frozen_bits is not None:
             self._follow_steps(logs)
         direction = BaseOptimizer.of(group).direction(parameters, logs, [self.state[p] for p in parameters])
-        torch._foreach_mul_(parameters, torch._foreach_exp(torch._foreach_mul(direction, -float(group["lr"]))))
+        foreach_mul_(parameters, foreach_exp(foreach_mul(direction, -float(group["lr"]))))
         bank.t.clamp_(0.1, 10.0)
         if ruled is not None:
             bank.d.copy_(torch.where(ruled.isnan(), bank.d, ruled))
@@ -221,7 +222,7 @@ class QASSO(torch.optim.Optimizer):
 
     def _externally_modified(self, x: list[Tensor]) -> list[int]:
         """Parameters that someone else wrote to after the last step: an average, a hook."""
-        return [i for i, p in enumerate(x) if self._versions is None or p._version != self._versions[i]]
+        return [i for i, p in enumerate(x) if self._versions is None or version_of(p) != self._versions[i]]
 
     def _clear_zero_units(self, tensors: list[Tensor], where: Sequence[int]) -> None:
         chosen = set(where)

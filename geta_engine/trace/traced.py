@@ -20,9 +20,9 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx import GraphModule
-from torch.utils._pytree import tree_leaves, tree_map
 
 from geta_engine.errors import InputError
+from geta_engine.torch_internals import tree_leaves, tree_map
 from geta_engine.trace.meta_kernels import register_shapes
 from geta_engine.trace.passes.functionalize import functionalize
 from geta_engine.trace.passes.graph_passes import drop_dtype_checks, drop_whole_slices, explicit_epsilon

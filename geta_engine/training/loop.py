@@ -20,8 +20,8 @@ from geta_engine.qadg import analyze
 from geta_engine.qasso import QASSO, QASSOConfig
 from geta_engine.qasso.optimizer import ZERO
 from geta_engine.qasso.saliency import SaliencyWeights
-from geta_engine.quant import PreparedModel, calibrate, kernels, prepare
-from geta_engine.quant.compiled import WORTH_COMPILING, use_compiled
+from geta_engine.quant import PreparedModel, calibrate, prepare
+from geta_engine.quant.compiled import WORTH_COMPILING, compiled_kernels
 from geta_engine.quant.insert import quantized_numbers, refresh_weight_clips
 from geta_engine.trace import TracedModel
 from geta_engine.training.baseline import base_optimizer_from, train_dense
@@ -38,7 +38,8 @@ class Loop:
 
     Raises InputError before any training when the configuration, data and model do not go together. Everything that
     decides the next step is in `state()`; batches are a pure function of (seed, step), so a restored run ends
-    bit-identical.
+    bit-identical. Loops of one process may take turns: each ends as it does alone. Two threads must not train at once,
+    since PyTorch's generator and its tracer belong to the process.
     """
 
     def __init__(self, traced: TracedModel, config: RunConfig, context: DistributedContext | None = None) -> None:
@@ -144,11 +145,12 @@ class Loop:
 
     def _choose_kernels(self) -> Iterator[Event]:
         """Compile the quantizer where the run is long enough to win it back: the same choice on every resume."""
-        kernels.use(kernels.EAGER)
         rows = self.config.batch_size * self.config.accumulate / self.training_data.inputs.rows
         if quantized_numbers(self.model, rows) * self.total >= WORTH_COMPILING:
             yield LogEvent(self.optimizer.steps, "info", "compiling the quantizer")
-            use_compiled(learn_t=self.config.learn_t)
+            compiled = compiled_kernels(learn_t=self.config.learn_t)
+            if compiled is not None:
+                self.model.use_kernels(compiled)
 
     def _prepare_ranges(self) -> None:
         """Clips from the weights and the data: when the quantizers come in, and again when the bits begin to come down,

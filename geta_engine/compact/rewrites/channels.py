@@ -10,7 +10,7 @@ from torch.fx import Node
 
 from geta_engine.compact.removal import Removal
 from geta_engine.compact.rewrites.registry import kept_of, rewrites, source_of
-from geta_engine.qadg.fx_nodes import argument, op_name, shape_of
+from geta_engine.trace.fx_nodes import argument, op_name, shape_of
 
 
 @rewrites("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution")

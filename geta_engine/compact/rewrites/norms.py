@@ -16,8 +16,9 @@ from torch.fx import Node
 from geta_engine.compact.removal import Removal
 from geta_engine.compact.rewrites.channels import groups_left
 from geta_engine.compact.rewrites.registry import kept_of, module_of, put_in_place, rewrites, source_of
-from geta_engine.qadg.fx_nodes import argument, op_name, shape_of
 from geta_engine.qadg.rules.reduction import reduced_dims
+from geta_engine.torch_internals import weight_norm as apply_weight_norm
+from geta_engine.trace.fx_nodes import argument, op_name, shape_of
 
 _aten = torch.ops.aten
 WRITTEN_OUT = "geta_engine.compact.WrittenOut"
@@ -180,7 +181,7 @@ def weight_norm(node: Node, removal: Removal) -> None:
         return
     v, g = (module.get_parameter(str(a.target)) for a in node.args[:2])  # type: ignore[union-attr]
     with torch.no_grad():
-        weight = torch._weight_norm(v, g, *node.args[2:])  # type: ignore[arg-type]
+        weight = apply_weight_norm(v, g, *node.args[2:])  # type: ignore[arg-type]
     for dim, index in kept.items():
         weight = weight.index_select(dim, torch.from_numpy(index))
     owner = str(node.args[0].target).split(".parametrizations.")[0]  # type: ignore[union-attr]

@@ -8,8 +8,8 @@ from torch.fx import Node
 
 from geta_engine.compact.removal import Removal
 from geta_engine.compact.rewrites.registry import kept_of, module_of, rewrites, source_of
-from geta_engine.qadg.fx_nodes import argument, normal_dim, op_name, shape_of, shapes_of
 from geta_engine.qadg.rules.indexing import known_positions
+from geta_engine.trace.fx_nodes import argument, normal_dim, op_name, shape_of, shapes_of
 
 _aten = torch.ops.aten
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import title
 from geta_engine.qadg.labels.axes import collapse, on_dims, overlapping, simplify, spread
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.space import Axes, Labels, Value
+from geta_engine.trace.fx_nodes import title
 
 Zero = Callable[[Sequence[NDArray[np.bool_]], Labels], NDArray[np.bool_]]
 """Where each operand is zero (False: it may be anything), and the labels -> where the result is."""

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch.fx import Graph, Node
 
-from geta_engine.qadg.fx_nodes import is_unsized, layer_of, shape_of
 from geta_engine.qadg.quantizers.ops import ROUNDING, VOCABULARY, quantizer_op
+from geta_engine.trace.fx_nodes import is_unsized, layer_of, shape_of
 
 
 @dataclass(frozen=True)

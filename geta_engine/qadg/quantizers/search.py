@@ -13,9 +13,9 @@ from typing import Any
 
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import layer_of
 from geta_engine.qadg.quantizers.facts import Facts
 from geta_engine.qadg.quantizers.ops import AXIS, HALVES, ROUNDING, SIGNS, WRAPPERS, bounds, reduces
+from geta_engine.trace.fx_nodes import layer_of
 
 _REACH = 48
 """The most ops a region may have; real quantizers have fewer than 20."""

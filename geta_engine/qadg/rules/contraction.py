@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, shape_of, title
 from geta_engine.qadg.labels.axes import align, renumber
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import Zero, all_zero, any_zero, join, sum_out
 from geta_engine.qadg.labels.space import Axes, Value
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, shape_of, title
 
 
 @rule("linear", sums=True)

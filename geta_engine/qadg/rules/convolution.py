@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, op_name, shape_of, title
 from geta_engine.qadg.labels.axes import align, collapse, simplify
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.space import Axes, Value
 from geta_engine.qadg.rules.contraction import add, contract, not_zero_reason, pin_all, reads_fixed
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, op_name, shape_of, title
 
 
 @dataclass(frozen=True)

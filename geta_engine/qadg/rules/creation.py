@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, op_name, shape_of
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.space import Axes, Value
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, op_name, shape_of
 
 
 @rule("zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "new_empty")

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, normal_dim, op_name, shape_of, title
 from geta_engine.qadg.labels.axes import align, along, product, renumber, simplify, view
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import all_zero, join, keep_rows
 from geta_engine.qadg.labels.space import Axes, Value
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, normal_dim, op_name, shape_of, title
 
 
 @rule(

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, op_name, shape_of, shapes_of, title
 from geta_engine.qadg.labels.axes import align, collapse
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import join
 from geta_engine.qadg.labels.space import Axes, Labels, RectangularConstraint, Value
 from geta_engine.qadg.rules.contraction import not_zero_reason
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, op_name, shape_of, shapes_of, title
 
 
 @rule(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, normal_dim, shape_of, shapes_of, title
 from geta_engine.qadg.labels.axes import along, on_dims, renumber, simplify
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import keep_rows
 from geta_engine.qadg.labels.space import Axes, SingleIndexRead, Value
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, normal_dim, shape_of, shapes_of, title
 
 
 @rule("select", "select_copy")

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import op_name, shapes_of, title
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.space import Axes, Labels, Value
 from geta_engine.qadg.rules.contraction import not_zero_reason, pin_inputs, reads_fixed
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import op_name, shapes_of, title
 
 _GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 _CELL_GATES = {"lstm_cell": 4, "gru_cell": 3, "rnn_tanh_cell": 1, "rnn_relu_cell": 1}
