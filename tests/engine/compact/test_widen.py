@@ -1,4 +1,4 @@
-"""What the certificate computes in: float64 where the program has such a form, and nothing is lowered for other errors."""
+"""The certificate computes in float64 where the program has such a form, and other errors do not lower its bar."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_another_error_does_not_lower_the_bar():
 
 
 def test_an_error_of_the_program_itself_is_passed_on():
-    with ComputeIn(torch.float64), pytest.raises(RuntimeError, match="same dtype|shapes cannot") as caught:
+    with ComputeIn(torch.float64), pytest.raises(RuntimeError, match="cannot be multiplied") as caught:
         torch.ones(2, 3) @ torch.ones(2, 3)
     assert not isinstance(caught.value, NoFloat64Form)
 
