@@ -1,8 +1,8 @@
 """The one private thing of typer that the command line uses: which errors are a wrong use of a command.
 
 Typer exports BadParameter, and not the class above it, which a missing argument, an unknown option and an unknown
-command raise too. Without it they could not be told from errors of ours. `tests/engine/cli/test_typer_internals.py` says
-when it goes.
+command raise too. Without it they could not be told from errors of ours. `tests/engine/cli/test_typer_internals.py`
+says when it goes.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from geta_engine.cli.app import app
+from geta_engine.cli.app import commands
 from geta_engine.cli.typer_internals import UsageError, usage_sentence
 
 
@@ -21,5 +21,5 @@ from geta_engine.cli.typer_internals import UsageError, usage_sentence
 def test_a_wrong_use_is_one_error_with_a_sentence(arguments, says):
     assert UsageError.__name__ == "UsageError", "typer has moved the class above BadParameter"
     with pytest.raises(UsageError) as caught:
-        typer.main.get_command(app).main(arguments, prog_name="geta", standalone_mode=False)
+        typer.main.get_command(commands).main(arguments, prog_name="geta", standalone_mode=False)
     assert says in usage_sentence(caught.value)
