@@ -19,10 +19,13 @@ from torch.fx import GraphModule, Node
 
 from geta_engine.documents.qadg import Block, Qadg
 from geta_engine.qadg.quantizers.branches import find_branches
+from geta_engine.qadg.quantizers.placement import QUANTIZED_OPS
 from geta_engine.trace import TracedModel
 from geta_engine.trace.fx_nodes import argument, layer_of, op_name, shape_of
 
 FLOAT_BITS = 32
+_FLOAT = ("", "")
+"""The quantizers of a layer that has none."""
 
 
 @dataclass(frozen=True)
@@ -63,10 +66,9 @@ def cost(model: TracedModel | nn.Module, bits: Mapping[str, float] | None = None
     assert isinstance(module, GraphModule)
     bits = bits or {}
     layers = layer_costs(module)
-    inputs = _activation_sources(module)
+    operands = _quantized_operands(module)
     bops = sum(
-        layer.macs * bits.get(layer.weight or "", FLOAT_BITS) * bits.get(inputs.get(layer.node, ""), FLOAT_BITS)
-        for layer in layers
+        layer.macs * math.prod(bits.get(q, FLOAT_BITS) for q in operands.get(layer.node, _FLOAT)) for layer in layers
     )
     own = own_parameters(module)
     size = sum(p.numel() * bits.get(name, FLOAT_BITS) / 8 for name, p in own.items())
@@ -183,16 +185,19 @@ def _weight_name(node: Node, unquantized: _Unquantized) -> str | None:
     return str(source.target) if isinstance(source, Node) and source.op == "get_attr" else None
 
 
-def _activation_sources(module: GraphModule) -> dict[str, str]:
-    """Layer node -> id of the activation quantizer on its input, had it one."""
+def _quantized_operands(module: GraphModule) -> dict[str, tuple[str, str]]:
+    """Layer node -> ids of the quantizers of its weight and of its input, had it them.
+
+    A product of two activations, or with a parameter that is no layer's weight, has none: it reads its operands as they
+    are, also where a layer beside it reads them quantized.
+    """
     unquantized = _Unquantized(module)
-    sources = {}
+    operands = {}
     for node in module.graph.nodes:
-        if node.op == "call_function" and op_name(node) in _FORMULAS:
-            source = unquantized(node.args[0])
-            if isinstance(source, Node):
-                sources[node.name] = f"act.{source.name}"
-    return sources
+        weight = _weight_name(node, unquantized) if op_name(node) in QUANTIZED_OPS else None
+        if weight is not None:
+            operands[node.name] = (weight, f"act.{unquantized(node.args[0]).name}")
+    return operands
 
 
 class CostModel:
@@ -203,11 +208,12 @@ class CostModel:
 
     def __init__(self, module: GraphModule, qadg: Qadg) -> None:
         self.layers = layer_costs(module)
-        sources = _activation_sources(module)
+        operands = _quantized_operands(module)
         order = {q.id: i for i, q in enumerate(qadg.quantizers)}
         missing = len(order)
-        self._weight = np.array([order.get(layer.weight or "", missing) for layer in self.layers])
-        self._activation = np.array([order.get(sources.get(layer.node, ""), missing) for layer in self.layers])
+        ids = [operands.get(layer.node, _FLOAT) for layer in self.layers]
+        self._weight = np.array([order.get(weight, missing) for weight, _ in ids])
+        self._activation = np.array([order.get(activation, missing) for _, activation in ids])
         self._macs = np.array([layer.macs for layer in self.layers], np.float64)
         self._units = [_owners(layer, module, qadg) for layer in self.layers]
 

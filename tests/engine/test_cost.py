@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import geta_engine as ge
-from geta_engine.cost import layer_costs
+from geta_engine.cost import CostModel, layer_costs
 from geta_engine.trace.fx_nodes import op_name
 
 
@@ -74,3 +75,27 @@ def test_multiply_adds_by_hand(name: str) -> None:
     (layer,) = layer_costs(traced.graph_module())
     assert ops[layer.node] == op and layer.macs == expected
     assert ge.cost(traced).macs == expected
+
+
+class Mixed(nn.Module):
+    """A layer, a product of its input with itself, and a product with the weight of the layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(8, 8, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layer(x) + x @ x.transpose(1, 2) @ x + torch.matmul(x, self.layer.weight)
+
+
+def test_only_layers_are_counted_at_the_bits_of_their_quantizers() -> None:
+    """4 positions of 8 features: the layer is 4 * 8 * 8 multiply-adds at 4 x 5 bits, the products are at 32 x 32."""
+    traced = ge.trace(Mixed(), inputs((2, 4, 8)), dynamic_batch=False)
+    layer, products = 4 * 8 * 8, 4 * 4 * 8 + 4 * 4 * 8 + 4 * 8 * 8
+    expected = layer * 4 * 5 + products * 32 * 32
+    assert ge.cost(traced, {"layer.weight": 4, "act.x": 5}).bops == expected
+    qadg = ge.analyze(traced, activations=True)
+    bits = np.array([{"weight": 4, "activation": 5}[q.kind] for q in qadg.quantizers], np.float32)
+    model = CostModel(traced.graph_module(), qadg)
+    share = model.kept_share(np.zeros(qadg.total_units, bool))
+    assert model.relative_bops(share, bits) == pytest.approx(expected / ((layer + products) * 32 * 32))

@@ -15,7 +15,7 @@ from geta_engine.cli.typer_internals import UsageError, usage_sentence
         (["nothing"], "No such command 'nothing': see `geta --help`"),
         (["analyze"], "see `geta analyze --help`"),
         (["analyze", "mlp", "--nothing"], "No such option: --nothing: see `geta analyze --help`"),
-        (["status", "seven"], "see `geta status --help`"),
+        (["stop", "seven"], "see `geta stop --help`"),
     ],
 )
 def test_a_wrong_use_is_one_error_with_a_sentence(arguments, says):
