@@ -36,22 +36,22 @@ def _evaluated(module: GraphModule, node: Node) -> Tensor | None:
     order = _ancestors(node)
     if order is None:
         return None
-    known: dict[Node, Any] = {}
+    computed: dict[Node, Any] = {}
     try:
         with torch.no_grad(), torch.device("cpu"):
             for step in order:
                 if step.op == "get_attr":
-                    known[step] = _attribute(module, str(step.target))
+                    computed[step] = _attribute(module, str(step.target))
                 else:
                     args, kwargs = tree_map(
-                        lambda a: known.get(a, a) if isinstance(a, Node) else a,
+                        lambda a: computed.get(a, a) if isinstance(a, Node) else a,
                         (tuple(step.args), dict(step.kwargs)),
                         is_leaf=lambda a: isinstance(a, Node),
                     )
-                    known[step] = step.target(*args, **kwargs)  # type: ignore[operator]
+                    computed[step] = step.target(*args, **kwargs)  # type: ignore[operator]
     except (RuntimeError, TypeError, AttributeError, IndexError, NotImplementedError):
         return None
-    value = known[node]
+    value = computed[node]
     return value if isinstance(value, Tensor) and not value.is_meta else None
 
 

@@ -80,9 +80,9 @@ class BaseOptimizer:
     def _sgd(self, grad: list[Tensor], states: Sequence[dict[str, Any]]) -> list[Tensor]:
         if not self.momentum:
             return grad
-        known = [(state["momentum"], g) for state, g in zip(states, grad) if "momentum" in state]
-        if known:
-            self._accumulate(*([pair[i] for pair in known] for i in (0, 1)))
+        started = [(state["momentum"], g) for state, g in zip(states, grad) if "momentum" in state]
+        if started:
+            self._accumulate(*([pair[i] for pair in started] for i in (0, 1)))
         for state, g in zip(states, grad):
             if "momentum" not in state:
                 state["momentum"] = g.detach().clone()

@@ -6,19 +6,20 @@ import copy
 import math
 import time
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from geta_engine.compact.cut import compact
 from geta_engine.config import STAGES, RunConfig
 from geta_engine.cost import CostModel
 from geta_engine.documents.events import Event, LogEvent, MarkerEvent, ResultEvent, StepEvent
+from geta_engine.documents.unit_states import ZERO
 from geta_engine.errors import CheckFailed
 from geta_engine.qadg import analyze
 from geta_engine.qasso import QASSO, QASSOConfig
-from geta_engine.qasso.optimizer import ZERO
 from geta_engine.qasso.saliency import SaliencyWeights
 from geta_engine.quant import PreparedModel, calibrate, prepare
 from geta_engine.quant.compiled import WORTH_COMPILING, compiled_kernels
@@ -31,6 +32,18 @@ from geta_engine.training.snapshots import is_snapshot_step, snapshots
 from geta_engine.training.training_data import TrainingData, learning_rate_factor
 
 _CALIBRATION_BATCHES = 4
+
+
+class LoopState(TypedDict):
+    """What a checkpoint of a run holds: the state dicts of the model and of QASSO, and what was measured so far.
+
+    dense_metric: the baseline's, NaN where it diverged, None where it was not trained. seconds: spent on training.
+    """
+
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    dense_metric: float | None
+    seconds: float
 
 
 class Loop:
@@ -233,7 +246,7 @@ class Loop:
             "seconds": round(self._seconds + time.perf_counter() - started, 2),
         }
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> LoopState:
         """Everything that decides the next step, as tensors and plain data of its own: the run may go on."""
         return {
             "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
@@ -242,7 +255,7 @@ class Loop:
             "seconds": self._seconds,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: LoopState) -> None:
         """Go on from `state()` of a loop with the same model and configuration; the state stays as it is."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))

@@ -9,9 +9,10 @@ import numpy as np
 from dash import html
 from dash.development.base_component import Component
 
+from geta_engine.documents.unit_states import REDUNDANT, ZERO
 from geta_studio.inspector.parts import Subject, chips, facts, reason_box
 from geta_studio.run_dock.figures import FONT, ink
-from geta_studio.services.unit_state import REDUNDANT, ZERO, GroupUnits
+from geta_studio.services.unit_state import GroupUnits
 from geta_studio.shell.data_attributes import named
 from geta_studio.shell.format import count, percent
 from geta_studio.shell.palette import THEMES, Scheme

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geta_engine.documents.events import SnapshotEvent
-
-KEPT, REDUNDANT, ZERO = 0, 1, 2
+from geta_engine.documents.unit_states import KEPT, REDUNDANT, ZERO
 
 
 def values_of(frame: SnapshotEvent | None) -> np.ndarray | None:

@@ -20,13 +20,13 @@ def convolution(node: Node, removal: Removal) -> None:
     groups = argument(node, position, "groups", 1)
     index = removal.kept(node.name).get(1)
     if groups != 1 and index is not None:
-        left = groups_left(index, shape_of(node)[1], groups)
+        kept_groups = groups_left(index, shape_of(node)[1], groups)
         if op_name(node).startswith("conv_transpose"):
             defaults: tuple[Any, ...] = (None, None, None, 1, 0, 0, 1)
         else:
             defaults = (None, None, None, 1, 0, 1, 1)
         node.args = (*node.args, *defaults[len(node.args) :])
-        node.update_arg(position, left)
+        node.update_arg(position, kept_groups)
 
 
 def groups_left(kept: np.ndarray, channels: int, groups: int) -> int:

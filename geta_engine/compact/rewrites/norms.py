@@ -112,16 +112,16 @@ def group_norm(node: Node, removal: Removal) -> None:
     native = op_name(node) == "native_group_norm"
     at = 6 if native else 1
     groups, channels = int(node.args[at]), shape_of(source)[1]  # type: ignore[call-overload, arg-type]
-    left = groups_left(index, channels, groups)
-    if not native and len(index) == left * (channels // groups):
-        node.update_arg(at, left)
+    kept_groups = groups_left(index, channels, groups)
+    if not native and len(index) == kept_groups * (channels // groups):
+        node.update_arg(at, kept_groups)
         return
     weight, bias = node.args[1:3] if native else (argument(node, 2, "weight"), argument(node, 3, "bias"))
     epsilon = node.args[7] if native else argument(node, 4, "eps", 1e-5)
     rank = len(shape_of(source))
     with node.graph.inserting_before(node):
-        apart = _call(node, _aten.unflatten.int, source, 1, [left, len(index) // left])
-        ratio = len(index) / left / (channels // groups)
+        apart = _call(node, _aten.unflatten.int, source, 1, [kept_groups, len(index) // kept_groups])
+        ratio = len(index) / kept_groups / (channels // groups)
         result = _standardized(node, apart, list(range(2, rank + 1)), ratio, epsilon)  # type: ignore[arg-type]
         result = _call(node, _aten.flatten.using_ints, result, 1, 2)
         wide = [_call(node, _aten.reshape.default, p, [-1] + [1] * (rank - 2)) if p is not None else None

@@ -90,11 +90,11 @@ def _tie_branch(context: Context, branch: Branch, values: Mapping[str, Values]) 
         scale, axes = values[name], source.on(dim)
         if not isinstance(scale, Value):
             continue
-        for own in scale.axes:
-            if axes is not None and axes.dims == (dim,) and own.labels.shape == axes.labels.shape:
-                context.space.tie(axes.labels, own.labels, branch.result)
+        for channels in scale.axes:
+            if axes is not None and axes.dims == (dim,) and channels.labels.shape == axes.labels.shape:
+                context.space.tie(axes.labels, channels.labels, branch.result)
             else:
-                context.space.pin(own.labels, f"the quantizer of `{branch.layer}` has one for every channel")
+                context.space.pin(channels.labels, f"the quantizer of `{branch.layer}` has one for every channel")
                 context.space.pin_value(source, f"the quantizer of `{branch.layer}` has a scale for every channel")
 
 

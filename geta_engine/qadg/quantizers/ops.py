@@ -131,8 +131,8 @@ def keeps_zero(
     """
     terms: dict[Node, Term] = {entry: (0.0, "")}
     for node in scalars:
-        known = _evaluate(node, terms) if quantizer_op(node) != "getitem" else None
-        terms[node] = known or (1.0, f"whole {node.name}" if node in whole else node.name)
+        term = _evaluate(node, terms) if quantizer_op(node) != "getitem" else None
+        terms[node] = term or (1.0, f"whole {node.name}" if node in whole else node.name)
     for node in region:
         terms[node] = _evaluate(node, terms)
     return terms[region[-1]] == (0.0, "") and not any(_changes(node, weight) for node in region)

@@ -199,9 +199,9 @@ class _Search:
             return frozenset()
         if any(self.facts.op[inner] in AXIS for inner in region.nodes):
             return frozenset()
-        known = frozenset().union(*map(bounds, region.nodes))
+        bounds_inside = frozenset().union(*map(bounds, region.nodes))
         signed = any(self._signed(inner) for inner in region.nodes)
-        return bounds(node) - known - ({"low"} if signed else frozenset())
+        return bounds(node) - bounds_inside - ({"low"} if signed else frozenset())
 
     def _power(self, region: Region) -> Iterator[Wanted]:
         """A power before the region: of what is clipped, also `sign(x) * min(|x|, q) ** t`, or with a parameter.

@@ -29,8 +29,8 @@ def attention(context: Context, node: Node) -> Value:
         axes = join(context, node, [scores, align(mask, len(scores.shape))], scores.shape, all_zero)
         scores = scores.with_axes(shape, axes)
     if argument(node, 5, "is_causal", False):
-        places = {len(shape) - 2, len(shape) - 1}
-        rows = [keep_rows(context, node, a, places, "compares its place with others") for a in scores.axes]
+        position_dims = {len(shape) - 2, len(shape) - 1}
+        rows = [keep_rows(context, node, a, position_dims, "compares its place with others") for a in scores.axes]
         scores = scores.with_axes(shape, [a for a in rows if a is not None])
     weights = _normalized(context, node, scores, len(shape) - 1)
     out = product(context, node, weights, v)

@@ -51,8 +51,8 @@ def contract(context: Context, node: Node, factors: Sequence[tuple[Value, Sequen
     for axes in join(context, node, values, sizes, any_zero, partial="tie"):
         if gone & set(axes.dims) and any(constants):
             axes = _data_zeros(values, axes)
-        if (left := sum_out(context, node, axes, gone, reason)) is not None:
-            result.append(left)
+        if (summed := sum_out(context, node, axes, gone, reason)) is not None:
+            result.append(summed)
     return Value(tuple(sizes[: len(out)]), tuple(result), all(constants), _cause(values, result))
 
 
@@ -70,7 +70,7 @@ def _data_zeros(values: Sequence[Value], axes: Axes) -> Axes:
 
     Of parameters alone, the first factor is the data.
     """
-    data = [own.zero for v in values if not v.constant for own in v.axes if own.dims == axes.dims]
+    data = [a.zero for v in values if not v.constant for a in v.axes if a.dims == axes.dims]
     zero = np.logical_or.reduce(data) if data else np.zeros(axes.labels.shape, bool)
     return Axes(axes.dims, axes.labels, zero, axes.is_expanded_copy)
 

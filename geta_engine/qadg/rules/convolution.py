@@ -128,14 +128,14 @@ def _on_channels(value: Value, dim: int, groups: int) -> Axes | None:
 
 def _out_labels(context: Context, layer: _Layer, channels: int) -> Axes | None:
     """Out-channels as [groups, of a group]; a transposed weight has one label for the same offset of all groups."""
-    own = _on_channels(layer.weight, layer.out_dim, layer.groups if layer.out_dim == 0 else 1)
-    if own is None and layer.out_dim == 1 and channels == layer.groups:
+    axes = _on_channels(layer.weight, layer.out_dim, layer.groups if layer.out_dim == 0 else 1)
+    if axes is None and layer.out_dim == 1 and channels == layer.groups:
         rows = _on_channels(layer.weight, 0, layer.groups)
         return None if rows is None else collapse_rows(context, rows)
-    if own is None or layer.out_dim == 0:
-        return own
+    if axes is None or layer.out_dim == 0:
+        return axes
     sizes = (layer.groups, channels // layer.groups)
-    return Axes((0, 1), np.broadcast_to(own.labels, sizes), np.broadcast_to(own.zero, sizes))
+    return Axes((0, 1), np.broadcast_to(axes.labels, sizes), np.broadcast_to(axes.zero, sizes))
 
 
 def collapse_rows(context: Context, axes: Axes) -> Axes:

@@ -129,11 +129,11 @@ def weight_norm(context: Context, node: Node) -> Value:
     """
     v, g = context.input(node), context.input(node, 1)
     dim = int(argument(node, 2, "dim", 0)) % len(v.shape)  # type: ignore[call-overload]
-    scale, own = g.on(dim), v.on(dim)
+    scale, direction = g.on(dim), v.on(dim)
     shared = any(isinstance(a, Node) and len(a.users) > 1 for a in node.args[:2])
     axes = [a for a in v.axes if dim not in a.dims]
-    if not shared and scale is not None and own is not None and scale.dims == own.dims == (dim,):
-        context.space.tie(scale.labels, own.labels, node.name)
+    if not shared and scale is not None and direction is not None and scale.dims == direction.dims == (dim,):
+        context.space.tie(scale.labels, direction.labels, node.name)
         axes.append(scale)
     else:
         context.space.pin_value(v, f"`{title(node)}` takes its norm")

@@ -50,10 +50,10 @@ def take(context: Context, node: Node, value: Value, dim: int, index: np.ndarray
     """The tensor read at `index` along `dim`; a part of one index must stay, since it would broadcast."""
     if len(index) == value.shape[dim] and (index == np.arange(len(index))).all():
         return value.with_axes(shape, value.axes)
-    own = value.on(dim)
-    if own is not None and len(index) == 1 and value.shape[dim] > 1:
+    read_axes = value.on(dim)
+    if read_axes is not None and len(index) == 1 and value.shape[dim] > 1:
         reason = f"`{title(node)}` reads it on its own"
-        context.space.picks.append(SingleIndexRead(own.labels, own.dims.index(dim), int(index[0]), reason))
+        context.space.picks.append(SingleIndexRead(read_axes.labels, read_axes.dims.index(dim), int(index[0]), reason))
     axes = []
     for a in value.axes:
         if dim in a.dims and not len(index):

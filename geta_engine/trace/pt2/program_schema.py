@@ -143,8 +143,8 @@ def _is_plain(node: ast.expr) -> bool:
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
             flags = all(keyword.arg and isinstance(keyword.value, ast.Constant) for keyword in keywords)
             is_argument = _is_leaf if name in _EXPRESSION_LEAVES else _is_plain
-            known = name in _EXPRESSION_CALLS or name in _EXPRESSION_LEAVES
-            return known and flags and all(is_argument(arg) for arg in args)
+            is_listed = name in _EXPRESSION_CALLS or name in _EXPRESSION_LEAVES
+            return is_listed and flags and all(is_argument(arg) for arg in args)
     return False
 
 
