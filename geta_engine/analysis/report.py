@@ -70,7 +70,7 @@ def analysis_report(
     trained = frozenset(name for name, _ in module.named_parameters(remove_duplicate=False))
     shown = [node for node in module.graph.nodes if _is_drawn(node)]
     weight_of = {reader: q.id for q in qadg.quantizers if q.kind == "weight" for reader in q.readers}
-    document = qadg.to_dict()
+    document: dict[str, Any] = {**qadg.to_dict()}
     document["model"] = _model(traced, module, costs, spec or traced.name)
     by_name = {node.name: node for node in module.graph.nodes}
     helpers = _helpers(module, trained)

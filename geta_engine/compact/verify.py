@@ -15,6 +15,7 @@ from torch.fx import GraphModule
 
 from geta_engine.compact.cut import bake_quantizers, origin_of, remove_units_in_place, set_to_zero, zero_units
 from geta_engine.compact.widen import ComputeIn, NoFloat64Form, cast, widen
+from geta_engine.documents.analysis import PinnedOp
 from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import InputError
 from geta_engine.quant.insert import PreparedModel
@@ -38,7 +39,7 @@ class Certificate:
     prunable_units: int
     params_dense: int
     params_compact: int
-    pinned_ops: tuple[dict[str, Any], ...]
+    pinned_ops: tuple[PinnedOp, ...]
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "pinned_ops": list(self.pinned_ops)}
@@ -161,7 +162,7 @@ def certify(
         prunable_units=qadg.prunable_units,
         params_dense=_count(dense),
         params_compact=_count(small),
-        pinned_ops=tuple({"op": op, "count": n} for op, n in sorted(qadg.pinned_ops.items())),
+        pinned_ops=tuple(PinnedOp(op=op, count=n) for op, n in sorted(qadg.pinned_ops.items())),
     )
 
 

@@ -51,8 +51,8 @@ def contract(context: Context, node: Node, factors: Sequence[tuple[Value, Sequen
     for axes in join(context, node, values, sizes, any_zero, partial="tie"):
         if gone & set(axes.dims) and any(constants):
             axes = _data_zeros(values, axes)
-        if (summed := sum_out(context, node, axes, gone, reason)) is not None:
-            result.append(summed)
+        if (remaining := sum_out(context, node, axes, gone, reason)) is not None:
+            result.append(remaining)
     return Value(tuple(sizes[: len(out)]), tuple(result), all(constants), _cause(values, result))
 
 
