@@ -35,8 +35,8 @@ def __getattr__(name: str) -> Any:
 
 
 class _Engine(ModuleType):
-    """`ge.trace`, `ge.compact`, ... are functions although packages of the same name exist: importing a package must not
-    rebind the name to the module."""
+    """`ge.trace`, `ge.compact`, ... are functions although packages of the same name exist: importing a package must
+    not rebind the name to the module."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in _HOMES and isinstance(value, ModuleType)):
