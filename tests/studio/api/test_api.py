@@ -89,6 +89,7 @@ def test_what_is_not_there_is_404_with_a_sentence(client: TestClient, services: 
 
 def test_the_compact_model_is_a_download(client: TestClient, services: Services) -> None:
     run = services.store.create_run(RunConfig(model="mlp"), "mlp", "mlp")
+    services.workspace.create_artifacts(run)
     services.workspace.compact_file(run).write_bytes(b"small")
     services.store.set_status(run, "done")
     answer = client.get(f"/api/runs/{run}/compact.pt2")
