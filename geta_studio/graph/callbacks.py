@@ -17,9 +17,10 @@ from geta_engine.drawing.opening import default_open, everything, scopes_around,
 from geta_engine.drawing.stages import branch_scopes, graph_at
 from geta_studio.graph.accessible_list import tree
 from geta_studio.graph.compare import bits_of
-from geta_studio.graph.elements import elements, scene
+from geta_studio.graph.elements import elements
 from geta_studio.graph.legend import legend
 from geta_studio.graph.panel import shape_item, stage_options
+from geta_studio.graph.scene import scene_of
 from geta_studio.graph.search import search
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.services.layouts import LayoutOptions
@@ -246,7 +247,7 @@ def planned(
 
 def drawn(plan: Plan, view: View, layout: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any], Any]:
     """(elements, scene, open scopes) of a plan and its layout."""
-    placed = scene(plan.key, plan.staged, layout, plan.opened.anchor, plan.opened.focus)
+    placed = scene_of(plan.key, plan.staged, layout, plan.opened.anchor, plan.opened.focus)
     return (
         elements(plan.staged, layout),
         {**placed, "shape": view.shape, "legend": plan.legend},

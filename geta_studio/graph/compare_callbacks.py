@@ -12,8 +12,9 @@ from dash import ClientsideFunction, Dash, Input, Output
 from geta_engine.drawing.diff import Difference, differences
 from geta_studio.graph import compare as view
 from geta_studio.graph.callbacks import at_stage, options_of
-from geta_studio.graph.elements import elements, scene
+from geta_studio.graph.elements import elements
 from geta_studio.graph.panel import compare_items
+from geta_studio.graph.scene import scene_of
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.services.comparable import comparable_models
 from geta_studio.services.layouts import LayoutOptions
@@ -114,7 +115,7 @@ def _drawn(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Elements and scene of the right graph, folded, opened and placed as the left one where that can be."""
     placed = view.aligned(layout, beside, pair.found)
-    drawn = scene(pair.chosen, pair.right_alike, placed, None, None)
+    drawn = scene_of(pair.chosen, pair.right_alike, placed, None, None)
     drawn |= {"left": view.marks(layout, pair.found, "before"), "pairs": view.counterparts(pair.found)}
     drawn["quantizers"] = view.counterpart_quantizers(pair.left["quantizers"], pair.right["quantizers"])
     return view.marked(elements(pair.right_alike, placed), placed, pair.found, pair.bits), drawn

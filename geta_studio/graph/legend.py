@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from dash import html
 from dash.development.base_component import Component
 
+from geta_engine.documents.analysis import AnalysisDocument, GroupDocument, QuantizerDocument
 from geta_studio.shell import ids
 from geta_studio.shell.data_attributes import selects
 from geta_studio.shell.html_tree import Plain, plain
@@ -36,7 +36,7 @@ def palette_variables() -> str:
     return "\n".join(blocks)
 
 
-def legend(analysis: Mapping[str, Any]) -> list[Plain]:
+def legend(analysis: AnalysisDocument) -> list[Plain]:
     """Groups (those that can be pruned first), then what the marks mean."""
     slots = group_slots(analysis)
     prunable = [group for group in analysis["groups"] if group["prunable"]]
@@ -46,7 +46,7 @@ def legend(analysis: Mapping[str, Any]) -> list[Plain]:
     return [*notes, plain("div", *rows, class_="legend-groups"), marks(analysis["quantizers"])]
 
 
-def group_row(group: Mapping[str, Any], slot: int | None) -> Plain:
+def group_row(group: GroupDocument, slot: int | None) -> Plain:
     """A group as a button that selects it; pointing at it lights its members up. While a run is on screen the size is
     followed by how many of its units are zero."""
     look = "grey" if slot is None else f"slot{slot}"
@@ -63,7 +63,7 @@ def group_row(group: Mapping[str, Any], slot: int | None) -> Plain:
     )
 
 
-def marks(quantizers: Sequence[Mapping[str, Any]]) -> Plain:
+def marks(quantizers: Iterable[QuantizerDocument]) -> Plain:
     """What diamonds, pills, grey and the bar mean."""
     kinds = {quantizer["kind"] for quantizer in quantizers}
     entries = []

@@ -9,7 +9,7 @@ from geta_studio.shell.palette import Scheme
 Figure = dict[str, Any]
 """A figure of Plotly, or a part of one."""
 
-FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'DejaVu Sans', sans-serif"
+FONT = "Inter, 'Segoe UI', system-ui, -apple-system, Roboto, 'DejaVu Sans', sans-serif"
 
 
 class Ink(NamedTuple):
