@@ -6,7 +6,9 @@ Keys may be added to these documents, never renamed. Sizes of a shape are whole 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 Size = int | str
 NodeKind = Literal["input", "output", "layer", "op", "shape", "helper", "parameter"]

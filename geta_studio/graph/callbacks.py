@@ -1,4 +1,4 @@
-"""The graph: draws it when the model or the open modules change; everything that moves happens in assets/graph.js.
+"""The graph: draws it when the model or the open modules change; everything that moves happens in assets/js/graph.
 
 What may wait for a layout is `async def`: it holds none of the few threads that answer everything else.
 """
@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
+from geta_engine.documents.analysis import GraphStage
 from geta_engine.drawing.hierarchy import SCOPE_PREFIX
-from geta_engine.drawing.stages import Stage, branch_scopes, graph_at
-from geta_engine.drawing.visible import default_open, everything, scopes_around, scopes_inside
-from geta_studio.configure.validation import bounds_of
+from geta_engine.drawing.opening import default_open, everything, scopes_around, scopes_inside
+from geta_engine.drawing.stages import branch_scopes, graph_at
 from geta_studio.graph.accessible_list import tree
 from geta_studio.graph.compare import bits_of
-from geta_studio.graph.elements import elements, scene
+from geta_studio.graph.elements import elements
 from geta_studio.graph.legend import legend
 from geta_studio.graph.panel import shape_item, stage_options
+from geta_studio.graph.scene import scene_of
 from geta_studio.graph.search import search
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.services.in_turn import in_turn
@@ -26,11 +27,13 @@ from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
 from geta_studio.services.unit_state import now, values_of
 from geta_studio.shell import ids
+from geta_studio.shell.bit_bounds import bounds_of
 from geta_studio.shell.html_tree import Plain
+from geta_studio.shell.stores import BitBounds
 
 ALL_BUDGET = 1200
 """More nodes than this are opened at once only after a question."""
-SINK_SCENE, SINK_TWIN, SINK_PAINT, SINK_RESTYLED, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
+SINK_SCENE, SINK_LIST, SINK_PAINT, SINK_RESTYLED, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
 
 
 def register(app: Dash, services: Services) -> None:
@@ -92,13 +95,13 @@ def register(app: Dash, services: Services) -> None:
         return question(services, command, known)
 
     @app.callback(
-        Output(ids.GRAPH_TWIN, "data"),
-        Input(ids.GRAPH_TOLD, "data"),
+        Output(ids.GRAPH_ACCESSIBLE_LIST, "data"),
+        Input(ids.GRAPH_SETTLED, "data"),
         State(ids.GRAPH_OPEN, "data"),
         prevent_initial_call=True,
     )
-    async def tell(_: int, known: dict[str, Any] | None) -> Any:
-        return await told(services, known)
+    async def send_accessible_list(_: int, known: dict[str, Any] | None) -> Any:
+        return await accessible_list(services, known)
 
     @app.callback(
         Output(ids.GRAPH, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"), Input(ids.GRAPH_STAGE, "value")
@@ -107,9 +110,12 @@ def register(app: Dash, services: Services) -> None:
         return stylesheet("dark" if scheme == "dark" else "light", stage)
 
     @app.callback(
-        Output(ids.GRAPH_NOW, "data"), Input(ids.FRAME, "data"), Input(ids.RUN_ID, "data"), Input(ids.MODEL_KEY, "data")
+        Output(ids.GRAPH_NOW, "data"),
+        Input(ids.SNAPSHOT, "data"),
+        Input(ids.RUN_ID, "data"),
+        Input(ids.MODEL_KEY, "data"),
     )
-    def follow(frame: dict[str, Any] | None, run_id: int | None, key: str | None) -> Any:
+    def follow(_: dict[str, Any] | None, run_id: int | None, key: str | None) -> Any:
         return state_now(services, run_id, key)
 
     @app.callback(
@@ -140,7 +146,7 @@ def register(app: Dash, services: Services) -> None:
 def _clientside(app: Dash) -> None:
     for name, sink, inputs in (
         ("scene", SINK_SCENE, [Input(ids.GRAPH_SCENE, "data")]),
-        ("tell", SINK_TWIN, [Input(ids.GRAPH_TWIN, "data")]),
+        ("writeList", SINK_LIST, [Input(ids.GRAPH_ACCESSIBLE_LIST, "data")]),
         (
             "paint",
             SINK_PAINT,
@@ -181,7 +187,7 @@ class View(NamedTuple):
     shape: bool
 
     @property
-    def graph(self) -> Stage:
+    def graph(self) -> GraphStage:
         """The stage whose nodes and edges are drawn; the later ones differ in colours alone."""
         return "trace" if self.stage == "trace" else "branches" if self.stage == "branches" else "groups"
 
@@ -241,7 +247,7 @@ def planned(
 
 def drawn(plan: Plan, view: View, layout: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any], Any]:
     """(elements, scene, open scopes) of a plan and its layout."""
-    placed = scene(plan.key, plan.staged, layout, plan.opened.anchor, plan.opened.focus)
+    placed = scene_of(plan.key, plan.staged, layout, plan.opened.anchor, plan.opened.focus)
     return (
         elements(plan.staged, layout),
         {**placed, "shape": view.shape, "legend": plan.legend},
@@ -253,13 +259,13 @@ def _drawn_of(key: str, view: View) -> dict[str, Any]:
     return {"model": key, "graph": view.graph, "shape": view.shape}
 
 
-def at_stage(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
+def at_stage(analysis: Mapping[str, Any], stage: GraphStage) -> dict[str, Any]:
     """The analysis with the graph of a stage."""
     return {**analysis, "graph": graph_at(analysis, stage)}
 
 
-async def told(services: Services, known: Mapping[str, Any] | None) -> Any:
-    """The readable counterpart of what is on screen."""
+async def accessible_list(services: Services, known: Mapping[str, Any] | None) -> Any:
+    """The accessible list of what is on screen."""
     analysis = await in_turn(services.analyses.get, known["model"]) if known else None
     if known is None or analysis is None:
         return no_update
@@ -337,7 +343,7 @@ def state_now(services: Services, run_id: int | None, key: str | None) -> dict[s
 
 
 def matches(
-    analysis: Mapping[str, Any] | None, query: str, now: Mapping[str, Any] | None, bits: Mapping[str, Any] | None
+    analysis: Mapping[str, Any] | None, query: str, now: Mapping[str, Any] | None, bits: BitBounds | None
 ) -> dict[str, Any]:
     """`{"query", "nodes": [ids]}` of a search, by the bits of the run on screen, else by the bounds being edited."""
     if analysis is None or not query:
@@ -346,7 +352,7 @@ def matches(
     return {"query": query, "nodes": search(analysis, query, widths)}
 
 
-def upper_bounds(analysis: Mapping[str, Any] | None, bits: Mapping[str, Any] | None) -> dict[str, float]:
+def upper_bounds(analysis: Mapping[str, Any] | None, bits: BitBounds | None) -> dict[str, float]:
     """The upper bounds being edited, by quantizer: the bits to search by while there is no run."""
     if analysis is None or bits is None:
         return {}

@@ -11,9 +11,11 @@ from dash import ClientsideFunction, Dash, Input, Output
 from geta_engine.drawing.diff import Difference, differences
 from geta_studio.graph import compare as view
 from geta_studio.graph.callbacks import at_stage, options_of
-from geta_studio.graph.elements import elements, scene
-from geta_studio.graph.panel import beside_items
+from geta_studio.graph.elements import elements
+from geta_studio.graph.panel import compare_items
+from geta_studio.graph.scene import scene_of
 from geta_studio.graph.stylesheet import stylesheet
+from geta_studio.services.comparable import comparable_models
 from geta_studio.services.in_turn import in_turn
 from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
@@ -26,52 +28,42 @@ def register(app: Dash, services: Services) -> None:
     """Wire the choice, the second graph, and what moves both together."""
 
     @app.callback(
-        Output(ids.GRAPH_BESIDE_ITEMS, "children"),
+        Output(ids.GRAPH_COMPARE_ITEMS, "children"),
         Input(ids.MODEL_KEY, "data"),
         Input(ids.PHASE, "data"),
-        Input(ids.GRAPH_BESIDE, "data"),
+        Input(ids.GRAPH_COMPARE, "data"),
     )
     def offer(key: str | None, _: Any, chosen: str | None) -> Any:
-        return beside_items(choices(services, key), chosen)
+        return compare_items(comparable_models(services, key), chosen)
 
     @app.callback(
-        Output(ids.GRAPH_OTHER, "elements"),
-        Output(ids.GRAPH_OTHER_SCENE, "data"),
-        Output(ids.GRAPH_OTHER_TITLE, "children"),
-        Output(ids.GRAPH_OTHER_POLL, "disabled"),
-        Input(ids.GRAPH_BESIDE, "data"),
+        Output(ids.GRAPH_COMPARED, "elements"),
+        Output(ids.GRAPH_COMPARED_SCENE, "data"),
+        Output(ids.GRAPH_COMPARED_TITLE, "children"),
+        Output(ids.GRAPH_COMPARED_POLL, "disabled"),
+        Input(ids.GRAPH_COMPARE, "data"),
         Input(ids.GRAPH_OPEN, "data"),
-        Input(ids.GRAPH_OTHER_POLL, "n_intervals"),
+        Input(ids.GRAPH_COMPARED_POLL, "n_intervals"),
     )
     async def draw(chosen: str | None, known: dict[str, Any] | None, _: int) -> Shown:
-        return await other(services, chosen, known)
+        return await compared(services, chosen, known)
 
     @app.callback(
-        Output(ids.GRAPH_OTHER, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"), Input(ids.GRAPH_STAGE, "value")
+        Output(ids.GRAPH_COMPARED, "stylesheet"),
+        Input(ids.PROVIDER, "forceColorScheme"),
+        Input(ids.GRAPH_STAGE, "value"),
     )
     def restyle(scheme: str | None, stage: str) -> list[dict[str, Any]]:
         return stylesheet("dark" if scheme == "dark" else "light", stage)
 
     app.clientside_callback(
-        ClientsideFunction("getaBeside", "scene"),
-        Output(ids.GRAPH_OTHER_SINK, "data"),
-        Input(ids.GRAPH_OTHER_SCENE, "data"),
+        ClientsideFunction("getaCompare", "scene"),
+        Output(ids.GRAPH_COMPARED_SINK, "data"),
+        Input(ids.GRAPH_COMPARED_SCENE, "data"),
     )
 
 
-def choices(services: Services, key: str | None) -> dict[str, str]:
-    """What can stand beside a model, by key: the compact models of its finished runs; beside one of these, those of the
-    other runs of the same model, and that model."""
-    run = services.runs.source_run(key)
-    others = services.runs.comparable_runs(run) if run else services.runs.runs_with_compact_model(key)
-    found = {f"compact-{other.id}": f"compact model of run {other.id}" for other in others}
-    if run is None:
-        return found
-    dense = services.library.key_of(run)
-    return {**found, dense: f"the dense {services.library.label(dense)}"}
-
-
-async def other(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
+async def compared(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
     """(elements, scene, title, whether there is nothing to wait for) of the graph beside the one on screen."""
     pair = await in_turn(_compared, services, chosen, known)
     if not isinstance(pair, Pair):
@@ -103,13 +95,13 @@ class Pair:
 def _compared(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Pair | Shown:
     """The pair to draw, or what the right side shows instead."""
     own = services.analyses.get(known["model"]) if known and chosen else None
-    if not chosen or known is None or own is None or chosen not in choices(services, known["model"]):
+    if not chosen or known is None or own is None or chosen not in comparable_models(services, known["model"]):
         return [], None, "", True
     state = services.analyses.ensure_analysis(chosen)
-    beside = services.analyses.get(chosen)
-    if beside is None:
+    chosen_analysis = services.analyses.get(chosen)
+    if chosen_analysis is None:
         return [], {"model": chosen, "hosts": None}, view.waiting(state.text), state.state == "failed"
-    left, right = (at_stage(analysis, known["graph"]) for analysis in (own, beside))
+    left, right = (at_stage(analysis, known["graph"]) for analysis in (own, chosen_analysis))
     found = differences(left["graph"], right["graph"])
     alike = {**right, "graph": view.made_alike(right["graph"], found)}
     run = services.runs.source_run(chosen)
@@ -123,7 +115,7 @@ def _drawn(
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Elements and scene of the right graph, folded, opened and placed as the left one where that can be."""
     placed = view.aligned(layout, beside, pair.found)
-    drawn = scene(pair.chosen, pair.right_alike, placed, None, None)
+    drawn = scene_of(pair.chosen, pair.right_alike, placed, None, None)
     drawn |= {"left": view.marks(layout, pair.found, "before"), "pairs": view.counterparts(pair.found)}
     drawn["quantizers"] = view.counterpart_quantizers(pair.left["quantizers"], pair.right["quantizers"])
     return view.marked(elements(pair.right_alike, placed), placed, pair.found, pair.bits), drawn

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from geta_engine.disk_budget import Stored, beyond_budget
+from geta_engine.documents.runs import RunHead
 from geta_engine.errors import InputError
 from geta_engine.runs.workspace import Workspace
-from geta_engine.store import RunRecord
 from geta_engine.zoo.names import ZOO
 
 UPLOAD_KEY = re.compile(r"upload-([0-9a-f]{64})")
@@ -82,7 +82,7 @@ class ModelLibrary:
             return str(self._workspace.compact_file(int(compact[1])))
         raise InputError(f"there is no model {shortened(key)!r} here: choose one of the list or upload a .pt2 file")
 
-    def key_of(self, run: RunRecord) -> str:
+    def key_of(self, run: RunHead) -> str:
         """The key under which the model of a run is shown."""
         path = Path(run.spec)
         if run.spec in ZOO:
@@ -100,11 +100,15 @@ class ModelLibrary:
 
     def label(self, key: str) -> str:
         """What a person calls the model: a zoo name, the name of an upload, "model of run 7" or "run 7, compact"."""
-        labels = {option["value"]: option["label"] for option in self.options()}
-        run, compact = RUN_KEY.fullmatch(key), COMPACT_KEY.fullmatch(key)
+        run, compact, upload = RUN_KEY.fullmatch(key), COMPACT_KEY.fullmatch(key), UPLOAD_KEY.fullmatch(key)
         if compact:
             return f"run {compact[1]}, compact"
-        return f"model of run {run[1]}" if run else labels.get(key, shortened(key))
+        if run:
+            return f"model of run {run[1]}"
+        if key == GIVEN_KEY and self._given:
+            return Path(self._given).name
+        found = _upload(self.upload_path(upload[1])) if upload else None
+        return found.name if found else shortened(key)
 
     def add(self, part: Path, sha256: str, name: str) -> str:
         """Move a complete upload into the library under its hash; returns its key."""
@@ -143,7 +147,7 @@ class ModelLibrary:
         return [upload for path in self._workspace.models.glob("*.pt2") if (upload := _upload(path))]
 
     def _run_model(self, run_id: str) -> Path:
-        return self._workspace.root / "artifacts" / run_id / "model.pt2"
+        return self._workspace.model_file(int(run_id))
 
 
 def shortened(text: str, most: int = 60) -> str:

@@ -13,10 +13,10 @@ from dash import no_update
 
 import geta_engine as ge
 from geta_engine.runs.workspace import Workspace
-from geta_studio.header.callbacks import Follow, followed
-from geta_studio.header.uploads import answer
+from geta_studio.header import ids
+from geta_studio.header.model_status import Cause, ModelOutputs, ModelQuestion, model_outputs
+from geta_studio.header.upload_deletion import deletion_outputs
 from geta_studio.services.services import Services
-from geta_studio.shell import ids
 
 
 @pytest.fixture
@@ -42,12 +42,14 @@ def upload(services: Services, content: bytes, name: str) -> dict[str, str]:
 
 
 def follow(
-    services: Services, cause: str, model: str, uploaded: dict[str, str] | None = None, shown: str | None = "resnet20"
-) -> Follow:
-    return followed(services, cause, 7, model, uploaded, shown, None, None)
+    services: Services, cause: Cause, model: str, uploaded: dict[str, str] | None = None, polls: int = 7
+) -> ModelOutputs:
+    """What the page shows; "resnet20" is on screen, and at its first poll nothing is."""
+    key, on_screen = uploaded["model"] if uploaded else None, "resnet20" if polls > 1 else None
+    return model_outputs(services, ModelQuestion(cause, polls, model, key, on_screen, None, None))
 
 
-def follow_to_the_end(services: Services, model: str, uploaded: dict[str, str] | None) -> Follow:
+def follow_to_the_end(services: Services, model: str, uploaded: dict[str, str] | None) -> ModelOutputs:
     """What the polls of a page lead to."""
     end = time.monotonic() + 120
     while "working" in (found := follow(services, "poll", model, uploaded)).style:
@@ -96,20 +98,22 @@ def test_what_failed_is_tried_again_by_a_choice_and_by_a_page_that_opens(service
     assert follow(services, "poll", "mlp").style == "model-status failed"
     assert follow(services, "model", "mlp").style == "model-status working"
     fail()
-    assert followed(services, "poll", 1, "mlp", None, None, None, None).style == "model-status working"
+    assert follow(services, "poll", "mlp", polls=1).style == "model-status working"
 
 
 def test_a_question_is_asked_before_an_upload_is_deleted(services: Services) -> None:
     key = upload(services, b"a model", "mine.pt2")["model"]
-    asked = answer(services, ids.MODEL_DELETE, key, "resnet20")
+    asked = deletion_outputs(services, ids.MODEL_DELETE, key, "resnet20")
     assert asked.asks and asked.text.startswith("mine.pt2 and its analysis") and asked.models is no_update
-    kept = answer(services, ids.MODEL_DELETE_CANCEL, key, "resnet20")
+    kept = deletion_outputs(services, ids.MODEL_DELETE_CANCEL, key, "resnet20")
     assert not kept.asks and kept.model is no_update and services.library.is_upload(key)
 
 
-@pytest.mark.parametrize(("shown", "after"), [("lenet", "lenet"), (None, "resnet20"), ("itself", "resnet20")])
-def test_a_deleted_upload_makes_way_for_what_is_on_screen(services: Services, shown: str | None, after: str) -> None:
+@pytest.mark.parametrize(("on_screen", "after"), [("lenet", "lenet"), (None, "resnet20"), ("itself", "resnet20")])
+def test_a_deleted_upload_makes_way_for_what_is_on_screen(
+    services: Services, on_screen: str | None, after: str
+) -> None:
     key = upload(services, b"a model", "mine.pt2")["model"]
-    deleted = answer(services, ids.MODEL_DELETE_NOW, key, key if shown == "itself" else shown)
+    deleted = deletion_outputs(services, ids.MODEL_DELETE_NOW, key, key if on_screen == "itself" else on_screen)
     assert not deleted.asks and deleted.model == after
     assert "mine.pt2" not in offered(deleted.models) and not services.library.is_upload(key)
