@@ -57,7 +57,7 @@ class LogEvent:
 
 @dataclass(frozen=True, slots=True)
 class ResultEvent:
-    """The end of the run: its summary as plain data (DESIGN, "What --json holds")."""
+    """The end of the run: its summary as plain data."""
 
     summary: dict[str, Any]
 

@@ -17,7 +17,7 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 _NO_GROUP = {"group": None, "in_group": None, "reason": None}
 _KINDS = {"weight": "attached", "activation": "inserted"}
 _STEPS = (("clamp", "to ± q_m"), ("div", "by d"), ("round", "half to even"), ("mul", "by d"))
-"""The ops of a quantizer with t = 1 (METHOD, section 2), and what is written on each."""
+"""The ops of a quantizer with t = 1 (docs/method.md, section 2), and what is written on each."""
 
 
 class Whole(NamedTuple):
