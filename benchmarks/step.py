@@ -28,7 +28,7 @@ from geta_engine.quant.kernels import EAGER, Kernels
 from geta_engine.runs import control
 from geta_engine.runs.process_tuning import tune_malloc
 from geta_engine.runs.workspace import Workspace
-from geta_engine.store.runs import Store
+from geta_engine.store import Store
 from geta_engine.zoo.names import DEMO
 
 RESULTS = Path(__file__).parent / "results" / "step.json"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import floor
 from typing import Annotated, Literal
 
 import yaml
@@ -120,6 +121,14 @@ class Saliency(_Frozen):
         if not any(self.model_dump().values()):
             raise ValueError("all weights of saliency are 0, so that no unit matters: give at least one above 0")
         return self
+
+
+def units_to_remove(sparsity: float, prunable_units: int) -> int:
+    """K = floor(sparsity * |G|), where a product that is whole but for its rounding counts as whole: 0.29 of 100 is 29.
+
+    `prunable_units` is |G|, the number of units that can be pruned.
+    """
+    return floor(sparsity * prunable_units + 1e-9)
 
 
 class RunConfig(_Frozen):

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from geta_engine.cli.output import display_value
-from geta_engine.documents.runs import RunRecord
+from geta_engine.config import STAGES
+from geta_engine.documents.runs import RunRecord, RunReport
 from geta_engine.errors import CheckFailed, InputError
 
 
-def run_rows(run: RunRecord, report: dict[str, Any]) -> list[tuple[str, object]]:
+def run_rows(run: RunRecord, report: RunReport) -> list[tuple[str, object]]:
     """What is worth telling about one run, as (name, value)."""
     metric, bits = report["metric"], [quantizer["bits"] for quantizer in report["quantizers"]]
     measured = [value for value in bits if value is not None]
     rows = [
         ("run", f"{run.id} ({run.name})"),
         ("status", run.status),
-        ("step", f"{run.step} of {run.steps}" + (f" ({run.stage})" if run.stage else "")),
+        ("step", f"{run.step} of {run.steps}" + (f" ({stage_title(run.stage)})" if run.stage else "")),
         (metric["name"] or "metric", metric["final"]),
         ("dense baseline", metric["dense"]),
         ("compact model", metric["compact"]),
@@ -28,6 +27,11 @@ def run_rows(run: RunRecord, report: dict[str, Any]) -> list[tuple[str, object]]
         ("seconds", report["seconds"]),
     ]
     return [row for row in rows if row[1] is not None]
+
+
+def stage_title(stage: str | None) -> str | None:
+    """What people call a stage of a run."""
+    return None if stage is None else STAGES[stage]
 
 
 def require_done(run: RunRecord) -> None:

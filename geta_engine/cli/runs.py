@@ -18,15 +18,15 @@ from geta_engine.cli.options import (
     StoreUrl,
 )
 from geta_engine.cli.output import Output, print_error
-from geta_engine.cli.run_output import require_done, run_rows
+from geta_engine.cli.run_output import require_done, run_rows, stage_title
 from geta_engine.config import Bounds, RunConfig
-from geta_engine.documents.commands import Command
+from geta_engine.documents.commands import Command, Pause, Resume, Stop, name_of
 from geta_engine.documents.runs import RunRecord
 from geta_engine.errors import CheckFailed, InputError
 from geta_engine.runs import control, watch
 from geta_engine.runs.report import run_report, runs_report
 from geta_engine.runs.workspace import Workspace
-from geta_engine.store.runs import Store
+from geta_engine.store import Store
 
 ANSWER_SECONDS = 30.0
 """How long pause, resume and stop wait for the worker to do it."""
@@ -116,7 +116,7 @@ def _follow(store: Store, workspace: Workspace, run_id: int) -> RunRecord:
     except KeyboardInterrupt:
         print_error(f"stopping run {run_id} at a checkpoint; `geta resume {run_id}` will go on")
         if control.is_live(workspace, store.get_run(run_id)):
-            control.send(store, workspace, run_id, "stop")
+            control.send(store, workspace, run_id, Stop())
         return watch.wait_until(store, workspace, run_id, lambda run: run.ended, ANSWER_SECONDS)
 
 
@@ -127,7 +127,7 @@ def runs(store_url: StoreUrl = None, json_path: JsonPath = None) -> None:
     output.write_json(runs_report(records))
     output.table(
         ("run", "name", "status", "step", "stage", "data"),
-        [(r.id, r.name, r.status, f"{r.step}/{r.steps}", r.stage, r.config["data"]) for r in records],
+        [(r.id, r.name, r.status, f"{r.step}/{r.steps}", stage_title(r.stage), r.config.data) for r in records],
     )
 
 
@@ -138,17 +138,17 @@ def show(run_id: RunId, store_url: StoreUrl = None, json_path: JsonPath = None) 
 
 def pause(run_id: RunId, store_url: StoreUrl = None, json_path: JsonPath = None) -> None:
     """Pause a run after its current step."""
-    _command(run_id, "pause", ("paused",), store_url, json_path)
+    _command(run_id, Pause(), ("paused",), store_url, json_path)
 
 
 def resume(run_id: RunId, store_url: StoreUrl = None, json_path: JsonPath = None) -> None:
     """Let a paused run go on; start a stopped, failed or dead one again from its last checkpoint."""
-    _command(run_id, "resume", ("running",), store_url, json_path)
+    _command(run_id, Resume(), ("running",), store_url, json_path)
 
 
 def stop(run_id: RunId, store_url: StoreUrl = None, json_path: JsonPath = None) -> None:
     """Checkpoint a run and end its worker."""
-    _command(run_id, "stop", ("stopped",), store_url, json_path)
+    _command(run_id, Stop(), ("stopped",), store_url, json_path)
 
 
 def _command(
@@ -163,7 +163,9 @@ def _command(
     )
     show_run(output, record)
     if record.status not in wanted and record.status != "done":
-        raise CheckFailed(record.error or f"run {run_id} is {record.status}: it has not come to {command} yet")
+        raise CheckFailed(
+            record.error or f"run {run_id} is {record.status}: the command to {name_of(command)} was not taken yet"
+        )
 
 
 def open_store(store_url: str | None) -> tuple[Store, Workspace]:

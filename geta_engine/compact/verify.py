@@ -15,6 +15,7 @@ from torch.fx import GraphModule
 
 from geta_engine.compact.cut import bake_quantizers, origin_of, remove_units_in_place, set_to_zero, zero_units
 from geta_engine.compact.widen import ComputeIn, NoFloat64Form, cast, widen
+from geta_engine.config import units_to_remove
 from geta_engine.documents.analysis import PinnedOp
 from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import InputError
@@ -52,7 +53,7 @@ def units_wanted(qadg: Qadg, sparsity: float) -> int:
     """K = floor(sparsity * |G|)."""
     if not 0 <= sparsity < 1:
         raise InputError(f"sparsity {sparsity} is not usable: give a share of units to remove, 0 <= sparsity < 1")
-    return int(np.floor(sparsity * qadg.prunable_units + 1e-9))
+    return units_to_remove(sparsity, qadg.prunable_units)
 
 
 def unit_budget(qadg: Qadg, sparsity: float) -> int:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
+from geta_engine.documents.runs import RunSummary
+from geta_engine.documents.snapshots import SnapshotEvent
 
-SnapshotKind = Literal["quantizers", "units", "gamma", "cosines", "saliency"]
 MarkerKind = Literal["stage", "period"]
 LogLevel = Literal["info", "warning", "error"]
 
@@ -25,21 +25,11 @@ class StepEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class SnapshotEvent:
-    """An array at a step: float32, 2-d.
-
-    "quantizers": n_quantizers x [b, d, q_m, t]; "units": n_units x [norm, state] with state 0 kept, 1 redundant,
-    2 zero; "gamma": 1 x n_prunable_groups; "cosines": [cos_g, cos_d] x n_prunable_groups; "saliency": 1 x n_units.
-    """
-
-    step: int
-    kind: SnapshotKind
-    values: np.ndarray
-
-
-@dataclass(frozen=True, slots=True)
 class MarkerEvent:
-    """A border: a stage or a period starts after `step` finished steps."""
+    """A border: a stage or a period starts after `step` finished steps.
+
+    `label` is the id of the stage, such as "warmup", and for a period its number in the stage as well: "joint 3".
+    """
 
     step: int
     kind: MarkerKind
@@ -57,9 +47,20 @@ class LogEvent:
 
 @dataclass(frozen=True, slots=True)
 class ResultEvent:
-    """The end of the run: its summary as plain data."""
+    """The end of the run: all that it has found out."""
 
-    summary: dict[str, Any]
+    summary: RunSummary
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """A stored log line; `id` grows over the run, `time` is seconds since the epoch."""
+
+    id: int
+    step: int
+    level: LogLevel
+    text: str
+    time: float
 
 
 Event = StepEvent | SnapshotEvent | MarkerEvent | LogEvent | ResultEvent

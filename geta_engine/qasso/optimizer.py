@@ -12,7 +12,7 @@ from torch import Tensor
 from geta_engine.compact.verify import units_wanted
 from geta_engine.config import INITIAL_BITS, Schedule
 from geta_engine.documents.qadg import Qadg
-from geta_engine.documents.unit_states import KEPT, REDUNDANT, ZERO
+from geta_engine.documents.snapshots import KEPT, REDUNDANT, ZERO
 from geta_engine.errors import CheckFailed, InputError
 from geta_engine.qasso.allocation import Allocation, counts_now, final_counts, require_reachable
 from geta_engine.qasso.base import BaseOptimizer

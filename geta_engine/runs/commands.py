@@ -1,4 +1,4 @@
-"""How a worker obeys: pause, single steps, resume and stop are looked for between steps. No torch."""
+"""Commands as a worker takes them: pause, single steps, resume and stop are looked for between steps. No torch."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import signal
 import time
 from collections.abc import Callable
 
-from geta_engine.documents.commands import Request
-from geta_engine.store.runs import Store
+from geta_engine.documents.commands import Command, Pause, Resume, Step, Stop
+from geta_engine.store import Store
 
 POLL_SECONDS = 0.05
 
@@ -38,7 +38,7 @@ class CommandPoller:
         signal.signal(signal.SIGTERM, self._on_terminate)
 
     def check_commands(self) -> None:
-        """Return when the next step may be done. Raises Stopped."""
+        """Return when the next step may be done. Raises Stopped when the run was told to stop."""
         was_free = self._allowance is None
         if self._allowance is not None:
             self._allowance -= 1
@@ -59,23 +59,24 @@ class CommandPoller:
             self._store.set_status(self._run_id, "running")
 
     def _check_commands(self) -> None:
-        """Take the commands that wait, the last word winning: a stop taken back by a resume is none."""
+        """Take the commands that wait. The last one wins: a stop that a resume follows is none."""
         stop = False
-        for request in self._store.pop_commands(self._run_id):
-            stop = request.command == "stop" or (stop and request.command != "resume")
-            self._allowance = self._allowance_after(request)
+        for command in self._store.pop_commands(self._run_id):
+            stop = isinstance(command, Stop) or (stop and not isinstance(command, Resume))
+            self._allowance = self._allowance_after(command)
         self._polled = time.monotonic()
         if stop or self._terminated:
             raise Stopped
 
-    def _allowance_after(self, request: Request) -> int | None:
-        """How many steps may be done until the run rests; None for no end."""
-        if request.command == "pause":
-            return 0
-        if request.command == "resume":
-            return None
-        if request.command == "step" and self._allowance is not None:
-            return max(1, int(request.args.get("count", 1)))
+    def _allowance_after(self, command: Command) -> int | None:
+        """How many steps may be done until the run pauses; None for no end."""
+        match command:
+            case Pause():
+                return 0
+            case Resume():
+                return None
+            case Step(count) if self._allowance is not None:
+                return count
         return self._allowance
 
     def _on_terminate(self, _signal: int, _frame: object) -> None:

@@ -10,7 +10,7 @@ from types import TracebackType
 from sqlalchemy.exc import OperationalError
 
 from geta_engine.documents.events import Event
-from geta_engine.store.runs import Store
+from geta_engine.store import Store
 
 FLUSH_SECONDS = 0.2
 HEARTBEAT_SECONDS = 2.0

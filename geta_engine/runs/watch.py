@@ -9,10 +9,11 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from geta_engine.config import STAGES
 from geta_engine.documents.runs import RunRecord
 from geta_engine.runs import control
 from geta_engine.runs.workspace import Workspace
-from geta_engine.store.runs import Store
+from geta_engine.store import Store
 
 POLL_SECONDS = 0.2
 
@@ -44,7 +45,7 @@ def watch(store: Store, workspace: Workspace, run_id: int) -> RunRecord:
         task = bar.add_task("starting", total=None, loss="")
 
         def show(run: RunRecord) -> None:
-            stage = run.stage or "starting"
+            stage = STAGES[run.stage] if run.stage else "starting"
             description = stage if run.status == "running" else f"{stage} ({run.status})"
             bar.update(task, completed=run.step, total=run.steps, description=description, loss=_loss(store, run))
 

@@ -14,15 +14,15 @@ import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
-from geta_engine.config import RunConfig
 from geta_engine.documents.events import LogEvent, StepEvent
+from geta_engine.documents.runs import RunSummary
 from geta_engine.errors import GetaError, InputError
 from geta_engine.runs.commands import CommandPoller, Stopped
 from geta_engine.runs.control import model_name
 from geta_engine.runs.process_tuning import reserve_one_core, tune_malloc
 from geta_engine.runs.recorder import Heartbeat, Recorder
 from geta_engine.runs.workspace import Workspace
-from geta_engine.store.runs import Store
+from geta_engine.store import Store
 
 if TYPE_CHECKING:
     from geta_engine.runs.checkpoints import Checkpoints
@@ -65,7 +65,8 @@ class Worker:
         _log.exception("run %d failed at step %d", self._run_id, self._step)
         self._recorder.add(LogEvent(self._step, "error", sentence))
         self._recorder.flush()
-        summary = {**self._store.get_run(self._run_id).summary, "refused": refused}
+        summary = self._store.get_run(self._run_id).summary
+        summary["refused"] = refused
         self._store.set_status(self._run_id, "failed", error=sentence, summary=summary)
 
     def _train(self) -> None:
@@ -76,23 +77,23 @@ class Worker:
         reserve_one_core()
         tune_malloc()
         context = DistributedContext.from_environment()
-        config = RunConfig.model_validate(self._store.get_run(self._run_id).config)
+        config = self._store.get_run(self._run_id).config
         self._checkpoints = Checkpoints(self._workspace.checkpoints(self._run_id))
         self._loop = Loop(load_model(self._workspace, self._run_id, config.model), config, context)
         self._restore()
         context.barrier()
-        self._store.set_status(self._run_id, "running", summary=self._loop.plan)
+        self._store.set_status(self._run_id, "running", summary=RunSummary(**self._loop.plan))
         self._consume_events(borders={end for _, _, end in config.schedule.stages()})
         self._loop.compact().save(self._workspace.compact_file(self._run_id))
         self._store.pop_commands(self._run_id)
         self._store.set_status(self._run_id, "done")
 
     def _restore(self) -> None:
-        found = self._checkpoints.newest()
-        if found is None:
+        newest = self._checkpoints.newest()
+        if newest is None:
             self._store.truncate(self._run_id, after=-1)
             return
-        self._step, state = found
+        self._step, state = newest
         self._loop.restore(state)
         self._checkpoints.drop_after(self._step)
         self._store.truncate(self._run_id, after=self._step)
@@ -129,11 +130,11 @@ def run_nonzero_rank(store: Store, workspace: Workspace, run_id: int) -> None:
 
     tune_malloc()
     context = DistributedContext.from_environment()
-    config = RunConfig.model_validate(store.get_run(run_id).config)
+    config = store.get_run(run_id).config
     loop = Loop(load_model(workspace, run_id, config.model), config, context)
-    found = Checkpoints(workspace.checkpoints(run_id)).newest()
-    if found is not None:
-        loop.restore(found[1])
+    newest = Checkpoints(workspace.checkpoints(run_id)).newest()
+    if newest is not None:
+        loop.restore(newest[1])
     context.barrier()
     for _ in loop.events():
         pass

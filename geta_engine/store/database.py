@@ -1,4 +1,4 @@
-"""Opening the database: SQLite in WAL mode that waits instead of failing, migrated once in one transaction."""
+"""The database: SQLite in WAL mode that waits instead of failing, migrated once in one transaction."""
 
 from __future__ import annotations
 
@@ -16,6 +16,19 @@ from geta_engine.store.schema import REVISION
 BUSY_SECONDS = 30
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _ALLOWED = "give sqlite:///PATH/geta.db or postgresql+psycopg://..."
+
+
+class Database:
+    """A migrated database at a URL, to read from and to write to. Raises InputError when it cannot be opened."""
+
+    def __init__(self, url: str) -> None:
+        self.url = parse_url(url).render_as_string(hide_password=False)
+        self._reader = open_engine(url)
+        self._writer = self._reader.execution_options(writes=True)
+
+    def close(self) -> None:
+        """Close the connections that wait to be used again."""
+        self._reader.dispose()
 
 
 def parse_url(url: str) -> URL:

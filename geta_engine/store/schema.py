@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import JSON, Column, Float, ForeignKey, Index, Integer, LargeBinary, MetaData, String, Table, Text
 
-REVISION = "0001"
+REVISION = "0002"
 """The migration that makes exactly these tables."""
 
 metadata = MetaData(
@@ -36,6 +36,7 @@ runs = Table(
     Column("heartbeat", Float),
     Column("error", Text),
     Column("summary", JSON, nullable=False),
+    Column("launcher", String(32), nullable=False, server_default="local"),
     sqlite_autoincrement=True,
 )
 
@@ -52,8 +53,8 @@ steps = Table(
     sqlite_with_rowid=False,
 )
 
-frames = Table(
-    "frames",
+snapshots = Table(
+    "snapshots",
     metadata,
     _run_id(primary_key=True),
     Column("kind", String(32), primary_key=True),
@@ -63,8 +64,8 @@ frames = Table(
     Column("data", LargeBinary, nullable=False),
 )
 
-marks = Table(
-    "marks",
+markers = Table(
+    "markers",
     metadata,
     _run_id(primary_key=True),
     Column("step", Integer, primary_key=True, autoincrement=False),
@@ -85,13 +86,13 @@ logs = Table(
     sqlite_autoincrement=True,
 )
 
-requests = Table(
-    "requests",
+commands = Table(
+    "commands",
     metadata,
     Column("id", Integer, primary_key=True),
     _run_id(),
-    Column("command", String(16), nullable=False),
-    Column("args", JSON, nullable=False),
+    Column("name", String(16), nullable=False),
+    Column("fields", JSON, nullable=False),
     Index(None, "run_id", "id"),
     sqlite_autoincrement=True,
 )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from geta_engine.compact.verify import certify_run
 from geta_engine.cost import cost
+from geta_engine.documents.runs import FinalChecks, QuantizerRow
 from geta_engine.errors import CheckFailed
 from geta_engine.qasso import QASSO
 from geta_engine.quant import PreparedModel
@@ -21,7 +21,7 @@ def final_bits(optimizer: QASSO) -> Tensor:
     return optimizer.bank.bits().round() if optimizer.frozen_bits is None else optimizer.frozen_bits
 
 
-def quantizer_rows(model: PreparedModel, bits: Tensor) -> list[dict[str, Any]]:
+def quantizer_rows(model: PreparedModel, bits: Tensor) -> list[QuantizerRow]:
     """One row a quantizer, with the given bits [quantizers]."""
     bank = model.quantizers
     columns = zip(bank.quantizers, bits.tolist(), bank.lower.tolist(), bank.upper.tolist())
@@ -31,7 +31,7 @@ def quantizer_rows(model: PreparedModel, bits: Tensor) -> list[dict[str, Any]]:
     ]
 
 
-def final_checks(model: PreparedModel, small: TracedModel, optimizer: QASSO) -> dict[str, Any]:
+def final_checks(model: PreparedModel, small: TracedModel, optimizer: QASSO) -> FinalChecks:
     """What is known of the finished run without its data.
 
     Raises:

@@ -13,10 +13,11 @@ import torch
 from torch import Tensor
 
 from geta_engine.compact.cut import compact
-from geta_engine.config import STAGES, RunConfig
+from geta_engine.config import RunConfig
 from geta_engine.cost import CostModel
 from geta_engine.documents.events import Event, LogEvent, MarkerEvent, ResultEvent, StepEvent
-from geta_engine.documents.unit_states import ZERO
+from geta_engine.documents.runs import MetricValues, RunPlan, RunSummary
+from geta_engine.documents.snapshots import ZERO
 from geta_engine.errors import CheckFailed
 from geta_engine.qadg import analyze
 from geta_engine.qasso import QASSO, QASSOConfig
@@ -88,8 +89,8 @@ class Loop:
         )
 
     @property
-    def plan(self) -> dict[str, Any]:
-        """What is known before the first step, with the keys of the summary."""
+    def plan(self) -> RunPlan:
+        """What is known before the first step."""
         return {
             "steps": self.total,
             "task": self.training_data.dataset.task,
@@ -101,7 +102,7 @@ class Loop:
             "params_dense": sum(p.numel() for p in self.model.model_parameters().values()),
         }
 
-    def _metrics(self, final: float | None, small: float | None) -> dict[str, Any]:
+    def _metrics(self, final: float | None, small: float | None) -> MetricValues:
         dense = None if self._dense_metric is None or math.isnan(self._dense_metric) else self._dense_metric
         return {"name": self.training_data.task.metric, "dense": dense, "final": final, "compact": small}
 
@@ -179,9 +180,9 @@ class Loop:
         at, step = self.optimizer.position, self.optimizer.steps
         starts = {start: name for name, start, _ in self.config.schedule.stages()}
         if step in starts:
-            yield MarkerEvent(step, "stage", STAGES[starts[step]])
+            yield MarkerEvent(step, "stage", starts[step])
         if at.stage in ("projection", "joint") and at.starts_period:
-            yield MarkerEvent(step, "period", f"{STAGES[at.stage]} {at.period + 1}")
+            yield MarkerEvent(step, "period", f"{at.stage} {at.period + 1}")
 
     def _step(self) -> StepEvent:
         step, network = self.optimizer.steps, self.optimizer.param_groups[0]
@@ -234,7 +235,7 @@ class Loop:
             self._small = compact(self.model, self.qadg)
         return self._small
 
-    def _result(self, started: float) -> dict[str, Any]:
+    def _result(self, started: float) -> RunSummary:
         small = self.compact()
         proof = final_checks(self.model, small, self.optimizer)
         return {

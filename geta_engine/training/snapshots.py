@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from geta_engine.documents.events import SnapshotEvent
+from geta_engine.documents.snapshots import SnapshotEvent
 from geta_engine.qasso import QASSO
 
 SNAPSHOTS = 200

@@ -1,28 +1,32 @@
-"""From the store's columns and frames to the four figures of the run on screen."""
+"""From the store's columns and snapshots to the four figures of the run on screen."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
-from geta_engine.config import RunConfig
-from geta_engine.store import RunRecord
+from geta_engine.documents.analysis import AnalysisDocument, GroupDocument
+from geta_engine.documents.runs import LiveStatus, RunRecord
+from geta_engine.documents.snapshots import BITS, NORM, REDUNDANT, STATE, ZERO
 from geta_studio.run_dock.figures import (
     Axis,
     BitLines,
-    Figure,
+    Curve,
     NormMap,
     bits_figure,
     cost_figure,
-    empty_figure,
     loss_figure,
     norms_figure,
 )
-from geta_studio.services.series import Columns, Frames, sampled, thinned, within
+from geta_studio.services.sampling import sampled, thinned, within
+from geta_studio.services.series import Columns, Snapshots
 from geta_studio.services.services import Services
+from geta_studio.shell.figure_style import Figure, empty_figure, scheme_of
 from geta_studio.shell.format import count, metric, percent
+from geta_studio.shell.run_words import Choice
+from geta_studio.shell.stores import NewestSnapshot, Selection
 
 MOST_ROWS = 384
 MOST_NORM_CELLS = 60_000
@@ -30,31 +34,49 @@ TICK_SPACE = 0.1
 """Of the height of the figure: the room a label takes."""
 ALL_GROUPS = "all"
 METRIC = "accuracy"
+"""What the metric is called before the run has said so."""
+Zoom = Mapping[str, object]
+"""Plotly's relayout event, such as {"xaxis.range[0]": 10.5, "xaxis.range[1]": 80.0}."""
+
+
+class ScalarsView(NamedTuple):
+    """The two figures of scalars and the numbers beside their titles, in the order of their callback's outputs."""
+
+    loss: Figure
+    cost: Figure
+    loss_now: str
+    cost_now: str
 
 
 def scalars_view(
-    services: Services, live: Mapping[str, Any] | None, scheme: str, loss_zoom: Any, cost_zoom: Any
-) -> tuple[Any, Any, str, str]:
-    """(loss figure, cost figure, loss now, cost now) of the run on screen."""
-    if not live or live.get("run") is None:
-        return empty_figure(scheme), empty_figure(scheme), "", ""
+    services: Services,
+    live: LiveStatus | None,
+    scheme: str | None,
+    loss_zoom: Zoom | None,
+    cost_zoom: Zoom | None,
+) -> ScalarsView:
+    """Loss and cost of the run on screen."""
+    if not live or live["run"] is None:
+        return ScalarsView(empty_figure(scheme), empty_figure(scheme), "", "")
     run = services.runs.get(live["run"])
     columns = services.series.columns(run.id, live["step"])
     axis = run_axis(run, scheme)
-    loss = loss_curves(axis, columns, zoom_window(loss_zoom), metric_name(run))
+    name = metric_name(run)
+    loss = loss_curves(axis, columns, zoom_window(loss_zoom), name)
     cost = cost_curves(axis, columns, zoom_window(cost_zoom))
-    return zoomed(loss, loss_zoom), zoomed(cost, cost_zoom), loss_now(columns, metric_name(run)), cost_now(columns)
+    return ScalarsView(zoomed(loss, loss_zoom), zoomed(cost, cost_zoom), loss_now(columns, name), cost_now(columns))
 
 
-def run_axis(run: RunRecord, scheme: str) -> Axis:
-    return Axis(RunConfig(**run.config).schedule.stages(), run.steps, scheme, f"run-{run.id}")
+def run_axis(run: RunRecord, scheme: str | None) -> Axis:
+    return Axis(run.config.schedule.stages(), run.steps, scheme_of(scheme), f"run-{run.id}")
 
 
 def metric_name(run: RunRecord) -> str:
-    return str((run.summary.get("metric") or {}).get("name", METRIC))
+    values = run.summary.get("metric")
+    return (values["name"] if values else None) or METRIC
 
 
-def zoom_window(relayout: Mapping[str, Any] | None) -> tuple[float, float] | None:
+def zoom_window(relayout: Zoom | None) -> tuple[float, float] | None:
     """The steps a figure was zoomed to, from Plotly's relayout event; None when it shows all."""
     first, last = ((relayout or {}).get(f"xaxis.range[{end}]") for end in (0, 1))
     if isinstance(first, (int, float)) and isinstance(last, (int, float)):
@@ -62,7 +84,7 @@ def zoom_window(relayout: Mapping[str, Any] | None) -> tuple[float, float] | Non
     return None
 
 
-def zoomed(figure: Figure, relayout: Mapping[str, Any] | None) -> Figure:
+def zoomed(figure: Figure, relayout: Zoom | None) -> Figure:
     """The figure with the axes as they were zoomed to. `uirevision` alone does not keep a zoom: Dash hands Plotly the
     zoomed layout once more, which from then on counts as ours, and the next figure would undo it.
     """
@@ -73,7 +95,7 @@ def zoomed(figure: Figure, relayout: Mapping[str, Any] | None) -> Figure:
     return figure
 
 
-def curve(step: np.ndarray, values: np.ndarray, window: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
+def curve(step: np.ndarray, values: np.ndarray, window: tuple[float, float] | None) -> Curve:
     """A long curve thinned as a whole, with full detail inside the window."""
     coarse, thin = thinned(step, values)
     if window is None:
@@ -112,20 +134,24 @@ def cost_now(columns: Columns) -> str:
 
 
 def bits_view(
-    services: Services, frame: Mapping[str, Any] | None, selection: Any, scheme: str, zoom: Any = None
-) -> tuple[Any, str]:
+    services: Services,
+    newest: NewestSnapshot | None,
+    selection: Selection | None,
+    scheme: str | None,
+    zoom: Zoom | None = None,
+) -> tuple[Figure, str]:
     """(bits figure, mean bits now)."""
-    if not frame or frame.get("run") is None or frame.get("frame") is None:
+    if not newest or newest["run"] is None or newest["snapshot"] is None:
         return empty_figure(scheme), ""
-    run = services.runs.get(frame["run"])
-    frames = services.series.frames(run.id, "quantizers", run.steps)
-    if not len(frames.step):
+    run = services.runs.get(newest["run"])
+    snapshots = services.series.snapshots(run.id, "quantizers", newest["snapshot"], "all", np.arange)
+    if not len(snapshots.step):
         return empty_figure(scheme), ""
     analysis = services.analyses.get(services.library.key_of(run))
-    lines = bit_lines(frames, analysis)
-    bounds = run.config["bits"]
+    lines = bit_lines(snapshots, analysis)
+    bounds = run.config.bits
     chosen = chosen_quantizer(analysis, selection)
-    figure = bits_figure(run_axis(run, scheme), lines, (bounds["lower"], bounds["upper"]), chosen)
+    figure = bits_figure(run_axis(run, scheme), lines, (bounds.lower, bounds.upper), chosen)
     return zoomed(figure, zoom), bits_now(lines, chosen)
 
 
@@ -136,70 +162,87 @@ def bits_now(lines: BitLines, chosen: int | None) -> str:
     return f"{lines.names[chosen]} {lines.bits[-1, chosen]:.2f}"
 
 
-def bit_lines(frames: Frames, analysis: Mapping[str, Any] | None) -> BitLines:
-    """Column 0 of the quantizer frames is b."""
-    chosen = sampled(len(frames.step), 120)
-    bits = frames.values[chosen, :, 0]
-    quantizers = (analysis or {}).get("quantizers", [])
-    if len(quantizers) != bits.shape[1]:
-        quantizers = [{"layer": f"quantizer {index}", "kind": "weight"} for index in range(bits.shape[1])]
-    names = [f"{q['layer']} {q['kind'][0].upper()}" for q in quantizers]
-    return BitLines(frames.step[chosen], bits, np.array([q["kind"] == "weight" for q in quantizers], bool), names)
+def bit_lines(snapshots: Snapshots, analysis: AnalysisDocument | None) -> BitLines:
+    """The bit widths of snapshots of all quantizers."""
+    chosen = sampled(len(snapshots.step), 120)
+    bits = snapshots.values[chosen, :, BITS]
+    names = [f"quantizer {index} W" for index in range(bits.shape[1])]
+    is_weight = np.ones(bits.shape[1], bool)
+    if analysis is not None and len(analysis["quantizers"]) == len(names):
+        names = [f"{q['layer']} {q['kind'][0].upper()}" for q in analysis["quantizers"]]
+        is_weight = np.array([q["kind"] == "weight" for q in analysis["quantizers"]], bool)
+    return BitLines(snapshots.step[chosen], bits, is_weight, names)
 
 
-def chosen_quantizer(analysis: Mapping[str, Any] | None, selection: Mapping[str, Any] | None) -> int | None:
+def chosen_quantizer(analysis: AnalysisDocument | None, selection: Selection | None) -> int | None:
     """The index of the quantizer that is selected, or that of the selected node; None where there is none."""
-    quantizers = (analysis or {}).get("quantizers", [])
-    field = {"quantizer": "id", "node": "node"}.get((selection or {}).get("kind", ""))
-    if field is None or selection is None:
+    if analysis is None or selection is None or selection["kind"] not in ("quantizer", "node"):
         return None
-    return next((index for index, q in enumerate(quantizers) if q[field] == selection["id"]), None)
+    owners = [q["id"] if selection["kind"] == "quantizer" else q["node"] for q in analysis["quantizers"]]
+    return owners.index(str(selection["id"])) if selection["id"] in owners else None
 
 
 def norms_view(
-    services: Services, frame: Mapping[str, Any] | None, group: str, scheme: str, zoom: Any = None
-) -> tuple[Any, str]:
-    """(norms figure, "11 of 32 zero")."""
-    if not frame or frame.get("run") is None or frame.get("frame") is None:
+    services: Services, newest: NewestSnapshot | None, group: str, scheme: str | None, zoom: Zoom | None = None
+) -> tuple[Figure, str]:
+    """(norms figure, "11 zero of 32")."""
+    if not newest or newest["run"] is None or newest["snapshot"] is None:
         return empty_figure(scheme), ""
-    run = services.runs.get(frame["run"])
-    frames = services.series.frames(run.id, "units", run.steps)
-    if not len(frames.step):
+    run = services.runs.get(newest["run"])
+    analysis = services.analyses.get(services.library.key_of(run))
+
+    def rows_drawn(units: int) -> np.ndarray:
+        return drawn_rows(unit_groups(analysis, units), group)
+
+    snapshots = services.series.snapshots(run.id, "units", newest["snapshot"], group, rows_drawn)
+    if not len(snapshots.step):
         return empty_figure(scheme), ""
-    units = unit_names(services.analyses.get(services.library.key_of(run)), frames.values.shape[1])
-    rows = rows_of(frames, units, group)
-    figure = norms_figure(run_axis(run, scheme), norm_map(frames, units, rows))
-    return zoomed(figure, zoom), zeros_now(frames, units, group)
+    groups = unit_groups(analysis, len(snapshots.newest))
+    figure = norms_figure(run_axis(run, scheme), norm_map(snapshots, groups))
+    return zoomed(figure, zoom), zeros_now(snapshots.newest[members(groups, group), STATE])
 
 
-def unit_names(analysis: Mapping[str, Any] | None, units: int) -> list[tuple[int, str]]:
-    """(group id, name) of every unit, in the order of the frames: prunable groups by id, then by unit."""
-    groups = sorted((g for g in (analysis or {}).get("groups", []) if g["prunable"]), key=lambda group: group["id"])
-    names = [(group["id"], f"g{group['id']} unit {unit}") for group in groups for unit in range(group["size"])]
-    return names if len(names) == units else [(0, f"unit {unit}") for unit in range(units)]
+def unit_groups(analysis: AnalysisDocument | None, units: int) -> np.ndarray:
+    """The group id of every unit [units], in the order of the snapshots: prunable groups by id, then by unit.
+
+    All 0 where the analysis is not of this model.
+    """
+    sizes = {group["id"]: group["size"] for group in _prunable(analysis)}
+    groups = np.repeat(sorted(sizes), [sizes[group] for group in sorted(sizes)])
+    return groups.astype(int) if len(groups) == units else np.zeros(units, int)
 
 
-def members(units: list[tuple[int, str]], group: str) -> np.ndarray:
-    """The rows of a group, or of all groups."""
-    rows = [row for row, (identity, _) in enumerate(units) if group in (ALL_GROUPS, str(identity))]
-    return np.array(rows or range(len(units)), int)
+def members(groups: np.ndarray, group: str) -> np.ndarray:
+    """The rows of a group, or of all groups; `groups` [units] holds the group of each row."""
+    rows = np.flatnonzero(groups == int(group)) if group != ALL_GROUPS else groups[:0]
+    return rows if len(rows) else np.arange(len(groups))
 
 
-def rows_of(frames: Frames, units: list[tuple[int, str]], group: str) -> np.ndarray:
-    """The rows to draw, at most `MOST_ROWS`: group by group, large norms first, the first to reach zero last."""
-    rows = members(units, group)
-    identity = np.array([units[row][0] for row in rows])
-    zero_for = (frames.values[:, rows, 1] == 2).sum(axis=0)
-    ordered = rows[np.lexsort((-frames.values[-1, rows, 0], zero_for, identity))]
-    return ordered[sampled(len(ordered), MOST_ROWS)]
+def drawn_rows(groups: np.ndarray, group: str) -> np.ndarray:
+    """At most `MOST_ROWS` rows of a group, or of all groups, evenly spread: those that are kept of every snapshot."""
+    rows = members(groups, group)
+    return rows[sampled(len(rows), MOST_ROWS)]
 
 
-def norm_map(frames: Frames, units: list[tuple[int, str]], rows: np.ndarray) -> NormMap:
-    """The picture of some units; each is measured by twice its own norm at the start, so that all begin half dark."""
-    columns = sampled(len(frames.step), max(8, min(160, MOST_NORM_CELLS // max(1, len(rows)))))
-    norms, states = (frames.values[np.ix_(columns, rows, np.array([kind]))][:, :, 0].T for kind in (0, 1))
-    ticks = group_ticks(np.array([units[row][0] for row in rows]))
-    return NormMap(frames.step[columns], norms, states, 2 * norms[:, :1], [units[row][1] for row in rows], ticks)
+def norm_map(snapshots: Snapshots, groups: np.ndarray) -> NormMap:
+    """The picture of the units kept, group by group, large norms first, the first to reach zero last.
+
+    Each is measured by twice its own norm at the start, so that all begin half dark.
+    """
+    group_of = groups[snapshots.rows]
+    zero_for = (snapshots.values[:, :, STATE] == ZERO).sum(axis=0)
+    order = np.lexsort((-snapshots.values[-1, :, NORM], zero_for, group_of))
+    columns = sampled(len(snapshots.step), max(8, min(160, MOST_NORM_CELLS // max(1, len(order)))))
+    picture = snapshots.values[np.ix_(columns, order)]
+    norms, states = picture[:, :, NORM].T, picture[:, :, STATE].T
+    names = unit_names(groups, snapshots.rows[order])
+    return NormMap(snapshots.step[columns], norms, states, 2 * norms[:, :1], names, group_ticks(group_of[order]))
+
+
+def unit_names(groups: np.ndarray, rows: np.ndarray) -> list[str]:
+    """ "g3 unit 7": its group and its place in it; "unit 7" where the groups are not known."""
+    first = np.searchsorted(groups, groups[rows])
+    return [f"g{group} unit {place}" if group else f"unit {place}" for group, place in zip(groups[rows], rows - first)]
 
 
 def group_ticks(identity: np.ndarray) -> list[tuple[float, str]]:
@@ -212,29 +255,36 @@ def group_ticks(identity: np.ndarray) -> list[tuple[float, str]]:
     return ticks
 
 
-def zeros_now(frames: Frames, units: list[tuple[int, str]], group: str) -> str:
-    """ "11 zero of 32 · 3 redundant" in the newest frame."""
-    states = frames.values[-1, members(units, group), 1]
-    zero, redundant = int((states == 2).sum()), int((states == 1).sum())
+def zeros_now(states: np.ndarray) -> str:
+    """ "11 zero of 32 · 3 redundant", from the states of some units now."""
+    zero, redundant = int((states == ZERO).sum()), int((states == REDUNDANT).sum())
     return f"{count(zero)} zero of {count(len(states))}" + (f" · {redundant} redundant" if redundant else "")
 
 
-def norms_options(analysis: Mapping[str, Any] | None, selection: Any, value: str) -> tuple[list[dict[str, str]], str]:
+def norms_choices(
+    analysis: AnalysisDocument | None, selection: Selection | None, value: str
+) -> tuple[list[Choice], str]:
     """(choices, value) of the group chooser; it follows the selected group or the group of the selected node."""
-    groups = [group for group in (analysis or {}).get("groups", []) if group["prunable"]]
-    choices = [{"value": ALL_GROUPS, "label": "all groups"}]
-    choices += [{"value": str(g["id"]), "label": f"g{g['id']} · {g['name']} · {g['size']}"} for g in groups]
+    choices: list[Choice] = [{"value": ALL_GROUPS, "label": "all groups"}]
+    choices += [
+        {"value": str(group["id"]), "label": f"g{group['id']} · {group['name']} · {group['size']}"}
+        for group in _prunable(analysis)
+    ]
+    offered = {choice["value"] for choice in choices}
     wanted = selected_group(analysis, selection)
-    known = {choice["value"] for choice in choices}
-    return choices, next((v for v in (wanted, value) if v in known), ALL_GROUPS)
+    return choices, next((group for group in (wanted, value) if group in offered), ALL_GROUPS)
 
 
-def selected_group(analysis: Mapping[str, Any] | None, selection: Mapping[str, Any] | None) -> str | None:
+def _prunable(analysis: AnalysisDocument | None) -> list[GroupDocument]:
+    return [group for group in analysis["groups"] if group["prunable"]] if analysis is not None else []
+
+
+def selected_group(analysis: AnalysisDocument | None, selection: Selection | None) -> str | None:
     """The group that is selected, or that of the selected node, as text."""
     if not selection or analysis is None:
         return None
     if selection["kind"] == "group":
         return str(selection["id"])
-    nodes = {node["id"]: node["group"] for node in analysis["graph"]["nodes"]}
-    group = nodes.get(selection["id"])
+    groups = {node["id"]: node["group"] for node in analysis["graph"]["nodes"]}
+    group = groups.get(str(selection["id"]))
     return None if group is None else str(group)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from dash import Dash, Input, Output, State, ctx, no_update
 
-from geta_studio.runs_page.grid import confirm_text, disabled_actions, run_rows
-from geta_studio.services.disk import without_paths
+from geta_engine.documents.commands import Resume
+from geta_studio.runs_page.grid import RunRow, confirm_text, disabled_actions, run_row
 from geta_studio.services.services import Services
 from geta_studio.shell import ids
 
@@ -18,14 +17,12 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(
         Output(ids.RUNS_GRID, "rowData"),
-        Input(ids.RUNS_POLL, "n_intervals"),
+        Input(ids.RUNS_VERSION, "data"),
         Input(ids.URL, "pathname"),
         Input(ids.RUNS_CONFIRM, "opened"),
-        State(ids.RUNS_GRID, "rowData"),
     )
-    def refresh(_: Any, path: str, opened: bool, known: list[dict[str, Any]] | None) -> Any:
-        rows = rows_now(services) if path == "/runs" else known
-        return no_update if rows == known else rows
+    def refresh(_: str | None, path: str, __: bool) -> Any:
+        return rows_now(services) if path == "/runs" else no_update
 
     @app.callback(
         Output(ids.RUNS_OPEN, "disabled"),
@@ -34,7 +31,7 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.RUNS_GRID, "selectedRows"),
         Input(ids.RUNS_GRID, "rowData"),
     )
-    def allow(selected: list[dict[str, Any]] | None, rows: list[dict[str, Any]] | None) -> tuple[bool, bool, bool]:
+    def allow(selected: list[RunRow] | None, rows: list[RunRow] | None) -> tuple[bool, bool, bool]:
         return disabled_actions(selected, rows)
 
     @app.callback(
@@ -45,7 +42,7 @@ def register(app: Dash, services: Services) -> None:
         State(ids.RUNS_GRID, "selectedRows"),
         prevent_initial_call=True,
     )
-    def open_run(_: Any, clicked: Any, selected: list[dict[str, Any]] | None) -> tuple[Any, Any]:
+    def open_run(_: Any, clicked: Any, selected: list[RunRow] | None) -> tuple[Any, Any]:
         return ("/", selected[0]["id"]) if selected else (no_update, no_update)
 
     @app.callback(
@@ -54,8 +51,8 @@ def register(app: Dash, services: Services) -> None:
         State(ids.RUNS_GRID, "selectedRows"),
         prevent_initial_call=True,
     )
-    def resume(_: Any, selected: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        services.runs.send(int(selected[0]["id"]), "resume")
+    def resume(_: Any, selected: list[RunRow]) -> list[RunRow]:
+        services.runs.send(selected[0]["run"], Resume())
         return rows_now(services)
 
     @app.callback(
@@ -68,21 +65,20 @@ def register(app: Dash, services: Services) -> None:
         State(ids.RUNS_GRID, "selectedRows"),
         prevent_initial_call=True,
     )
-    def delete(_: Any, __: Any, ___: Any, selected: list[dict[str, Any]]) -> tuple[Any, ...]:
+    def delete(_: Any, __: Any, ___: Any, selected: list[RunRow]) -> tuple[Any, ...]:
         return asked_to_delete(services, ctx.triggered_id, selected)
 
 
-def rows_now(services: Services) -> list[dict[str, Any]]:
-    runs = services.runs.list()
-    runs = [replace(run, error=without_paths(run.error, services.workspace.root)) for run in runs]
-    return run_rows(runs, [services.library.label(services.library.key_of(run)) for run in runs])
+def rows_now(services: Services) -> list[RunRow]:
+    """The rows of all runs, newest first."""
+    return [run_row(report) for report in services.runs.reports()]
 
 
-def asked_to_delete(services: Services, button: str | None, selected: list[dict[str, Any]]) -> tuple[Any, ...]:
+def asked_to_delete(services: Services, button: str | None, selected: list[RunRow]) -> tuple[Any, ...]:
     """(question open, its text, selected rows) after Delete…, Delete or Keep it."""
     if button == ids.RUNS_DELETE and selected:
         return True, confirm_text(selected[0]), no_update
     if button == ids.RUNS_DELETE_NOW and selected:
-        services.runs.delete(int(selected[0]["id"]))
+        services.runs.delete(selected[0]["run"])
         return False, no_update, []
     return False, no_update, no_update

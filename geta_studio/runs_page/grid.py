@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 import dash_ag_grid as dag
 from dash import html
 from dash.development.base_component import Component
 
-from geta_engine.documents.runs import RunRecord
-from geta_studio.run_dock.status import RESUMABLE, STATUS_WORDS
+from geta_engine.documents.runs import RunReport, Status
 from geta_studio.shell import ids
 from geta_studio.shell.format import duration
 from geta_studio.shell.format import metric as metric_text
-from geta_studio.shell.frame import icon
+from geta_studio.shell.icons import icon
+from geta_studio.shell.run_words import RESUMABLE, STATUS_WORDS
 
 
 def runs_grid() -> Component:
@@ -83,39 +83,54 @@ _STATUS_CLASSES = {
 }
 
 
-def run_rows(runs: Sequence[RunRecord], labels: Sequence[str]) -> list[dict[str, Any]]:
-    """Rows of the table; `labels` are the models' names as the studio shows them."""
-    return [_row(run, label) for run, label in zip(runs, labels, strict=True)]
+class RunRow(TypedDict):
+    """A row of the table: what its columns show, and `state`, the status that the buttons go by."""
+
+    id: str
+    run: int
+    status: str
+    state: Status
+    model: str
+    data: str
+    sparsity: float
+    bits: str
+    metric: float | None
+    metric_name: str | None
+    metric_text: str
+    relative_bops: float | None
+    params: int | None
+    time: str
+    created: str
+    error: str | None
 
 
-def _row(run: RunRecord, label: str) -> dict[str, Any]:
-    bits, summary = run.config["bits"], run.summary
-    metric = summary.get("metric") or {}
-    at = "" if run.status == "done" else f" {run.step}/{run.steps}"
-    mixed = "*" if run.config.get("layer_bits") else ""
+def run_row(run: RunReport) -> RunRow:
+    """The row of a run; times are local."""
+    config, metric = run["config"], run["metric"]
+    bits = config["bits"]
+    at = "" if run["status"] == "done" else f" {run['step']}/{run['steps']}"
+    mixed = "*" if config["layer_bits"] else ""
     return {
-        "id": str(run.id),
-        "run": run.id,
-        "status": f"{STATUS_WORDS[run.status]}{at}",
-        "state": run.status,
-        "model": label,
-        "data": run.config["data"],
-        "sparsity": run.config["sparsity"],
+        "id": str(run["run"]),
+        "run": run["run"],
+        "status": f"{STATUS_WORDS[run['status']]}{at}",
+        "state": run["status"],
+        "model": config["model"],
+        "data": config["data"],
+        "sparsity": config["sparsity"],
         "bits": f"{bits['lower']}–{bits['upper']}{mixed}",
-        "metric": metric.get("compact"),
-        "metric_name": metric.get("name"),
-        "metric_text": metric_text(metric.get("name"), metric.get("compact")),
-        "relative_bops": summary.get("relative_bops"),
-        "params": summary.get("params_compact"),
-        "time": duration(summary.get("seconds")),
-        "created": datetime.fromtimestamp(run.created).strftime("%Y-%m-%d %H:%M"),
-        "error": run.error,
+        "metric": metric["compact"],
+        "metric_name": metric["name"],
+        "metric_text": metric_text(metric["name"], metric["compact"]),
+        "relative_bops": run["relative_bops"],
+        "params": run["params_compact"],
+        "time": duration(run["seconds"]),
+        "created": datetime.fromisoformat(run["created"]).astimezone().strftime("%Y-%m-%d %H:%M"),
+        "error": run["error"],
     }
 
 
-def disabled_actions(
-    selected: Sequence[dict[str, Any]] | None, rows: Sequence[dict[str, Any]] | None
-) -> tuple[bool, bool, bool]:
+def disabled_actions(selected: Sequence[RunRow] | None, rows: Sequence[RunRow] | None) -> tuple[bool, bool, bool]:
     """(open, resume, delete) of the selected row: True where the button is off; no deleting while it goes."""
     states = {row["id"]: row["state"] for row in rows or ()}
     state = states.get(selected[0]["id"]) if selected else None
@@ -124,7 +139,7 @@ def disabled_actions(
     return False, state not in RESUMABLE, state in ("queued", "running", "paused")
 
 
-def confirm_text(row: dict[str, Any]) -> str:
+def confirm_text(row: RunRow) -> str:
     """What deleting this run means."""
     return f"Run {row['run']} ({row['model']} on {row['data']}) and everything it recorded will be deleted."
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dash_mantine_components as dmc
-from dash import dcc, html
+from dash import html
 from dash.development.base_component import Component
 
 from geta_studio.runs_page.grid import runs_grid, toolbar
@@ -37,6 +37,5 @@ def runs_page() -> Component:
             toolbar(),
             html.Div(runs_grid(), className="runs-table"),
             question,
-            dcc.Interval(id=ids.RUNS_POLL, interval=2000),
         ],
     )

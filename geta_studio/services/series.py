@@ -3,106 +3,120 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from geta_engine.documents.snapshots import SnapshotEvent, SnapshotKind
 from geta_engine.store import Store
+from geta_studio.services.growing import Growing, LastUsed
 
 KEPT_RUNS = 4
-MOST_POINTS = 1000
-MOST_COLUMNS = 240
+KEPT_CHOICES = 4 * KEPT_RUNS
+"""Choices of rows whose snapshots are kept, of all runs and kinds."""
 
 Columns = dict[str, np.ndarray]
+ChooseRows = Callable[[int], np.ndarray]
+"""The number of rows of a snapshot -> the indices of those to keep."""
 
 
-class Frames(NamedTuple):
-    """Frames of one kind: steps [frames], values [frames, rows, columns] with a row a unit or a quantizer."""
+class Snapshots(NamedTuple):
+    """Snapshots of one kind, of some of their rows: a row is a unit or a quantizer."""
 
     step: np.ndarray
+    """[snapshots]"""
+    rows: np.ndarray
+    """[rows]: their indices in a whole snapshot."""
     values: np.ndarray
+    """[snapshots, rows, columns]"""
+    newest: np.ndarray
+    """[all rows, columns] of the newest snapshot."""
 
 
-NO_FRAMES = Frames(np.zeros(0, np.int64), np.zeros((0, 0, 0), np.float32))
+NO_SNAPSHOTS = Snapshots(np.zeros(0, np.int64), np.zeros(0, int), np.zeros((0, 0, 0)), np.zeros((0, 0)))
 
 
 class SeriesCache:
-    """Scalars and frames of the runs looked at last; each read asks the store only for what is new."""
+    """Scalars and snapshots of the runs looked at last; each read asks the store only for what is new.
+
+    From any thread. Who asks for a run that another thread is reading waits for that read, and for no other. Methods
+    raise InputError where there is no such run.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._lock = threading.Lock()
-        self._columns: OrderedDict[int, Columns] = OrderedDict()
-        self._frames: OrderedDict[tuple[int, str], Frames] = OrderedDict()
+        self._columns: LastUsed[int, _RunColumns] = LastUsed(KEPT_RUNS, _RunColumns)
+        self._snapshots: LastUsed[tuple[int, SnapshotKind, str], _RunSnapshots] = LastUsed(KEPT_CHOICES, _RunSnapshots)
 
     def columns(self, run_id: int, last_step: int) -> Columns:
-        """Scalar columns of steps 1..last_step (those recorded)."""
-        with self._lock:
-            known = self._columns.pop(run_id, None)
-            if known is None or (len(known["step"]) and known["step"][-1] > last_step):
-                known = self._store.steps(run_id)
-            else:
-                after = int(known["step"][-1]) if len(known["step"]) else 0
-                known = _joined(known, self._store.steps(run_id, after=after)) if after < last_step else known
-            self._columns[run_id] = known
-            _trim(self._columns, KEPT_RUNS)
-            return known
+        """The scalar columns of the recorded steps, at least those up to `last_step`; [steps] each."""
+        return self._columns.get(run_id).read(self._store, run_id, last_step)
 
-    def frames(self, run_id: int, kind: str, last_step: int) -> Frames:
-        """Frames of one kind at steps up to `last_step`."""
-        with self._lock:
-            known = self._frames.pop((run_id, kind), NO_FRAMES)
-            if len(known.step) and known.step[-1] > last_step:
-                known = NO_FRAMES
-            after = int(known.step[-1]) if len(known.step) else -1
-            new = self._store.frames(run_id, kind, after=after)
-            if new:
-                step = np.array([frame.step for frame in new], np.int64)
-                values = np.stack([frame.values for frame in new])
-                known = Frames(step, values) if not len(known.step) else _appended(known, step, values)
-            self._frames[run_id, kind] = known
-            _trim(self._frames, 2 * KEPT_RUNS)
-            return known
+    def snapshots(
+        self, run_id: int, kind: SnapshotKind, last_step: int, choice: str, choose_rows: ChooseRows
+    ) -> Snapshots:
+        """The snapshots of one kind, at least those up to `last_step`, of some rows.
+
+        `choose_rows` names the rows at the first snapshot; `choice` is the name under which they are kept.
+        """
+        kept = self._snapshots.get((run_id, kind, choice))
+        return kept.read(self._store, run_id, kind, last_step, choose_rows)
 
     def forget(self, run_id: int) -> None:
+        """Drop what is kept of a run."""
+        self._columns.forget(lambda key: key == run_id)
+        self._snapshots.forget(lambda key: key[0] == run_id)
+
+
+class _RunColumns:
+    """The scalar columns of one run."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last = 0
+        self._columns: dict[str, Growing] = {}
+
+    def read(self, store: Store, run_id: int, last_step: int) -> Columns:
         with self._lock:
-            self._columns.pop(run_id, None)
-            for key in [key for key in self._frames if key[0] == run_id]:
-                del self._frames[key]
+            if self._last > last_step and store.run_status(run_id).step < self._last:
+                self._last, self._columns = 0, {}
+            if self._last < last_step or not self._columns:
+                self._extend(store.steps(run_id, after=self._last))
+            return {name: column.view() for name, column in self._columns.items()}
+
+    def _extend(self, new: Columns) -> None:
+        for name, values in new.items():
+            self._columns.setdefault(name, Growing()).append(values)
+        self._last = int(new["step"][-1]) if len(new["step"]) else self._last
 
 
-def _appended(known: Frames, step: np.ndarray, values: np.ndarray) -> Frames:
-    return Frames(np.concatenate([known.step, step]), np.concatenate([known.values, values]))
+class _RunSnapshots:
+    """Some rows of the snapshots of one kind of one run, and all rows of the newest one."""
 
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._clear()
 
-def _joined(known: Columns, new: Columns) -> Columns:
-    return {name: np.concatenate([values, new[name]]) for name, values in known.items()}
+    def _clear(self) -> None:
+        self._last = -1
+        self._step, self._values = Growing(), Growing()
+        self._rows = self._newest = np.zeros(0, int)
 
+    def read(self, store: Store, run_id: int, kind: SnapshotKind, last_step: int, choose_rows: ChooseRows) -> Snapshots:
+        with self._lock:
+            if self._last > last_step and (store.run_status(run_id).snapshot_step or 0) < self._last:
+                self._clear()
+            if self._last < last_step:
+                for snapshot in store.snapshots(run_id, kind, after=self._last):
+                    self._add(snapshot, choose_rows)
+            if self._last < 0:
+                return NO_SNAPSHOTS
+            return Snapshots(self._step.view(), self._rows, self._values.view(), self._newest)
 
-def _trim(cache: OrderedDict, most: int) -> None:
-    while len(cache) > most:
-        cache.popitem(last=False)
-
-
-def thinned(step: np.ndarray, values: np.ndarray, points: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
-    """At most about `points` points that keep the shape of a curve (MinMaxLTTB); with NaN, or short, all of it."""
-    if len(step) <= points or np.isnan(values).any():
-        return step, values
-    from tsdownsample import MinMaxLTTBDownsampler
-
-    chosen = MinMaxLTTBDownsampler().downsample(step, values, n_out=points)
-    return step[chosen], values[chosen]
-
-
-def sampled(count: int, most: int = MOST_COLUMNS) -> np.ndarray:
-    """Indices of at most `most` of `count` things, evenly spread, the first and the last among them."""
-    return np.arange(count) if count <= most else np.unique(np.linspace(0, count - 1, most).round().astype(int))
-
-
-def within(step: np.ndarray, window: tuple[float, float] | None) -> np.ndarray:
-    """Indices of the steps in the window and one neighbour on each side; all of them where there is no window."""
-    if window is None:
-        return np.arange(len(step))
-    first, last = int(np.searchsorted(step, window[0], "left")), int(np.searchsorted(step, window[1], "right"))
-    return np.arange(max(0, first - 1), min(len(step), last + 1))
+    def _add(self, snapshot: SnapshotEvent, choose_rows: ChooseRows) -> None:
+        if self._last < 0:
+            self._rows = choose_rows(len(snapshot.values))
+        self._step.append(np.array([snapshot.step]))
+        self._values.append(snapshot.values[self._rows][np.newaxis])
+        self._newest, self._last = snapshot.values, snapshot.step

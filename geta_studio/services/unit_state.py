@@ -1,23 +1,23 @@
-"""What the newest frames of a run say about quantizers and groups, small enough to send on every frame."""
+"""What the newest snapshots of a run say about quantizers and groups, small enough to send with each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
-from geta_engine.documents.events import SnapshotEvent
-from geta_engine.documents.unit_states import KEPT, REDUNDANT, ZERO
+from geta_engine.documents.analysis import AnalysisDocument
+from geta_engine.documents.snapshots import BITS, KEPT, NORM, REDUNDANT, STATE, ZERO, SnapshotEvent
 
 
-def values_of(frame: SnapshotEvent | None) -> np.ndarray | None:
-    """The array of a frame, None where there is no frame."""
-    return None if frame is None else frame.values
+def values_of(snapshot: SnapshotEvent | None) -> np.ndarray | None:
+    """The array of a snapshot, None where there is none."""
+    return None if snapshot is None else snapshot.values
 
 
 class GroupUnits(NamedTuple):
-    """One group's rows of a "units" frame: norms and states, one entry a unit."""
+    """One group's rows of a snapshot of units: norms and states, one entry a unit."""
 
     norms: np.ndarray
     states: np.ndarray
@@ -29,47 +29,59 @@ class GroupUnits(NamedTuple):
         return kept, redundant, zero
 
 
-def units_by_group(analysis: Mapping[str, Any], values: np.ndarray | None) -> dict[int, GroupUnits]:
-    """Split a "units" frame [n_units, 2] by group: rows are ordered by group id over prunable groups.
+class LiveValues(TypedDict):
+    """What is known of the quantizers and groups of a run, or of a compact model."""
 
-    An empty dict where there is no frame, or one of another model.
+    bits: dict[str, float]  # by quantizer
+    groups: dict[
+        str, list[float | None]
+    ]  # by group: how many units are kept, redundant, zero; mean norm; mean saliency
+
+
+def units_by_group(analysis: AnalysisDocument, values: np.ndarray | None) -> dict[int, GroupUnits]:
+    """Split a snapshot of units [n_units, 2] by group: rows are ordered by group id over prunable groups.
+
+    An empty dict where there is no snapshot, or one of another model.
     """
     if values is None or len(values) != analysis["prunable_units"]:
         return {}
-    return {group: GroupUnits(values[rows, 0], values[rows, 1]) for group, rows in _spans(analysis)}
+    return {group: GroupUnits(values[rows, NORM], values[rows, STATE]) for group, rows in _spans(analysis)}
 
 
-def _means(analysis: Mapping[str, Any], saliency: np.ndarray | None) -> dict[int, float]:
-    """Mean of a "saliency" frame [1, n_units] over each group."""
+def _means(analysis: AnalysisDocument, saliency: np.ndarray | None) -> dict[int, float]:
+    """Mean of a snapshot of saliency [1, n_units] over each group."""
     if saliency is None or saliency.shape[-1] != analysis["prunable_units"]:
         return {}
     return {group: float(np.mean(saliency.ravel()[rows])) for group, rows in _spans(analysis)}
 
 
-def _spans(analysis: Mapping[str, Any]) -> Iterator[tuple[int, slice]]:
+def _spans(analysis: AnalysisDocument) -> Iterator[tuple[int, slice]]:
+    """The rows of each prunable group in a snapshot of units."""
     start = 0
-    for group in sorted((g for g in analysis["groups"] if g["prunable"]), key=lambda g: g["id"]):
+    prunable = (group for group in analysis["groups"] if group["prunable"])
+    for group in sorted(prunable, key=lambda group: group["id"]):
         yield group["id"], slice(start, start + group["size"])
         start += group["size"]
 
 
-def bits_by_quantizer(analysis: Mapping[str, Any], values: np.ndarray | None) -> dict[str, float]:
-    """Bit widths now, from a "quantizers" frame [n_quantizers, 4]; empty where the frame is of another model."""
+def bits_by_quantizer(analysis: AnalysisDocument, values: np.ndarray | None) -> dict[str, float]:
+    """Bit widths now, from a snapshot of quantizers [n_quantizers, 4]; empty where it is of another model."""
     if values is None or len(values) != len(analysis["quantizers"]):
         return {}
-    return {q["id"]: round(float(row[0]), 2) for q, row in zip(analysis["quantizers"], values, strict=True)}
+    return {q["id"]: round(float(row[BITS]), 2) for q, row in zip(analysis["quantizers"], values, strict=True)}
 
 
 def now(
-    analysis: Mapping[str, Any],
+    analysis: AnalysisDocument,
     units: np.ndarray | None,
     quantizers: np.ndarray | None,
     saliency: np.ndarray | None = None,
-) -> dict[str, Any] | None:
-    """`{"bits": {quantizer: b}, "groups": {group: [kept, redundant, zero, mean norm, mean saliency]}}`, or None before
-    any frame; there is no saliency (None) before the joint stage."""
-    split = units_by_group(analysis, units)
+) -> LiveValues | None:
+    """What the newest snapshots of a run say, or None before any. There is no saliency before the joint stage."""
+    by_group = units_by_group(analysis, units)
     scores = _means(analysis, saliency)
-    groups = {str(g): [*rows.counts, float(np.mean(rows.norms)), scores.get(g)] for g, rows in split.items()}
+    groups: dict[str, list[float | None]] = {
+        str(group): [*rows.counts, float(np.mean(rows.norms)), scores.get(group)] for group, rows in by_group.items()
+    }
     bits = bits_by_quantizer(analysis, quantizers)
     return {"bits": bits, "groups": groups} if groups or bits else None

@@ -1,6 +1,8 @@
 """Quantizer branches: the ops a traced quantizer is made of, recognised by their structure.
 
-See docs/method.md, section 3.1. A branch starts from a rounding op. The nearest scaling before it (`x / s`) that a scaling after it undoes (`* s`: the
+See docs/method.md, section 3.1.
+
+A branch starts from a rounding op. The nearest scaling before it (`x / s`) that a scaling after it undoes (`* s`: the
 same parameter, or the same number) bounds the smallest region; without such a pair the rounding is the network's own.
 The region then grows, one step at a time and only while it has one entry, one exit and one shape, over
 - what makes a straight-through estimator: additions and subtractions after which the value is the quantized one again,

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from geta_engine.config import RunConfig
+from geta_engine.documents.commands import Pause, Resume, Step, Stop
 from geta_engine.runs.commands import CommandPoller, Stopped
 from geta_engine.store import Store
 
@@ -55,7 +56,7 @@ def run(store: Store) -> int:
 def stepper(store: Store, run: int) -> Iterator[Stepper]:
     stepper = Stepper(store, run)
     yield stepper
-    store.request(run, "stop")
+    store.send_command(run, Stop())
     stepper.thread.join(10)
     assert not stepper.thread.is_alive()
 
@@ -72,7 +73,7 @@ def status(store: Store, run: int) -> str:
 
 
 def paused(store: Store, run: int, stepper: Stepper) -> int:
-    store.request(run, "pause")
+    store.send_command(run, Pause())
     stepper.thread.start()
     wait(lambda: status(store, run) == "paused")
     return stepper.steps
@@ -86,16 +87,16 @@ def test_a_pause_rests_once_and_does_no_more_steps(store: Store, run: int, stepp
 
 def test_resume_goes_on(store: Store, run: int, stepper: Stepper) -> None:
     at = paused(store, run, stepper)
-    store.request(run, "resume")
+    store.send_command(run, Resume())
     wait(lambda: stepper.steps > at + 10)
     assert status(store, run) == "running" and stepper.shown == 0
 
 
 def test_single_steps_are_counted_and_shown(store: Store, run: int, stepper: Stepper) -> None:
     at = paused(store, run, stepper)
-    store.request(run, "step")
+    store.send_command(run, Step())
     wait(lambda: stepper.steps == at + 1)
-    store.request(run, "step", {"count": 4})
+    store.send_command(run, Step(4))
     wait(lambda: stepper.steps == at + 5)
     time.sleep(0.15)
     assert (stepper.steps, stepper.shown, stepper.rests, status(store, run)) == (at + 5, 5, 1, "paused")
@@ -103,9 +104,9 @@ def test_single_steps_are_counted_and_shown(store: Store, run: int, stepper: Ste
 
 def test_a_pause_ends_a_long_row_of_single_steps(store: Store, run: int, stepper: Stepper) -> None:
     at = paused(store, run, stepper)
-    store.request(run, "step", {"count": 4000})
+    store.send_command(run, Step(4000))
     wait(lambda: stepper.steps > at + 5)
-    store.request(run, "pause")
+    store.send_command(run, Pause())
     time.sleep(0.3)
     rested = stepper.steps
     time.sleep(0.15)
@@ -114,14 +115,14 @@ def test_a_pause_ends_a_long_row_of_single_steps(store: Store, run: int, stepper
 
 def test_stop_is_obeyed_while_running_and_while_paused(store: Store, run: int, stepper: Stepper) -> None:
     paused(store, run, stepper)
-    store.request(run, "stop")
+    store.send_command(run, Stop())
     stepper.thread.join(5)
     assert stepper.stopped
 
 
 def test_a_stop_that_a_resume_takes_back_is_none(store: Store, run: int, stepper: Stepper) -> None:
-    store.request(run, "stop")
-    store.request(run, "resume")
+    store.send_command(run, Stop())
+    store.send_command(run, Resume())
     stepper.thread.start()
     wait(lambda: stepper.steps > 20)
     assert not stepper.stopped

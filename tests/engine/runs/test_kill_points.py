@@ -9,7 +9,8 @@ import pytest
 
 import geta_engine as ge
 from geta_engine.config import Schedule, make_config
-from geta_engine.documents.events import ResultEvent, SnapshotEvent, StepEvent
+from geta_engine.documents.events import ResultEvent, StepEvent
+from geta_engine.documents.snapshots import SnapshotEvent
 from geta_engine.runs.checkpoints import Checkpoints
 from geta_engine.training.loop import Loop
 

@@ -6,6 +6,8 @@ import os
 import random
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,10 +17,15 @@ import numpy as np
 import pytest
 
 from geta_engine.config import RunConfig, Schedule
+from geta_engine.documents.commands import Command, Pause, Resume, Step, Stop
+from geta_engine.documents.runs import RunRecord
 from geta_engine.errors import InputError
 from geta_engine.runs import control
+from geta_engine.runs.launchers import LAUNCHERS, launcher_named
+from geta_engine.runs.launchers.local import LocalLauncher
+from geta_engine.runs.report import run_report
 from geta_engine.runs.workspace import Workspace
-from geta_engine.store import RunRecord, Store
+from geta_engine.store import Store
 
 SCHEDULE = Schedule(warmup=200, projection=200, projection_periods=2, joint=200, joint_periods=2, cooldown=200)
 CONFIG = RunConfig(model="mlp", schedule=SCHEDULE, seed=3)
@@ -36,8 +43,8 @@ class Desk:
         control.start(self.store, self.workspace, run)
         return run
 
-    def send(self, run: int, command: str, **args: int) -> None:
-        control.send(self.store, self.workspace, run, command, args)
+    def send(self, run: int, command: Command) -> None:
+        control.send(self.store, self.workspace, run, command)
 
     def wait(self, run: int, reached: Callable[[RunRecord], bool], seconds: float = 90) -> RunRecord:
         deadline = time.monotonic() + seconds
@@ -77,17 +84,17 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[RunRecord, Desk]
 
 
 def assert_same_record(desk: Desk, run: int, straight: tuple[RunRecord, Desk]) -> None:
-    """Same numbers, steps, frames and marks, none twice and none missing."""
+    """Same numbers, steps, snapshots and markers, none twice and none missing."""
     record, other = straight
     assert desk.store.get_run(run).summary["state_sha256"] == record.summary["state_sha256"]
     for name, column in desk.store.steps(run).items():
         np.testing.assert_array_equal(column, other.store.steps(record.id)[name], err_msg=name)
     for kind in ("quantizers", "units", "gamma", "cosines", "saliency"):
-        ours, theirs = desk.store.frames(run, kind), other.store.frames(record.id, kind)
-        assert [frame.step for frame in ours] == [frame.step for frame in theirs]
+        ours, theirs = (list(one.store.snapshots(number, kind)) for one, number in ((desk, run), (other, record.id)))
+        assert [snapshot.step for snapshot in ours] == [snapshot.step for snapshot in theirs]
         for one, two in zip(ours, theirs):
             np.testing.assert_array_equal(one.values, two.values)
-    assert desk.store.marks(run) == other.store.marks(record.id)
+    assert desk.store.markers(run) == other.store.markers(record.id)
 
 
 def test_a_run_goes_from_queued_to_done(straight: tuple[RunRecord, Desk]) -> None:
@@ -95,7 +102,7 @@ def test_a_run_goes_from_queued_to_done(straight: tuple[RunRecord, Desk]) -> Non
     assert (record.step, record.steps, record.error) == (800, 800, None)
     assert record.summary["zero_units"] == record.summary["k_target"] == 96
     assert desk.store.steps(record.id)["step"].tolist() == list(range(1, 801))
-    assert [mark.step for mark in desk.store.marks(record.id) if mark.kind == "stage"] == [0, 200, 400, 600]
+    assert [marker.step for marker in desk.store.markers(record.id) if marker.kind == "stage"] == [0, 200, 400, 600]
     assert desk.workspace.compact_file(record.id).is_file() and desk.workspace.model_file(record.id).is_file()
     assert len(list(desk.workspace.checkpoints(record.id).iterdir())) == 2
     assert not desk.workspace.is_locked(record.id)
@@ -103,39 +110,39 @@ def test_a_run_goes_from_queued_to_done(straight: tuple[RunRecord, Desk]) -> Non
 
 def test_pause_single_steps_and_resume_change_nothing(desk: Desk, straight: tuple[RunRecord, Desk]) -> None:
     run = desk.start()
-    desk.send(run, "pause")
+    desk.send(run, Pause())
     at = desk.status(run, "paused").step
     assert at >= 1
-    desk.send(run, "step", count=3)
+    desk.send(run, Step(3))
     desk.wait(run, lambda record: record.step == at + 3)
     time.sleep(0.3)
     record = desk.store.get_run(run)
     assert (record.status, record.step) == ("paused", at + 3)
-    desk.send(run, "resume")
+    desk.send(run, Resume())
     desk.status(run, "done")
     assert_same_record(desk, run, straight)
 
 
 def test_a_paused_run_keeps_its_heart_beating(desk: Desk) -> None:
     run = desk.start()
-    desk.send(run, "pause")
+    desk.send(run, Pause())
     first = desk.status(run, "paused").heartbeat
     assert first is not None
     desk.wait(run, lambda record: (record.heartbeat or 0) > first + 1.5, seconds=10)
-    desk.send(run, "stop")
+    desk.send(run, Stop())
     desk.status(run, "stopped")
 
 
 def test_a_stopped_run_goes_on_in_a_new_process(desk: Desk, straight: tuple[RunRecord, Desk]) -> None:
     run = desk.start()
-    desk.send(run, "pause")
+    desk.send(run, Pause())
     first = desk.status(run, "paused")
-    with_frame = first.step + 4 - first.step % 4
-    desk.send(run, "step", count=with_frame - first.step)
-    desk.wait(run, lambda record: record.step == with_frame)
-    desk.send(run, "stop")
-    assert desk.status(run, "stopped").step == with_frame
-    desk.send(run, "resume")
+    with_snapshot = first.step + 4 - first.step % 4
+    desk.send(run, Step(with_snapshot - first.step))
+    desk.wait(run, lambda record: record.step == with_snapshot)
+    desk.send(run, Stop())
+    assert desk.status(run, "stopped").step == with_snapshot
+    desk.send(run, Resume())
     done = desk.status(run, "done")
     assert done.pid != first.pid
     assert_same_record(desk, run, straight)
@@ -149,7 +156,7 @@ def test_sigterm_stops_at_a_checkpoint(desk: Desk, straight: tuple[RunRecord, De
     stopped = desk.status(run, "stopped")
     (newest, *_) = sorted(desk.workspace.checkpoints(run).iterdir(), reverse=True)
     assert newest.name == f"step-{stopped.step:09d}.pt"
-    desk.send(run, "resume")
+    desk.send(run, Resume())
     desk.status(run, "done")
     assert_same_record(desk, run, straight)
 
@@ -161,7 +168,7 @@ def test_sigterm_stops_at_a_checkpoint(desk: Desk, straight: tuple[RunRecord, De
 def test_a_killed_run_ends_bit_identical(desk: Desk, straight: tuple[RunRecord, Desk], after_step: int) -> None:
     run = desk.start()
     desk.kill(run, after_step)
-    desk.send(run, "resume")
+    desk.send(run, Resume())
     desk.status(run, "done")
     assert_same_record(desk, run, straight)
 
@@ -170,12 +177,12 @@ def test_a_killed_run_is_shown_as_dead_and_cannot_be_paused(desk: Desk, monkeypa
     run = desk.start()
     desk.kill(run, after_step=10)
     with pytest.raises(InputError, match="is dead and cannot take 'pause'"):
-        desk.send(run, "pause")
+        desk.send(run, Pause())
     beat = desk.store.get_run(run).heartbeat
     assert beat is not None
     monkeypatch.setattr("geta_engine.store.runs.time.time", lambda: beat + 15.5)
     assert desk.store.get_run(run).status == "dead"
-    desk.send(run, "stop")
+    desk.send(run, Stop())
     assert desk.store.get_run(run).status == "stopped"
 
 
@@ -184,16 +191,85 @@ def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(desk: Desk, st
     desk.kill(run, after_step=430)
     (newest, *_) = sorted(desk.workspace.checkpoints(run).iterdir(), reverse=True)
     newest.write_bytes(newest.read_bytes()[:1000])
-    desk.send(run, "resume")
+    desk.send(run, Resume())
     desk.status(run, "done")
     assert_same_record(desk, run, straight)
 
 
+RESUMER = """
+import sys
+from geta_engine.documents.commands import Resume
+from geta_engine.errors import InputError
+from geta_engine.runs import control
+from geta_engine.runs.workspace import Workspace
+from geta_engine.store import Store
+workspace = Workspace(sys.argv[1])
+store = Store(workspace.store_url)
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    control.send(store, workspace, int(sys.argv[2]), Resume())
+    print("resumed")
+except InputError as error:
+    print(error)
+"""
+
+
+def test_of_many_that_resume_at_once_one_starts_a_worker(desk: Desk) -> None:
+    run = control.create(desk.store, desk.workspace, CONFIG, name="test")
+    desk.store.set_status(run, "stopped")
+    command = [sys.executable, "-c", RESUMER, desk.workspace.store_url, str(run)]
+    resumers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(6)]
+    for resumer in resumers:
+        assert resumer.stdout is not None and resumer.stdout.readline() == "ready\n"
+    for resumer in resumers:
+        assert resumer.stdin is not None
+        resumer.stdin.write("go\n")
+        resumer.stdin.flush()
+    said = [resumer.communicate(timeout=60)[0] for resumer in resumers]
+    assert [text for text in said if text == "resumed\n"] == ["resumed\n"]
+    assert all("cannot take 'resume'" in text for text in said if text != "resumed\n")
+
+
+class NotingLauncher(LocalLauncher):
+    """The local launcher, which notes the runs that it starts."""
+
+    def __init__(self) -> None:
+        self.started: list[int] = []
+
+    def submit(self, workspace: Workspace, run_id: int) -> None:
+        self.started.append(run_id)
+        super().submit(workspace, run_id)
+
+
+def test_a_run_is_resumed_by_the_launcher_that_it_was_made_with(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    noting = NotingLauncher()
+    monkeypatch.setitem(LAUNCHERS, "noting", noting)
+    run = control.create(desk.store, desk.workspace, CONFIG, name="test", launcher="noting")
+    control.start(desk.store, desk.workspace, run)
+    desk.wait(run, lambda record: record.step > 5)
+    desk.send(run, Stop())
+    desk.status(run, "stopped")
+    desk.send(run, Resume())
+    desk.status(run, "done")
+    assert noting.started == [run, run]
+    assert run_report(desk.store.get_run(run))["launcher"] == "noting"
+
+
+def test_a_launcher_that_is_not_known_is_refused(desk: Desk) -> None:
+    with pytest.raises(InputError, match=r"'slurm' is not known here: give one of local"):
+        control.create(desk.store, desk.workspace, CONFIG, name="test", launcher="slurm")
+    assert desk.store.list_heads() == []
+    run = desk.store.create_run(CONFIG, "mlp", "of a newer version", launcher="slurm")
+    with pytest.raises(InputError, match="'slurm' is not known"):
+        desk.send(run, Resume())
+
+
 def test_two_workers_do_not_share_a_run(desk: Desk) -> None:
     run = desk.start()
-    desk.send(run, "pause")
+    desk.send(run, Pause())
     record = desk.status(run, "paused")
-    control.local.launch(desk.workspace.store_url, run)
+    launcher_named("local").submit(desk.workspace, run)
     time.sleep(1)
     assert desk.store.get_run(run).pid == record.pid
     with pytest.raises(InputError, match="stop it before"):
@@ -228,7 +304,7 @@ def test_an_internal_error_shows_no_traceback_and_logs_one(desk: Desk) -> None:
 def test_a_deleted_run_is_gone_with_its_artifacts(desk: Desk) -> None:
     run = desk.start()
     desk.wait(run, lambda record: record.step > 5)
-    desk.send(run, "stop")
+    desk.send(run, Stop())
     desk.status(run, "stopped")
     folder = desk.workspace.artifacts(run)
     control.delete(desk.store, desk.workspace, run)

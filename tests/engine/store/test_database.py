@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,9 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from geta_engine.config import RunConfig
+from geta_engine.documents.commands import Step, Stop
 from geta_engine.errors import InputError
+from geta_engine.runs.report import run_report
 from geta_engine.store import Store, database, schema
 
 MIGRATIONS = Path(database.__file__).parent / "migrations"
@@ -21,13 +25,15 @@ MIGRATIONS = Path(database.__file__).parent / "migrations"
 WRITER = """
 import sys
 from geta_engine.config import RunConfig
-from geta_engine.store import StepEvent, Store
+from geta_engine.documents.commands import Pause
+from geta_engine.documents.events import StepEvent
+from geta_engine.store import Store
 sys.stdin.readline()
 store = Store(sys.argv[1])
 run = store.create_run(RunConfig(model="mlp"), "mlp", "x")
 for n in range(1, 41):
     store.append(run, [StepEvent(n, 1.0, None, 0.1, 0.0, 1.0)])
-    store.request(run, "pause")
+    store.send_command(run, Pause())
     assert len(store.pop_commands(run)) == 1
 """
 
@@ -65,6 +71,22 @@ def test_the_migrations_make_the_schema(tmp_path: Path) -> None:
     assert ScriptDirectory(str(MIGRATIONS)).get_current_head() == schema.REVISION
 
 
+def test_a_store_of_the_first_revision_is_brought_forward(tmp_path: Path) -> None:
+    """`geta_0001.sql` is the dump of a store that an earlier version made: a whole run, and a paused one."""
+    with closing(sqlite3.connect(tmp_path / "geta.db")) as connection:
+        connection.executescript((Path(__file__).parent / "geta_0001.sql").read_text())
+    store = Store(f"sqlite:///{tmp_path}/geta.db")
+    paused, done = store.list_runs()
+    assert (done.status, done.stage, done.step, done.launcher) == ("done", "cooldown", 30, "local")
+    assert done.summary["zero_units"] == done.summary["k_target"] == 76
+    stages = [(marker.step, marker.label) for marker in store.markers(done.id) if marker.kind == "stage"]
+    assert stages == [(0, "warmup"), (6, "projection"), (14, "joint"), (22, "cooldown")]
+    assert store.steps(done.id)["step"].tolist() == list(range(1, 31))
+    assert [snapshot.values.shape for snapshot in store.snapshots(done.id, "units")] == [(192, 2)] * 2
+    assert (paused.stage, store.pop_commands(paused.id)) == ("warmup", [Step(3), Stop()])
+    assert run_report(done)["config"]["sparsity"] == 0.4
+
+
 def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     engine = sa.create_engine(f"sqlite:///{tmp_path}/geta.db")
     sa.event.listen(engine, "connect", database._prepare_sqlite)
@@ -99,7 +121,6 @@ def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
 
 
 def test_the_store_needs_no_torch() -> None:
-    names = ("store", "runs.control", "analysis.jobs", "runs.workspace", "runs.report", "cli")
-    modules = ", ".join(f"geta_engine.{name}" for name in names)
-    code = f"import {modules}, sys; sys.exit('torch' in sys.modules)"
+    modules = ("store", "runs.control", "analysis.jobs", "runs.workspace", "runs.report", "cli")
+    code = f"import {', '.join(f'geta_engine.{name}' for name in modules)}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

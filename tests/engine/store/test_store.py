@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from geta_engine.config import RunConfig, Schedule
+from geta_engine.documents.commands import Command, Pause, Resume, Step, Stop, from_json, to_json
+from geta_engine.documents.events import LogEvent, MarkerEvent, ResultEvent, StepEvent
+from geta_engine.documents.snapshots import SnapshotEvent
 from geta_engine.errors import InputError
-from geta_engine.store import LogEvent, MarkerEvent, Request, ResultEvent, SnapshotEvent, StepEvent, Store
+from geta_engine.store import Store
 
 CONFIG = RunConfig(
     model="mlp", schedule=Schedule(warmup=2, projection=4, projection_periods=2, joint=4, joint_periods=2)
@@ -34,7 +42,7 @@ def step(number: int, loss: float = 1.0, metric: float | None = None) -> StepEve
 def test_a_new_run_is_queued_with_its_config(store: Store, run: int) -> None:
     record = store.get_run(run)
     assert (record.status, record.step, record.steps, record.stage) == ("queued", 0, CONFIG.schedule.total, None)
-    assert RunConfig.model_validate(record.config) == CONFIG
+    assert record.config == CONFIG
     assert (record.name, record.spec, record.summary, record.heartbeat) == ("first", "mlp", {}, None)
 
 
@@ -50,8 +58,8 @@ def test_an_unknown_run_is_a_sentence(store: Store) -> None:
         store.get_run,
         store.heartbeat,
         store.delete_run,
-        store.status,
-        lambda run: store.request(run, "stop"),
+        store.run_status,
+        lambda run: store.send_command(run, Stop()),
         lambda run: store.set_status(run, "running"),
     ):
         with pytest.raises(InputError, match="run 7 is not in this store"):
@@ -68,32 +76,32 @@ def test_steps_come_back_as_columns_after_the_last_one_known(store: Store, run: 
     assert store.steps(run, after=3)["loss"].shape == (0,)
 
 
-def test_frames_keep_shape_and_values(store: Store, run: int) -> None:
+def test_snapshots_keep_shape_and_values(store: Store, run: int) -> None:
     values = np.random.default_rng(0).normal(size=(5, 4))
     store.append(run, [SnapshotEvent(2, "quantizers", values), SnapshotEvent(4, "quantizers", values[:0])])
-    first, second = store.frames(run, "quantizers")
+    first, second = store.snapshots(run, "quantizers")
     assert first.values.dtype == np.float32
     np.testing.assert_array_equal(first.values, values.astype(np.float32))
     assert second.values.shape == (0, 4)
-    assert store.frames(run, "units") == []
-    assert [frame.step for frame in store.frames(run, "quantizers", after=2)] == [4]
+    assert list(store.snapshots(run, "units")) == []
+    assert [snapshot.step for snapshot in store.snapshots(run, "quantizers", after=2)] == [4]
 
 
-def test_the_frame_at_a_step_is_the_last_one_not_after_it(store: Store, run: int) -> None:
+def test_the_snapshot_at_a_step_is_the_last_one_not_after_it(store: Store, run: int) -> None:
     store.append(run, [SnapshotEvent(n, "gamma", np.full((1, 1), n)) for n in (0, 5, 10)])
-    shown = [store.frame_at(run, "gamma", step) for step in (0, 4, 5, 9, 99, None)]
-    assert [frame and frame.step for frame in shown] == [0, 0, 5, 5, 10, 10]
-    assert store.frame_at(run, "units", 5) is None
+    shown = [store.snapshot_at(run, "gamma", step) for step in (0, 4, 5, 9, 99, None)]
+    assert [snapshot and snapshot.step for snapshot in shown] == [0, 0, 5, 5, 10, 10]
+    assert store.snapshot_at(run, "units", 5) is None
 
 
-def test_a_frame_or_mark_given_again_is_replaced(store: Store, run: int) -> None:
+def test_a_snapshot_or_marker_given_again_is_replaced(store: Store, run: int) -> None:
     for value in (1, 2):
         store.append(run, [SnapshotEvent(3, "gamma", np.full((1, 2), value)), MarkerEvent(3, "stage", "joint")])
-    assert [frame.values.tolist() for frame in store.frames(run, "gamma")] == [[[2.0, 2.0]]]
-    assert store.marks(run) == [MarkerEvent(3, "stage", "joint")]
+    assert [snapshot.values.tolist() for snapshot in store.snapshots(run, "gamma")] == [[[2.0, 2.0]]]
+    assert store.markers(run) == [MarkerEvent(3, "stage", "joint")]
 
 
-def test_a_frame_that_is_not_a_matrix_is_refused(store: Store, run: int) -> None:
+def test_a_snapshot_that_is_not_a_matrix_is_refused(store: Store, run: int) -> None:
     with pytest.raises(ValueError, match="1 dimensions"):
         store.append(run, [SnapshotEvent(1, "gamma", np.zeros(3))])
 
@@ -119,17 +127,28 @@ def test_logs_are_asked_for_after_an_id(store: Store, run: int) -> None:
     first, second = store.logs(run)
     assert (first.text, second.text, second.level) == ("a", "b", "warning")
     assert store.logs(run, after_id=first.id) == [second]
-    assert store.status(run).log_id == second.id
 
 
-def test_requests_are_given_once_in_order_and_only_to_their_run(store: Store, run: int) -> None:
+def test_commands_are_given_once_in_order_and_only_to_their_run(store: Store, run: int) -> None:
     other = store.create_run(CONFIG, "mlp", "other")
-    store.request(run, "pause")
-    store.request(other, "stop")
-    store.request(run, "step", {"count": 3})
-    assert store.pop_commands(run) == [Request("pause"), Request("step", {"count": 3})]
+    store.send_command(run, Pause())
+    store.send_command(other, Stop())
+    store.send_command(run, Step(3))
+    assert store.pop_commands(run) == [Pause(), Step(3)]
     assert store.pop_commands(run) == []
-    assert store.pop_commands(other) == [Request("stop")]
+    assert store.pop_commands(other) == [Stop()]
+
+
+@pytest.mark.parametrize("command", [Pause(), Resume(), Stop(), Step(), Step(7)])
+def test_a_command_survives_its_way_through_json(command: Command) -> None:
+    name, fields = json.loads(json.dumps(to_json(command)))
+    assert from_json(name, fields) == command
+
+
+@pytest.mark.parametrize(("name", "fields"), [("jump", {}), ("pause", {"count": 2}), ("step", {"count": 0})])
+def test_what_is_no_command_is_refused(name: str, fields: dict[str, int]) -> None:
+    with pytest.raises(InputError):
+        from_json(name, fields)
 
 
 def test_truncate_goes_back_to_a_step(store: Store, run: int) -> None:
@@ -145,11 +164,11 @@ def test_truncate_goes_back_to_a_step(store: Store, run: int) -> None:
     record = store.get_run(run)
     assert (record.step, record.stage) == (10, "projection")
     assert store.steps(run)["step"].tolist() == [1, 10]
-    assert [frame.step for frame in store.frames(run, "gamma")] == [0, 10]
-    assert [mark.label for mark in store.marks(run)] == ["warmup", "projection"]
+    assert [snapshot.step for snapshot in store.snapshots(run, "gamma")] == [0, 10]
+    assert [marker.label for marker in store.markers(run)] == ["warmup", "projection"]
     assert [line.text for line in store.logs(run)] == ["warmup", "projection"]
     store.truncate(run, after=-1)
-    assert (store.get_run(run).step, store.get_run(run).stage, store.marks(run)) == (0, None, [])
+    assert (store.get_run(run).step, store.get_run(run).stage, store.markers(run)) == (0, None, [])
 
 
 def test_set_status_clears_the_error_and_keeps_what_is_not_given(store: Store, run: int) -> None:
@@ -174,24 +193,83 @@ def test_only_a_silent_worker_is_dead(store: Store, run: int, status: str, monke
     assert store.get_run(run).status == status
     monkeypatch.setattr("geta_engine.store.runs.time.time", lambda: now + 15.1)
     expected = "dead" if status in ("queued", "running", "paused") else status
-    assert store.get_run(run).status == store.status(run).status == store.list_runs()[0].status == expected
+    assert store.get_run(run).status == store.run_status(run).status == store.list_runs()[0].status == expected
     store.heartbeat(run)
     assert store.get_run(run).status == status
 
 
-def test_changed_tells_whether_to_ask_for_more(store: Store, run: int) -> None:
-    store.append(run, [MarkerEvent(0, "stage", "warmup"), step(1), step(2)])
-    assert store.status(run, after_step=1).new_steps and not store.status(run, after_step=2).new_steps
-    assert store.status(run)[:4] == ("queued", "warmup", 2, CONFIG.schedule.total)
+def statements(store: Store, call: Callable[[], object]) -> list[str]:
+    """The SQL that a call sends to the database."""
+    sent: list[str] = []
+
+    def note(_: object, __: object, statement: str, *___: object) -> None:
+        sent.append(statement)
+
+    sa.event.listen(store._reader, "before_cursor_execute", note)
+    try:
+        call()
+    finally:
+        sa.event.remove(store._reader, "before_cursor_execute", note)
+    return sent
+
+
+def test_the_status_names_the_newest_snapshot_and_reads_none(store: Store, run: int) -> None:
+    assert store.run_status(run).snapshot_step is None
+    units = [SnapshotEvent(n, "units", np.ones((3, 2))) for n in (2, 4)]
+    store.append(
+        run, [MarkerEvent(0, "stage", "warmup"), step(1), step(5), *units, SnapshotEvent(5, "gamma", units[0].values)]
+    )
+    status = store.run_status(run)
+    assert (status.status, status.stage, status.step, status.snapshot_step) == ("queued", "warmup", 5, 4)
+    sent = statements(store, lambda: store.run_status(run))
+    assert sent and not any(column in statement for statement in sent for column in ("data", "config", "summary"))
+
+
+def test_to_ask_for_a_run_or_for_all_heads_reads_no_documents(store: Store, run: int) -> None:
+    assert store.has_run(run) and not store.has_run(run + 1)
+    (head,) = store.list_heads()
+    assert all(getattr(head, field.name) == getattr(store.get_run(run), field.name) for field in fields(head))
+    sent = [*statements(store, lambda: store.has_run(run)), *statements(store, store.list_heads)]
+    assert any("EXISTS" in statement for statement in sent) and not any(
+        column in statement for statement in sent for column in ("config", "summary")
+    )
+
+
+def test_of_many_that_change_a_status_at_once_one_wins(tmp_path: Path, run: int, store: Store) -> None:
+    store.set_status(run, "stopped")
+    store.send_command(run, Pause())
+    previous = store.get_run(run)
+    others = [Store(store.url) for _ in range(8)]
+    together, won = threading.Barrier(len(others)), []
+
+    def change(other: Store) -> None:
+        together.wait()
+        won.append(other.change_status(previous, "queued"))
+
+    threads = [threading.Thread(target=change, args=(other,)) for other in others]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(won) == [False] * 7 + [True]
+    assert store.get_run(run).status == "queued" and store.pop_commands(run) == []
+
+
+def test_a_status_is_not_changed_once_a_worker_was_heard_of(store: Store, run: int) -> None:
+    new = store.get_run(run)
+    store.heartbeat(run)
+    store.send_command(run, Pause())
+    assert not store.change_status(new, "queued")
+    assert store.pop_commands(run) == [Pause()]
 
 
 def test_deleting_a_run_deletes_its_rows(store: Store, run: int) -> None:
     store.append(run, [step(1), SnapshotEvent(1, "gamma", np.ones((1, 1))), MarkerEvent(0, "stage", "a")])
     store.append(run, [LogEvent(1, "info", "x")])
-    store.request(run, "stop")
+    store.send_command(run, Stop())
     store.delete_run(run)
     assert len(store.steps(run)["step"]) == 0 and store.pop_commands(run) == []
-    assert store.frames(run, "gamma") == [] and store.marks(run) == [] and store.logs(run) == []
+    assert list(store.snapshots(run, "gamma")) == [] and store.markers(run) == [] and store.logs(run) == []
     with pytest.raises(IntegrityError):
         store.append(run, [step(1)])
 

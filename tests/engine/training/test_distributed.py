@@ -15,10 +15,11 @@ from torch.nn.parallel import DistributedDataParallel
 
 import geta_engine as ge
 from geta_engine.config import RunConfig, Schedule, make_config
+from geta_engine.documents.commands import Stop
 from geta_engine.errors import InputError
 from geta_engine.runs import control
 from geta_engine.runs.workspace import Workspace
-from geta_engine.store.runs import Store
+from geta_engine.store import Store
 from geta_engine.training.distributed import DistributedContext
 from geta_engine.training.loop import Loop
 from geta_engine.training.training_data import TrainingData
@@ -128,7 +129,7 @@ def test_the_worker_leads_a_team_which_stops_and_resumes_bit_for_bit(tmp_path):
         run_id = control.create(store, workspace, make_config(model="mlp", **BASE), name="team")
         command = ("-m", "geta_engine.runs.worker", "--store", workspace.store_url, str(run_id))
         if stopped:
-            store.request(run_id, "stop")
+            store.send_command(run_id, Stop())
             assert torchrun(*command).returncode == 0
             record = store.get_run(run_id)
             assert record.status == "stopped" and 0 < record.step < SCHEDULE.total

@@ -10,7 +10,8 @@ import torch
 
 import geta_engine as ge
 from geta_engine.config import Saliency, Schedule, make_config
-from geta_engine.documents.events import LogEvent, MarkerEvent, ResultEvent, SnapshotEvent, StepEvent
+from geta_engine.documents.events import LogEvent, MarkerEvent, ResultEvent, StepEvent
+from geta_engine.documents.snapshots import SnapshotEvent
 from geta_engine.errors import InputError
 from geta_engine.training.distributed import DistributedContext
 from geta_engine.training.loop import Loop
@@ -36,7 +37,7 @@ def test_events_tell_the_whole_story(straight):
     steps = [e.step for e in events if isinstance(e, StepEvent)]
     assert steps == list(range(1, SCHEDULE.total + 1))
     stages = [(e.step, e.label) for e in events if isinstance(e, MarkerEvent) and e.kind == "stage"]
-    assert stages == [(0, "warm-up"), (4, "projection"), (10, "joint"), (16, "cool-down")]
+    assert stages == [(0, "warmup"), (4, "projection"), (10, "joint"), (16, "cooldown")]
     frames = {e.kind: e.values.shape for e in events if isinstance(e, SnapshotEvent)}
     units, quantizers = loop.qadg.prunable_units, len(loop.qadg.quantizers)
     assert frames["units"] == (units, 2) and frames["quantizers"] == (quantizers, 4)

@@ -10,17 +10,20 @@ import numpy as np
 from geta_engine.config import Schedule
 from geta_studio.run_dock.figures import Axis, bits_figure, cost_figure, loss_figure, norm_levels, norms_figure
 from geta_studio.run_dock.run_figures import (
+    MOST_ROWS,
     bit_lines,
     chosen_quantizer,
     cost_now,
+    drawn_rows,
     loss_now,
+    members,
     norm_map,
-    norms_options,
-    rows_of,
+    norms_choices,
+    unit_groups,
     unit_names,
     zeros_now,
 )
-from geta_studio.services.series import Frames
+from geta_studio.services.series import Snapshots
 
 SCHEDULE = Schedule(warmup=60, projection=100, projection_periods=5, joint=100, joint_periods=5, cooldown=140)
 AXIS = Axis(SCHEDULE.stages(), 400, "light", "run-1")
@@ -36,24 +39,35 @@ def test_levels_of_kept_redundant_and_zero_units() -> None:
     assert norm_levels(norms, states, np.ones((4, 1), np.float32)).ravel().tolist() == [191, 64, 0, 255]
 
 
-def frames_of(units: list[list[tuple[float, int]]]) -> Frames:
-    """[frame][unit] (norm, state) pairs -> frames at steps 10, 20, ..."""
-    return Frames(np.arange(1, len(units) + 1) * 10, np.array(units, np.float32))
+def snapshots_of(units: list[list[tuple[float, int]]], rows: np.ndarray) -> Snapshots:
+    """[snapshot][unit] (norm, state) pairs -> some rows of snapshots at steps 10, 20, ..."""
+    values = np.array(units, np.float32)
+    return Snapshots(np.arange(1, len(units) + 1) * 10, rows, values[:, rows], values[-1])
 
 
 def test_rows_are_sorted_within_their_group_and_zero_units_end_it() -> None:
-    units = [(1, "g1 unit 0"), (1, "g1 unit 1"), (2, "g2 unit 0"), (2, "g2 unit 1")]
-    frames = frames_of([[(1, 0)] * 4, [(0.0, 2), (2.0, 0), (1.0, 0), (3.0, 0)]])
-    assert rows_of(frames, units, "all").tolist() == [1, 0, 3, 2]
-    assert rows_of(frames, units, "2").tolist() == [3, 2]
-    assert zeros_now(frames, units, "1") == "1 zero of 2"
+    groups = np.array([1, 1, 2, 2])
+    units = [[(1, 0)] * 4, [(0.0, 2), (2.0, 0), (1.0, 0), (3.0, 0)]]
+    names = {group: norm_map(snapshots_of(units, drawn_rows(groups, group)), groups).names for group in ("all", "2")}
+    assert names["all"] == ["g1 unit 1", "g1 unit 0", "g2 unit 1", "g2 unit 0"]
+    assert names["2"] == ["g2 unit 1", "g2 unit 0"]
+    newest = np.array(units[-1])
+    assert zeros_now(newest[members(groups, "1"), 1]) == "1 zero of 2"
+
+
+def test_rows_that_are_drawn_are_few_and_spread_over_all_groups() -> None:
+    groups = np.repeat([1, 2, 3], [300_000, 100_000, 50_000])
+    rows = drawn_rows(groups, "all")
+    assert len(rows) == MOST_ROWS and (rows[0], rows[-1]) == (0, len(groups) - 1)
+    shares = [np.mean(groups[rows] == group) for group in (1, 2, 3)]
+    np.testing.assert_allclose(shares, [6 / 9, 2 / 9, 1 / 9], atol=0.01)
+    assert set(groups[drawn_rows(groups, "3")]) == {3}
 
 
 def test_zero_units_are_level_zero_in_the_picture(analysis: dict[str, Any]) -> None:
-    units = unit_names(analysis, 10)
+    groups = unit_groups(analysis, 10)
     states = [(1.0, 0)] * 9 + [(0.0, 2)]
-    frames = frames_of([[(1.0, 0)] * 10, states])
-    picture = norm_map(frames, units, rows_of(frames, units, "all"))
+    picture = norm_map(snapshots_of([[(1.0, 0)] * 10, states], drawn_rows(groups, "all")), groups)
     figure = norms_figure(AXIS, picture)
     levels = unpack(figure["data"][0]["z"]).reshape(10, 2)
     assert (levels[:, 0] > 128).all()
@@ -62,12 +76,12 @@ def test_zero_units_are_level_zero_in_the_picture(analysis: dict[str, Any]) -> N
 
 
 def test_units_of_an_unknown_analysis_are_numbered(analysis: dict[str, Any]) -> None:
-    assert unit_names(analysis, 3) == [(0, "unit 0"), (0, "unit 1"), (0, "unit 2")]
+    assert unit_names(unit_groups(analysis, 3), np.array([0, 2])) == ["unit 0", "unit 2"]
 
 
 def test_bit_lines_take_the_first_column(analysis: dict[str, Any]) -> None:
-    frames = Frames(np.array([10]), np.array([[[8, 0.1, 1, 1], [6, 0.1, 1, 1], [4, 0.1, 1, 1]]], np.float32))
-    lines = bit_lines(frames, analysis)
+    values = np.array([[[8, 0.1, 1, 1], [6, 0.1, 1, 1], [4, 0.1, 1, 1]]], np.float32)
+    lines = bit_lines(Snapshots(np.array([10]), np.arange(3), values, values[0]), analysis)
     assert lines.bits.tolist() == [[8, 6, 4]]
     assert lines.names == ["a W", "a A", "b W"]
     figure = bits_figure(AXIS, lines, (4, 8), chosen=1)
@@ -109,10 +123,10 @@ def test_selection_chooses_quantizer_and_group(analysis: dict[str, Any]) -> None
     assert chosen_quantizer(analysis, {"kind": "node", "id": "nb"}) == 2
     assert chosen_quantizer(analysis, {"kind": "group", "id": 1}) is None
     assert chosen_quantizer(analysis, None) is None
-    choices, value = norms_options(analysis, {"kind": "group", "id": 1}, "all")
+    choices, value = norms_choices(analysis, {"kind": "group", "id": 1}, "all")
     assert ([choice["value"] for choice in choices], value) == (["all", "1"], "1")
-    assert norms_options(analysis, {"kind": "node", "id": "nb"}, "1")[1] == "1"
-    assert norms_options(None, None, "7")[1] == "all"
+    assert norms_choices(analysis, {"kind": "node", "id": "nb"}, "1")[1] == "1"
+    assert norms_choices(None, None, "7")[1] == "all"
 
 
 def test_numbers_now() -> None:

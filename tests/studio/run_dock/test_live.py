@@ -13,7 +13,8 @@ import pytest
 from serving import ROOT, Server
 
 from geta_engine.config import RunConfig
-from geta_engine.store import StepEvent, Store
+from geta_engine.documents.events import StepEvent
+from geta_engine.store import Store
 
 POINTS = "() => document.querySelector('#loss-figure .js-plotly-plot')?._fullData?.[0]?._length ?? 0"
 
@@ -129,10 +130,24 @@ def test_uploads(make_server: Callable[..., Server], page: Any, tmp_path: Path, 
         assert page.input_value("#model-select") == "resnet20"
         assert page.is_enabled("#launch")
     page.set_input_files("#model-upload input", traced)
-    page.wait_for_selector("#model-summary:has-text('21,386 parameters')")
+    page.wait_for_selector("#model-summary:has-text('21.4 k parameters')")
     page.wait_for_function("() => location.search.startsWith('?model=upload-')")
     page.wait_for_selector("#launch:not([disabled])")
     assert page.input_value("#model-select") == "mine.pt2"
+    page.focus("#model-delete")
+    for answer, left in (("Keep it", True), ("Delete", False)):
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#model-confirm-text:has-text('mine.pt2')")
+        page.focus(f"[role=dialog] button:text-is('{answer}')")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#model-confirm-text", state="hidden")
+        assert any((tmp_path / "models").iterdir()) is left
+        page.wait_for_function(
+            "() => document.activeElement.id === 'model-delete' || !location.search.includes('upload')"
+        )
+    page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
+    assert page.input_value("#model-select") == "resnet20"
+    assert page.is_hidden("#model-delete")
 
 
 def test_the_runs_page_opens_and_deletes(server: Server, page: Any) -> None:
@@ -174,3 +189,16 @@ def test_nothing_is_loaded_from_elsewhere(server: Server, page: Any) -> None:
     page.goto(server.url)
     page.wait_for_selector("#launch:not([disabled])")
     assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []
+
+
+def test_a_tab_in_the_back_asks_nothing(server: Server, page: Any) -> None:
+    asked = "() => window.dash_component_api.getLayout('tick-due').props.data ?? 0"
+    ticks = "() => window.dash_component_api.getLayout('tick').props.n_intervals ?? 0"
+    page.goto(server.url)
+    page.wait_for_function(f"() => ({asked})() >= 1")
+    page.evaluate("() => Object.defineProperty(document, 'hidden', { get: () => true, configurable: true })")
+    before = page.evaluate(ticks)
+    page.wait_for_function(f"n => ({ticks})() >= n + 3", arg=before)
+    assert page.evaluate(asked) <= before
+    page.evaluate("() => { delete document.hidden; }")
+    page.wait_for_function(f"n => ({asked})() > n + 3", arg=before)

@@ -1,0 +1,29 @@
+"""Snapshots: what every quantizer and every unit of a run is like after a step, as arrays."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+SnapshotKind = Literal["quantizers", "units", "gamma", "cosines", "saliency"]
+BITS = 0
+"""The column of the bit width in a snapshot of quantizers."""
+NORM, STATE = 0, 1
+"""The columns of a snapshot of units."""
+KEPT, REDUNDANT, ZERO = 0, 1, 2
+"""The states of a unit."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotEvent:
+    """An array at a step: float32, 2-d.
+
+    "quantizers": n_quantizers x [b, d, q_m, t]; "units": n_units x [norm, state]; "gamma": 1 x n_prunable_groups;
+    "cosines": [cos_g, cos_d] x n_prunable_groups; "saliency": 1 x n_units.
+    """
+
+    step: int
+    kind: SnapshotKind
+    values: np.ndarray
