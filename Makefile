@@ -19,6 +19,7 @@ lint: .venv/dev.stamp
 	$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/oxlint assets/js tests/js
 
 bench: .venv/dev.stamp
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
@@ -27,12 +28,12 @@ bench: .venv/dev.stamp
 	$(PYTHON) tools/make_venv.py
 	touch $@
 
-.venv/run.stamp: .venv/pip.stamp pyproject.toml constraints.txt
+.venv/run.stamp: .venv/pip.stamp pyproject.toml setup.py constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e .
 	$(BIN)/python -m geta_engine.analysis.warm
 	touch $@
 
-.venv/dev.stamp: .venv/pip.stamp pyproject.toml constraints.txt
+.venv/dev.stamp: .venv/pip.stamp pyproject.toml setup.py constraints.txt
 	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
 	touch $@
 

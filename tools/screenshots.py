@@ -100,7 +100,7 @@ def finished(browser: Any, folder: Path, out: Path) -> None:
         page.screenshot(path=out / "studio.png")
         page.click("text=View ▾")
         page.click("text=Beside it: compact model of run 1")
-        page.wait_for_selector("#graph-panel[data-beside='compact-1']", timeout=60_000)
+        page.wait_for_selector("#graph-panel[data-compared='compact-1']", timeout=60_000)
         page.wait_for_timeout(1500)
         page.screenshot(path=out / "beside.png")
 

@@ -19,8 +19,8 @@ from playwright.sync_api import sync_playwright
 from benchmarks.cases.rows import Row
 from benchmarks.cases.stores import Sizes, analysis_of, open_services, store_url
 from benchmarks.cases.tab import Answer, Tab
+from geta_engine.drawing.opening import everything
 from geta_engine.drawing.stages import graph_at
-from geta_engine.drawing.visible import everything
 from geta_engine.runs.recorder import Heartbeat
 from geta_engine.store import Store
 from geta_studio.server.app import create_app

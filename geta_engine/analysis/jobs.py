@@ -1,182 +1,150 @@
-"""Analyses for the studio: one process each, cached on disk by what the model and the engine are. No torch."""
+"""Analyses for the studio: a process each, a few at once, kept on disk. No torch."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import signal
-import subprocess
-import sys
 import threading
+from collections.abc import Callable, Collection
+from concurrent.futures import wait
 from contextlib import suppress
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from geta_engine.analysis.process import MEMORY_GB, SECONDS
-from geta_engine.config import HUGGING_FACE
+from geta_engine.analysis.cache import BUDGET, AnalysisFiles, analysis_key
+from geta_engine.child_process.child import ChildError
+from geta_engine.child_process.pool import ChildPool, Job
+from geta_engine.documents.analysis import AnalysisDocument
+from geta_engine.documents.child_process import AnalysisRequest, FailureReason
 from geta_engine.errors import InputError
 from geta_engine.runs.workspace import Workspace
-from geta_engine.zoo.names import ZOO
 
 State = Literal["running", "done", "failed", "cancelled"]
 AT_ONCE = 2
+MEMORY_GB = 8.0
+"""Address space of one analysis; PyTorch and a traced ResNet20 take 0.7."""
+SECONDS = 300
+"""How long one analysis may take."""
+_CHILD = "geta_engine.analysis.process"
 
 
-class Job:
-    """One analysis under way. `progress` is a sentence; `result` is there when "done", `error` when "failed"."""
+class AnalysisJob:
+    """One analysis under way or ended, for any thread."""
 
-    def __init__(self, spec: str, out: Path, memory_gb: float, seconds: int, places: threading.Semaphore) -> None:
-        self.spec = spec
-        self.state: State = "running"
-        self.progress = "Waiting for other analyses"
-        self.result: dict[str, Any] | None = None
-        self.error: str | None = None
-        self._out = out
-        self._limits = (memory_gb, seconds)
-        self._places = places
-        self._lock = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
-        self._thread = threading.Thread(target=self._run, name=f"analysis-{spec}", daemon=True)
-        self._thread.start()
+    def __init__(self, key: str, job: Job, files: AnalysisFiles, memory_gb: float, seconds: float) -> None:
+        self._key, self._job, self._files = key, job, files
+        self._memory_gb, self._seconds = memory_gb, seconds
+
+    @property
+    def state(self) -> State:
+        if not self._job.future.done():
+            return "running"
+        reason = self.reason
+        return "done" if reason is None else "cancelled" if reason == "cancelled" else "failed"
+
+    @property
+    def reason(self) -> FailureReason | None:
+        """Why there is no result; None while it runs, and when it is done."""
+        failure = self._failure()
+        return failure.reason if failure else None
+
+    @property
+    def progress(self) -> str:
+        """Where a running analysis is, in a few words."""
+        if not self._job.started:
+            return "Waiting for other analyses"
+        return self._job.progress["text"] if self._job.progress else "Starting PyTorch"
+
+    @property
+    def result(self) -> AnalysisDocument | None:
+        """The document, once "done" and while it is kept."""
+        return self._files.read(self._key) if self.state == "done" else None
+
+    @property
+    def error(self) -> str | None:
+        """What went wrong, as a sentence for a person, when "failed"."""
+        failure = self._failure()
+        if failure is None or failure.reason == "cancelled":
+            return None
+        most, seconds = f"{self._memory_gb:g} GB", f"{self._seconds:g} seconds"
+        return {
+            "time": f"the analysis took longer than {seconds} and was ended: try `geta analyze` instead",
+            "memory": f"the model needs more than {most} to be analysed: try `geta analyze`",
+            "ended": f"the analysis ended without a word (it may use up to {most}): try `geta analyze`",
+            "internal": f"the model could not be analysed, on {failure}",
+        }.get(failure.reason, str(failure))
 
     def cancel(self) -> None:
         """End the process; the job is "cancelled" unless it had ended."""
-        with self._lock:
-            if self.state != "running":
-                return
-            self.state = "cancelled"
-            if self._process is not None:
-                _kill(self._process)
+        self._job.cancel()
 
     def wait(self, timeout: float | None = None) -> State:
         """Block until the job has ended, or `timeout` seconds."""
-        self._thread.join(timeout)
+        wait([self._job.future], timeout)
         return self.state
 
-    def _run(self) -> None:
-        with self._places:
-            process = self._start()
-            if process is None:
-                return
-            assert process.stdout is not None
-            for line in process.stdout:
-                self._hear(json.loads(line))
-            self._conclude(process.wait())
+    def when_ended(self, act: Callable[[], None]) -> None:
+        """Have `act` done by some thread once the job has ended, at once where it has."""
+        self._job.future.add_done_callback(lambda _: act())
 
-    def _start(self) -> subprocess.Popen[str] | None:
-        memory_gb, seconds = self._limits
-        command = [sys.executable, "-m", "geta_engine.analysis.process", self.spec, "--out", str(self._out)]
-        command += ["--memory-gb", str(memory_gb), "--seconds", str(seconds)]
-        with self._lock, open(self._out.with_suffix(".log"), "wb") as log:
-            if self.state == "running":
-                self._process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    text=True,
-                    start_new_session=True,
-                )
-            return self._process
-
-    def _hear(self, message: dict[str, str]) -> None:
-        self.progress = message.get("progress", self.progress)
-        self.error = message.get("error", self.error)
-
-    def _conclude(self, code: int) -> None:
-        result = _read(self._out) if code == 0 else None
-        memory_gb, seconds = self._limits
-        with self._lock:
-            if self.state == "cancelled":
-                return
-            if result is not None:
-                self.result, self.state = result, "done"
-                return
-            if code == -signal.SIGALRM:
-                self.error = (
-                    f"the analysis took longer than {seconds} seconds and was ended: try `geta analyze` instead"
-                )
-            elif self.error is None:
-                self.error = (
-                    f"the analysis ended without a word (it may use up to {memory_gb:g} GB): try `geta analyze`"
-                )
-            self.state = "failed"
+    def _failure(self) -> ChildError | None:
+        error = self._job.future.exception() if self._job.future.done() else None
+        return error if isinstance(error, ChildError) else None
 
 
 class AnalysisJobs:
     """The analyses of one workspace, by SPEC: a zoo name, the path of a `.pt2` or `hf:DIR` (never code).
 
-    A result is kept in `cache/analysis/<key>.json` under a key of the model (name, or sha256 of the file), the engine's
-    sources and torch's version. Asking twice for the same model gives the same job.
+    A result is kept in `cache/analysis`. Asking for a model whose analysis is under way gives the same job.
     """
 
-    def __init__(self, workspace: Workspace, memory_gb: float = MEMORY_GB, seconds: int = SECONDS) -> None:
-        self._folder = workspace.cache / "analysis"
-        self._folder.mkdir(exist_ok=True)
+    def __init__(
+        self, workspace: Workspace, memory_gb: float = MEMORY_GB, seconds: float = SECONDS, budget: int = BUDGET
+    ) -> None:
+        folder = workspace.cache / "analysis"
+        folder.mkdir(exist_ok=True)
+        self._files = AnalysisFiles(folder, budget)
         self._limits = (memory_gb, seconds)
-        self._places = threading.Semaphore(AT_ONCE)
+        self._children = ChildPool(_CHILD, AT_ONCE, seconds=seconds, memory_gb=memory_gb)
         self._lock = threading.Lock()
-        self._jobs: dict[str, Job] = {}
+        self._running: dict[str, AnalysisJob] = {}
 
-    def key(self, spec: str) -> str:
-        """What names the analysis of `spec`: 64 hex digits. Raises InputError for a spec that is no model."""
-        return hashlib.sha256(f"{_identity(spec)} {_engine_hash()}".encode()).hexdigest()
+    def cached(self, spec: str) -> AnalysisDocument | None:
+        """The document, if there is one; milliseconds. Raises InputError for a spec that is no model."""
+        return self._files.read(analysis_key(spec))
 
-    def cached(self, spec: str) -> dict[str, Any] | None:
-        """The report, if there is one; milliseconds."""
-        return _read(self._folder / f"{self.key(spec)}.json")
-
-    def start(self, spec: str) -> Job:
-        """Start the analysis of `spec`, or give the one under way. Raises InputError as `key` does."""
-        key = self.key(spec)
+    def start(self, spec: str) -> AnalysisJob:
+        """Start the analysis of `spec`, or give the one under way. Raises InputError for a spec that is no model."""
+        key = analysis_key(spec)
         with self._lock:
-            job = self._jobs.get(key)
-            if job is None or job.state != "running":
-                job = self._jobs[key] = Job(spec, self._folder / f"{key}.json", *self._limits, self._places)
-            return job
+            running = self._running.get(key)
+            if running is not None and running.state == "running":
+                return running
+            request: AnalysisRequest = {"spec": spec, "out": str(self._files.path(key))}
+            job = AnalysisJob(key, self._children.submit(request, self._files.log(key)), self._files, *self._limits)
+            self._running[key] = job
+        job.when_ended(lambda: self._forget(key, job))
+        return job
 
+    def remove(self, spec: str) -> None:
+        """Remove the analysis of a model. Raises InputError for a spec that is no model."""
+        self._files.remove(analysis_key(spec))
 
-def _identity(spec: str) -> str:
-    if spec in ZOO:
-        return f"zoo {spec}"
-    directory = spec.startswith(HUGGING_FACE)
-    path = Path(spec.removeprefix(HUGGING_FACE)).expanduser() / "config.json" if directory else Path(spec)
-    if not directory and path.suffix != ".pt2":
-        raise InputError(f"{spec!r} is no model here: give one of {', '.join(ZOO)} or upload a .pt2 file")
-    try:
-        stat = path.stat()
-        name = path.parent.name if directory else path.stem
-        return f"file {name} {_file_hash(str(path), stat.st_size, stat.st_mtime_ns)}"
-    except OSError:
-        remedy = "hf: and a directory that has it" if directory else "a .pt2 written by `geta trace` or upload it again"
-        raise InputError(f"there is no file {path.name!r}: give {remedy}") from None
+    def make_room(self, needed: Callable[[], Collection[str]]) -> None:
+        """Remove the oldest analyses while all take more than their budget, but for those of the SPECs of `needed`
+        and those under way."""
+        self._files.make_room(lambda: self._keys(needed()))
 
+    def close(self) -> None:
+        """End the analyses under way; there are no new ones afterwards."""
+        self._children.close()
 
-@cache
-def _file_hash(path: str, _size: int, _modified: int) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    def _keys(self, specs: Collection[str]) -> set[str]:
+        with self._lock:
+            keys = set(self._running)
+        for spec in specs:
+            with suppress(InputError):
+                keys.add(analysis_key(spec))
+        return keys
 
-
-@cache
-def _engine_hash() -> str:
-    root = Path(__file__).parent.parent
-    digest = hashlib.sha256(version("torch").encode())
-    for path in sorted(root.rglob("*.py")):
-        digest.update(f"{path.relative_to(root)}:{path.stat().st_size}:".encode() + path.read_bytes())
-    return digest.hexdigest()
-
-
-def _read(path: Path) -> dict[str, Any] | None:
-    try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
-
-
-def _kill(process: subprocess.Popen[str]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    def _forget(self, key: str, job: AnalysisJob) -> None:
+        with self._lock:
+            if self._running.get(key) is job:
+                del self._running[key]

@@ -20,6 +20,7 @@ from geta_engine.cli.options import (
     Weights,
 )
 from geta_engine.cli.output import Output, require_folder, require_writable
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.errors import CheckFailed, InputError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def analyze(
     )
 
 
-def _draw(report: dict[str, Any], dot: str | None, svg: str | None) -> None:
+def _draw(report: AnalysisDocument, dot: str | None, svg: str | None) -> None:
     if dot is None and svg is None:
         return
     from geta_engine.drawing.dot import to_dot, to_svg

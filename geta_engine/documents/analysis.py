@@ -6,7 +6,9 @@ Keys may be added to these documents, never renamed. Sizes of a shape are whole 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired
+
+from typing_extensions import TypedDict
 
 Size = int | str
 NodeKind = Literal["input", "output", "layer", "op", "shape", "helper", "parameter"]
@@ -51,15 +53,29 @@ class EdgeDocument(TypedDict):
 
 
 class BranchDocument(TypedDict):
-    """The ops of one traced quantizer."""
+    """One quantizer as the ops that it is."""
 
     kind: BranchKind
-    layer: str
+    layer: str  # the module that reads its result, else the one whose result it quantizes
     source: str  # the node whose tensor is quantized
     result: str  # the node that holds the quantized tensor
-    nodes: Sequence[str]
-    scalars: NotRequired[Sequence[str]]  # nodes that compute its step size and clip
-    quantizer: NotRequired[str | None]  # id, where the analysis has it
+    nodes: Sequence[str]  # its ops in program order, `result` among them
+
+
+class TracedBranchDocument(BranchDocument):
+    """A quantizer that the traced program came with."""
+
+    parameters: Sequence[str]  # names of its own parameters and buffers
+    readers: Sequence[str]  # the nodes outside that read `result`
+    per_channel: Sequence[tuple[str, int]]  # a parameter's node, and the dim of `source` that it runs along
+    scalars: Sequence[str]  # nodes that only prepare its parameters
+    keeps_zero: bool  # whether 0 is quantized to 0 whatever the parameters are
+
+
+class DrawnBranchDocument(BranchDocument):
+    """A branch of a graph, and whose it is."""
+
+    quantizer: str | None  # id, None where the analysis trains none there
 
 
 class GraphDocument(TypedDict):
@@ -67,7 +83,7 @@ class GraphDocument(TypedDict):
 
     nodes: Sequence[NodeDocument]
     edges: Sequence[EdgeDocument]
-    branches: NotRequired[Sequence[BranchDocument]]  # at the stages "trace" and "branches"
+    branches: NotRequired[Sequence[DrawnBranchDocument]]  # at the stages "trace" and "branches"
 
 
 class MemberDocument(TypedDict):
@@ -162,7 +178,7 @@ class AnalysisDocument(TypedDict):
     edges: int
     groups: Sequence[GroupDocument]
     quantizers: Sequence[QuantizerDocument]
-    branches: Sequence[BranchDocument]
+    branches: Sequence[TracedBranchDocument]  # empty where the program came without quantizers
     prunable_units: int
     total_units: int
     max_zero_units: int  # the most that can go while every group keeps a unit

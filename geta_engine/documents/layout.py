@@ -80,3 +80,9 @@ class LayoutDocument(TypedDict):
     width: float
     height: float
     seconds: float
+
+
+class StoredLayout(LayoutDocument):
+    """A layout as it is kept on disk."""
+
+    key: str  # SHA-256 in hex of all that decides it

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from geta_engine.drawing.columns import TURN, Wrapped
+from geta_engine.drawing.columns import Wrapped
+from geta_engine.drawing.gutters import TURN
 from geta_engine.drawing.layers import Level, Placed, Point, Size, Stop
 
 PAD, HEAD, FOOT = 16.0, 46.0, 14.0
 """Space in px around the things inside a box: at the sides, above them (the title, an edge's pill), and below."""
 SPREAD = 20.0
+"""px between the ends of edges that enter one row."""
 OUT = ""
+"""What stands for an edge's end where the edge comes from or leads to the outside."""
 Key = tuple[str, str]
-"""(row or closed scope an edge starts at, child it enters), or (start, "") for an edge that leaves the level."""
+"""(row or closed scope that an edge starts at, child that it enters), or (start, OUT) for an edge that leaves."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ def attach(placed: Placed, level: Level, ends: Sequence[tuple[float, float]]) ->
     for target, numbers in arriving.items():
         centre, width = placed.centres[target][0], level.sizes[target][0]
         shift.update(_spread([(placed.stops[n][-2][0] - centre, n) for n in numbers], width))
-    stops = tuple(_moved(stops, ends[number][0], shift[number]) for number, stops in enumerate(placed.stops))
+    stops = tuple(_with_ends_moved(stops, ends[number][0], shift[number]) for number, stops in enumerate(placed.stops))
     return Placed(placed.centres, stops)
 
 
@@ -64,7 +67,7 @@ def _spread(arriving: Sequence[tuple[float, int]], width: float) -> dict[int, fl
     return {n: min(max((i - middle) * step, -reach), reach) for i, (_, n) in enumerate(ordered)}
 
 
-def _moved(stops: tuple[Stop, ...], start: float, end: float) -> tuple[Stop, ...]:
+def _with_ends_moved(stops: tuple[Stop, ...], start: float, end: float) -> tuple[Stop, ...]:
     first, last = stops[0], stops[-1]
     return ((first[0] + start, *first[1:]), *stops[1:-1], (last[0] + end, *last[1:]))
 
@@ -93,7 +96,11 @@ def boxed(
     width: float,
     box: bool,
 ) -> ScopeLayout:
-    """Shift a level into its box: things below the title, ports on the border."""
+    """Shift a level into its box: things below the title, ports on the border.
+
+    `enter` and `leave` number the ports, by what the edges start at. At the root, which is no `box`, nothing is shifted
+    down.
+    """
     tops = [y - h / 2 for (_, y), (_, h) in zip(wrapped.centres, sizes, strict=False)]
     bottoms = [y + h / 2 for (_, y), (_, h) in zip(wrapped.centres, sizes, strict=False)]
     lanes = max(wrapped.margin - TURN, 0.0)

@@ -4,56 +4,60 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import pygraphviz
 
+from geta_engine.documents.analysis import AnalysisDocument, GraphStage, GroupDocument, NodeDocument
+from geta_engine.documents.layout import VisibleEdge, VisibleNode
 from geta_engine.drawing import hierarchy, visible
 from geta_engine.drawing.hierarchy import SCOPE_PREFIX
-from geta_engine.drawing.stages import Stage, graph_at
-
-COLOURS = ("#2e6fb7", "#de6b1f", "#4b9e5f", "#b03a84", "#332288", "#8c4a2f", "#cc79a7", "#7a1f3d")
-"""Line colours of groups, repeated in order of their ids; the group's number is written too."""
-GREY = "#7b8794"
+from geta_engine.drawing.palette import FIXED_COLOUR, GROUP_COLOURS, SCOPE_COLOUR
+from geta_engine.drawing.stages import graph_at
 
 
 def to_dot(
-    analysis: Mapping[str, Any],
+    analysis: AnalysisDocument,
     open_scopes: Iterable[str] | None = None,
-    stage: Stage = "groups",
+    stage: GraphStage = "groups",
     show_shape: bool = False,
 ) -> str:
-    """Graphviz text of an analysis at a stage: open modules and quantizer branches as clusters, everything else as
-    boxes.
+    """Graphviz text of an analysis at a stage: open modules and quantizer branches as clusters, the rest as boxes.
 
     `open_scopes` None opens every module; an empty collection folds everything at the root. Folded quantizers are
-    written on what they mark: "W" in the second line of a node, "A" on an edge. Shape-only and helper ops are drawn
-    with `show_shape`. Raises InputError for a stage that is not there.
+    written on what they mark: "W" in the second line of a node, "A" on an edge. Colours of groups repeat in order of
+    their ids; the number of the group is written too. Shape-only and helper ops are drawn with `show_shape`.
+
+    Raises:
+        InputError: there is no such stage.
     """
     graph = graph_at(analysis, stage)
     tree = hierarchy.build(graph, show_shape)
     opened = frozenset(tree.scopes if open_scopes is None else open_scopes)
-    seen = visible.visible(graph, tree, opened)
-    facts = {node["id"]: node for node in graph["nodes"]}
+    drawn = visible.visible(graph, tree, opened)
+    nodes = {node["id"]: node for node in graph["nodes"]}
     groups = {group["id"]: group for group in analysis["groups"]}
-    numbers = {key: f"n{index}" for index, key in enumerate(seen["nodes"])}
+    numbers = {key: f"n{index}" for index, key in enumerate(drawn["nodes"])}
     inside: dict[str, list[str]] = defaultdict(list)
-    for key, entry in seen["nodes"].items():
-        inside[entry["parent"]].append(f"{numbers[key]} {_attributes(_node(entry, facts, groups))};")
+    for key, entry in drawn["nodes"].items():
+        inside[entry["parent"]].append(f"{numbers[key]} {_attributes(_node(entry, nodes, groups))};")
     lines = [
         f"digraph {quote(analysis['model']['name'])} {{",
         '  graph [fontname="Helvetica", ranksep=0.35, nodesep=0.3];',
         '  node [shape=box, style="rounded", fontname="Helvetica", fontsize=11];',
         '  edge [fontname="Helvetica", fontsize=9, arrowsize=0.6];',
         *_cluster("", tree, opened, inside, "  "),
-        *(f"  {numbers[e['source']]} -> {numbers[e['target']]}{_mark(e)};" for e in seen["edges"]),
+        *(f"  {numbers[e['source']]} -> {numbers[e['target']]}{_mark(e)};" for e in drawn["edges"]),
         "}",
     ]
     return "\n".join(lines) + "\n"
 
 
 def to_svg(dot: str) -> str:
-    """The picture of Graphviz text, laid out by `dot`. Raises ValueError when the text is not Graphviz's language."""
+    """The picture of Graphviz text, laid out by `dot`.
+
+    Raises:
+        ValueError: the text is not in Graphviz's language.
+    """
     try:
         picture = pygraphviz.AGraph(string=dot).draw(format="svg", prog="dot")
     except pygraphviz.DotError as error:
@@ -63,8 +67,8 @@ def to_svg(dot: str) -> str:
 
 def quote(text: str) -> str:
     """A double-quoted Graphviz string that shows exactly this text: quotes and backslashes escaped, no markup."""
-    shown = "".join(c if c.isprintable() else " " for c in text)
-    return '"' + shown.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return '"' + printable.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
 def _cluster(
@@ -74,24 +78,23 @@ def _cluster(
     for child in tree.children[scope]:
         name = child.removeprefix(SCOPE_PREFIX)
         if child.startswith(SCOPE_PREFIX) and name in opened:
-            label = quote(tree.label(name))
+            label, colour = quote(tree.label(name)), quote(SCOPE_COLOUR)
             body = _cluster(name, tree, opened, inside, indent + "  ")
-            lines += [f"{indent}subgraph {quote('cluster_' + name)} {{", f'{indent}  label={label}; color="#b8c2cf";']
+            lines += [f"{indent}subgraph {quote('cluster_' + name)} {{", f"{indent}  label={label}; color={colour};"]
             lines += [*body, indent + "}"]
     return lines
 
 
-def _node(entry: Mapping[str, Any], facts: Mapping[str, Any], groups: Mapping[int, Any]) -> dict[str, str]:
-    members = [facts[key] for key in entry["members"]]
+def _node(entry: VisibleNode, nodes: Mapping[str, NodeDocument], groups: Mapping[int, GroupDocument]) -> dict[str, str]:
+    members = [nodes[key] for key in entry["members"]]
     group = next((node["group"] for node in reversed(members) if node["group"] is not None), None)
     weights = sum(1 for node in members if node["quantizer"])
-    marks = ["", "W"][weights] if weights < 2 else f"{weights} W"
-    second = [entry["detail"], f"g{group}" if group is not None else "", marks]
+    second = [entry["detail"], f"g{group}" if group is not None else "", _counted(weights, "W")]
     first = f"{entry['label']} {entry['badge']}".strip()
     prunable = group is not None and groups[group]["prunable"]
     return {
         "label": _two_lines(first, " · ".join(word for word in second if word)),
-        "color": quote(COLOURS[group % len(COLOURS)] if prunable and group is not None else GREY),
+        "color": quote(GROUP_COLOURS[group % len(GROUP_COLOURS)] if prunable and group is not None else FIXED_COLOUR),
         "style": quote("rounded" if prunable else "rounded,dashed"),
     }
 
@@ -100,9 +103,14 @@ def _two_lines(first: str, second: str) -> str:
     return f"{quote(first)[:-1]}\\n{quote(second)[1:]}" if second else quote(first)
 
 
-def _mark(edge: Mapping[str, Any]) -> str:
+def _mark(edge: VisibleEdge) -> str:
     count = len(edge["quantizers"])
-    return f" [label={quote('A' if count == 1 else f'{count} A')}]" if count else ""
+    return f" [label={quote(_counted(count, 'A'))}]" if count else ""
+
+
+def _counted(count: int, mark: str) -> str:
+    """A quantizer mark, with how often it stands there: "", "W", "3 W"."""
+    return ["", mark][count] if count < 2 else f"{count} {mark}"
 
 
 def _attributes(values: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
-"""Placing the things of one level: boxes of given sizes and the edges between them, top to bottom, by Graphviz `dot`.
+"""Places for the things of one level, from top to bottom, by Graphviz `dot`: boxes of given sizes, edges between them.
 
-Coordinates are pixels, y down. A *stop* (x, top, bottom) is a place where an edge runs straight down.
+Coordinates are px, y grows downwards. A *stop* (x, top, bottom) is a place where an edge runs straight down.
 """
 
 from __future__ import annotations
@@ -15,18 +15,22 @@ Size = tuple[float, float]
 Point = tuple[float, float]
 Stop = tuple[float, float, float]
 
-RANK_GAP = 30.0
-NODE_GAP = 22.0
+RANK_GAP, NODE_GAP = 30.0, 22.0
+"""px between two ranks, and between two things in a rank."""
 DOT_LIMIT = 1500
 """`dot` takes seconds beyond this many things in one level and minutes beyond 10,000: plain ranks are used instead."""
 STRAIGHTEN = 48.0
+"""Stops of an edge within so many px across are put on one line."""
 _INCH = 72.0
 
 
 @dataclass(frozen=True)
 class Level:
-    """What to place: sizes, edges as (source, target) indices, and which indices are ports (points on the border that
-    edges from or to the outside go through: entries above everything, exits below)."""
+    """What to place: sizes, edges as (source, target) indices, and which indices are ports.
+
+    A port is a point on the border that edges from or to the outside go through: entries are above everything, exits
+    below.
+    """
 
     sizes: tuple[Size, ...]
     edges: tuple[tuple[int, int], ...]
@@ -42,7 +46,7 @@ class Placed:
     stops: tuple[tuple[Stop, ...], ...]
 
 
-def place(level: Level) -> Placed:
+def place_level(level: Level) -> Placed:
     """Centres by `dot` (or plain ranks where the level is too large for it), edges as stops between the ranks."""
     if not level.sizes:
         return Placed((), ())

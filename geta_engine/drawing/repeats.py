@@ -10,9 +10,9 @@ from typing import NamedTuple
 LEAST = 4
 """Siblings of one make from which on all but the first are folded."""
 TO = ".."
-"""Between the first and the last of a fold. No module has an empty name, so no module path holds it."""
+"""Between the first and the last of a fold, in its path. No module has an empty name, so no module path holds it."""
 DASH = "–"
-"""What is written for it."""
+"""The same where the fold is shown."""
 
 Path = tuple[str, ...]
 
@@ -30,15 +30,15 @@ def folds(paths: Mapping[str, Path], made_of: Mapping[str, tuple[str, ...]]) -> 
     `paths` gives each row's scopes, outermost first, in program order, and `made_of` what a row consists of. Two
     modules are of one make when they hold rows made of the same, nested alike, in the same order; names do not matter.
 
-    Worked: `layers.0` to `layers.35`, all alike, give `layers.1` ... `layers.35` -> `layers.1..35`.
+    `layers.0` to `layers.35`, all alike, give `layers.1` ... `layers.35` -> `layers.1..35`.
     """
     around: dict[str, str] = {}
     makes = _makes(paths, made_of)
-    for siblings in _siblings(paths).values():
-        for make, run in groupby(siblings, key=lambda thing: makes[thing.name] if thing.is_module else ()):
+    for things in _things_by_scope(paths).values():
+        for make, run in groupby(things, key=lambda thing: makes[thing.name] if thing.is_module else ()):
             alike = [thing.name for thing in run]
             if make and len(alike) >= LEAST:
-                around.update(dict.fromkeys(alike[1:], _name(alike[1], alike[-1])))
+                around.update(dict.fromkeys(alike[1:], _range_name(alike[1], alike[-1])))
     return around
 
 
@@ -52,7 +52,7 @@ def display_name(scope: str) -> str:
     return scope.replace(TO, DASH)
 
 
-def _siblings(paths: Mapping[str, Path]) -> dict[str, list[Thing]]:
+def _things_by_scope(paths: Mapping[str, Path]) -> dict[str, list[Thing]]:
     """Outer scope -> what stands in it, in order; a row between two modules parts them."""
     inside: dict[str, dict[Thing, None]] = defaultdict(dict)
     for row, path in paths.items():
@@ -77,17 +77,19 @@ def _steps(path: Path, depth: int) -> Iterator[str]:
     yield from (scope[top:] for scope in path[depth + 1 :])
 
 
-def _name(first: str, last: str) -> str:
-    """The part in which two paths differ, as a range: `layers.1.experts` to `layers.9.experts` are
-    `layers.1..9.experts`."""
-    one, other = first.split("."), last.split(".")
-    start = _alike(one, other)
-    end = _alike(one[start + 1 :][::-1], other[start + 1 :][::-1])
-    before, after = one[:start], one[len(one) - end :]
-    middles = (".".join(parts[start : len(parts) - end]) for parts in (one, other))
+def _range_name(first: str, last: str) -> str:
+    """Two paths as one, with the part in which they differ as a range.
+
+    `layers.1.experts` to `layers.9.experts` are `layers.1..9.experts`.
+    """
+    first_parts, last_parts = first.split("."), last.split(".")
+    start = _n_alike(first_parts, last_parts)
+    end = _n_alike(first_parts[start + 1 :][::-1], last_parts[start + 1 :][::-1])
+    before, after = first_parts[:start], first_parts[len(first_parts) - end :]
+    middles = (".".join(parts[start : len(parts) - end]) for parts in (first_parts, last_parts))
     return ".".join([*before, TO.join(middles), *after])
 
 
-def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+def _n_alike(a: Sequence[str], b: Sequence[str]) -> int:
     """How many of the first parts are the same."""
-    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other)))
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(a, b)))

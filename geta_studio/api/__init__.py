@@ -1,1 +1,1 @@
-"""The REST routes."""
+"""The REST routes: a router a resource."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import dash_ag_grid as dag
 from dash.development.base_component import Component
 
 from geta_engine.config import INITIAL_BITS, MIN_BITS
-from geta_studio.shell import ids
+from geta_engine.documents.analysis import AnalysisDocument
+from geta_studio.configure import ids
+from geta_studio.shell.bit_bounds import bounds_of
+from geta_studio.shell.stores import BitBounds, TypedNumber
 
 INVALID_PAIR = "!(params.data.b_l >= 2 && params.data.b_l <= params.data.b_u && params.data.b_u <= 16)"
 SHORT = "params.value < 1e6 ? ',' : '.3s'"
@@ -17,6 +19,21 @@ SHORT = "params.value < 1e6 ? ',' : '.3s'"
 
 QUOTED_MATCH = '`"${params.value}"`.includes(params.filterText)'
 """A part of a name; a quotation mark stands for its end: "conv1" in quotation marks is not layer1.0.conv1."""
+
+
+class BitsRow(TypedDict):
+    """A row of the table: one quantizer."""
+
+    id: str
+    layer: str
+    kind: str
+    """"W" or "A"."""
+    kind_name: str
+    parameters: int
+    share: float
+    """Of the multiply-adds of the model."""
+    b_l: TypedNumber
+    b_u: TypedNumber
 
 
 def bits_grid() -> Component:
@@ -110,11 +127,12 @@ def _columns() -> list[dict[str, Any]]:
     ]
 
 
-def bits_rows(analysis: Mapping[str, Any] | None, bounds: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
-    """Rows of the grid: one a quantizer, in the order of the analysis."""
-    if analysis is None:
+def bits_rows(analysis: AnalysisDocument | None, bits: BitBounds | None) -> list[BitsRow]:
+    """Rows of the table, in the order of the analysis; none before there are an analysis and bounds."""
+    if analysis is None or bits is None:
         return []
     total = max(1, analysis["model"]["macs"])
+    bounds = bounds_of(bits, analysis)
     return [
         {
             "id": q["id"],

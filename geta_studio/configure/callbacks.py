@@ -4,53 +4,59 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import ALL, Dash, Input, Output, State, ctx
+from dash import ALL, ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
-from geta_studio.configure.bits_grid import bits_rows
-from geta_studio.configure.form_state import (
-    FIELD_IDS,
-    VALUE_IDS,
-    Edit,
-    draft_of,
-    edited_bits,
-    grid_bounds,
-    shown,
-    yaml_download,
-    yaml_values,
-)
+from geta_studio.configure import ids
+from geta_studio.configure.bit_edits import BitsEdit, EditedCell, edited_bits
+from geta_studio.configure.bits_grid import BitsRow, bits_rows
+from geta_studio.configure.config_file import LoadedFile, yaml_download, yaml_values
+from geta_studio.configure.draft import ConfigFields
+from geta_studio.configure.field_ids import FIELD_IDS, VALUE_IDS
+from geta_studio.configure.form_state import draft_of, form_outputs
+from geta_studio.configure.launch import launch_run
 from geta_studio.services.services import Services
-from geta_studio.shell import ids
+from geta_studio.shell import ids as shared
+from geta_studio.shell.stores import BitBounds, TypedNumber
 
 
 def register(app: Dash, services: Services) -> None:
-    """Wire the grid, the fields, the check and the YAML file."""
+    """Wire the table of bits, the check of all fields, the YAML file and Launch."""
     _register_bits(app, services)
     _register_check(app, services)
     _register_yaml(app, services)
+    _register_launch(app, services)
 
 
 def _register_bits(app: Dash, services: Services) -> None:
     @app.callback(
-        Output(ids.BITS, "data"),
+        Output(shared.BITS, "data"),
         Output(ids.BITS_LOWER, "value"),
         Output(ids.BITS_UPPER, "value"),
-        Input(ids.MODEL_KEY, "data"),
+        Input(shared.MODEL_KEY, "data"),
         Input(ids.BITS_GRID, "cellValueChanged"),
         Input(ids.BITS_LOWER, "value"),
         Input(ids.BITS_UPPER, "value"),
         Input({"preset": ALL}, "n_clicks"),
         Input(ids.YAML_LOADED, "data"),
         State(ids.BITS_GRID, "selectedRows"),
-        State(ids.BITS, "data"),
+        State(shared.BITS, "data"),
     )
-    def edit_bits(model: Any, cells: Any, lower: Any, upper: Any, _: Any, loaded: Any, rows: Any, bits: Any) -> Any:
-        edit = Edit(ctx.triggered_id, model, cells, lower, upper, loaded, [row["id"] for row in rows or []])
+    def edit_bits(
+        model: str | None,
+        cells: list[EditedCell] | None,
+        lower: TypedNumber,
+        upper: TypedNumber,
+        _: list[int | None],
+        loaded: LoadedFile | None,
+        selected: list[BitsRow] | None,
+        bits: BitBounds | None,
+    ) -> tuple[Any, ...]:
+        edit = BitsEdit(ctx.triggered_id, model, cells, lower, upper, loaded, [row["id"] for row in selected or []])
         return tuple(edited_bits(edit, bits, services.analyses.get(model)))
 
-    @app.callback(Output(ids.BITS_GRID, "rowData"), Input(ids.BITS, "data"), Input(ids.MODEL_KEY, "data"))
-    def fill_grid(bits: dict[str, Any] | None, _: str | None) -> list[dict[str, Any]]:
-        analysis = services.analyses.get((bits or {}).get("model"))
-        return bits_rows(analysis, grid_bounds(analysis, bits))
+    @app.callback(Output(ids.BITS_GRID, "rowData"), Input(shared.BITS, "data"), Input(shared.MODEL_KEY, "data"))
+    def fill_grid(bits: BitBounds | None, _: str | None) -> list[BitsRow]:
+        return bits_rows(services.analyses.get(bits["model"] if bits else None), bits)
 
     app.clientside_callback(
         "(rows) => rows && rows.length ? `bits for the ${rows.length} selected` : 'bits for all layers'",
@@ -61,7 +67,7 @@ def _register_bits(app: Dash, services: Services) -> None:
 
 def _register_check(app: Dash, services: Services) -> None:
     app.clientside_callback(
-        "(slider, typed) => window.geta.linked(slider, typed)",
+        ClientsideFunction("geta", "linked"),
         Output(ids.SPARSITY, "value"),
         Output(ids.SPARSITY_INPUT, "value"),
         Input(ids.SPARSITY, "value"),
@@ -82,15 +88,17 @@ def _register_check(app: Dash, services: Services) -> None:
             "fields": {name: Output(identity, "error") for name, identity in FIELD_IDS.items()},
         },
         inputs={
-            "bits": Input(ids.BITS, "data"),
+            "bits": Input(shared.BITS, "data"),
             "lower": Input(ids.BITS_LOWER, "value"),
             "upper": Input(ids.BITS_UPPER, "value"),
-            "model": Input(ids.MODEL_KEY, "data"),
+            "_": Input(shared.MODEL_KEY, "data"),
             "values": {name: Input(identity, "value") for name, identity in VALUE_IDS.items()},
         },
     )
-    def check_draft(bits: Any, lower: Any, upper: Any, model: Any, values: dict[str, Any]) -> dict[str, Any]:
-        return shown(services, draft_of(bits, values), (lower, upper))
+    def check_draft(
+        bits: BitBounds | None, lower: TypedNumber, upper: TypedNumber, _: str | None, values: dict[str, TypedNumber]
+    ) -> dict[str, Any]:
+        return form_outputs(services, draft_of(bits, values), (lower, upper))._asdict()
 
 
 def _register_yaml(app: Dash, services: Services) -> None:
@@ -100,20 +108,31 @@ def _register_yaml(app: Dash, services: Services) -> None:
         State(ids.CONFIG, "data"),
         prevent_initial_call=True,
     )
-    def save(_: int, fields: dict[str, Any] | None) -> Any:
+    def save_yaml(_: int, fields: ConfigFields | None) -> dict[str, str]:
         return yaml_download(services, fields)
 
     @app.callback(
         output={
             name: Output(identity, "value", allow_duplicate=True)
-            for name, identity in {**VALUE_IDS, "model": ids.MODEL_SELECT}.items()
+            for name, identity in {**VALUE_IDS, "model": shared.MODEL_SELECT}.items()
         },
         inputs={"loaded": Input(ids.YAML_LOADED, "data")},
         prevent_initial_call=True,
     )
-    def load(loaded: dict[str, Any] | None) -> dict[str, Any]:
+    def load_yaml(loaded: LoadedFile | None) -> dict[str, Any]:
         return yaml_values(loaded)
 
-    app.clientside_callback(
-        "(id) => window.geta.attachYaml(id)", Output(ids.YAML_FILE, "title"), Input(ids.YAML_FILE, "id")
+    app.clientside_callback(ClientsideFunction("geta", "attachYaml"), Input(ids.YAML_FILE, "id"))
+
+
+def _register_launch(app: Dash, services: Services) -> None:
+    @app.callback(
+        Output(shared.RUN_SELECT, "data", allow_duplicate=True),
+        Output(shared.RUN_SELECT, "value", allow_duplicate=True),
+        Input(ids.LAUNCH, "n_clicks"),
+        State(ids.CONFIG, "data"),
+        running=[(Output(ids.LAUNCH, "className"), "primary busy", "primary")],
+        prevent_initial_call=True,
     )
+    def launch(_: int, fields: ConfigFields | None) -> tuple[Any, ...]:
+        return (no_update, no_update) if fields is None else launch_run(services, fields)

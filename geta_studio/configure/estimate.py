@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from geta_engine.config import units_to_remove
+from geta_engine.documents.analysis import AnalysisDocument
 
 FLOAT_BITS = 32
 
 Pair = tuple[int, int]
+"""(b_l, b_u)."""
 
 
 class Estimate(NamedTuple):
@@ -28,26 +30,28 @@ class Reach(NamedTuple):
     largest: int
 
 
-def reach(analysis: Mapping[str, Any], sparsity: float) -> Reach:
+def reach(analysis: AnalysisDocument, sparsity: float) -> Reach:
     """0.5 of 448 prunable units -> Reach(k=224, total=448, largest=436)."""
     total = analysis["prunable_units"]
-    return Reach(units_to_remove(sparsity, total), total, analysis.get("max_zero_units", total))
+    return Reach(units_to_remove(sparsity, total), total, analysis["max_zero_units"])
 
 
-def estimate(analysis: Mapping[str, Any], bounds: Mapping[str, Pair], sparsity: float) -> Estimate:
+def estimate(analysis: AnalysisDocument, bounds: Mapping[str, Pair], sparsity: float) -> Estimate:
     """Costs at the lower and at the upper bounds, if every prunable group lost the same share of its units.
 
     `bounds` holds (b_l, b_u) of each quantizer; what has no quantizer counts 32 bits. One layer of 1,000
     multiply-adds with weights and activations at 8 bits, unpruned: 1000 * 8 * 8 / (1000 * 32 * 32) = 0.0625.
     """
-    keep = {group["id"]: 1 - sparsity if group["prunable"] else 1.0 for group in analysis["groups"]}
+    keep: dict[int | None, float] = {
+        group["id"]: 1 - sparsity if group["prunable"] else 1.0 for group in analysis["groups"]
+    }
     low, high = (_costs(analysis, keep, bounds, end) for end in (0, 1))
     dense = analysis["model"]["params"] * FLOAT_BITS / 8
     return Estimate((low[0], high[0]), (low[1], high[1]), dense)
 
 
 def _costs(
-    analysis: Mapping[str, Any], keep: Mapping[int, float], bounds: Mapping[str, Pair], end: int
+    analysis: AnalysisDocument, keep: Mapping[int | None, float], bounds: Mapping[str, Pair], end: int
 ) -> tuple[float, float]:
     """(relative BOPs, bytes) with every quantizer at one end of its bounds: 0 the lower, 1 the upper."""
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
 from geta_engine.config import STAGES, RunConfig, Schedule
+from geta_studio.configure import ids
 from geta_studio.configure.bits_grid import bits_grid
 from geta_studio.configure.estimate import Estimate, Reach
-from geta_studio.run_dock.status import band
-from geta_studio.shell import ids
 from geta_studio.shell.format import count, percent, size
-from geta_studio.shell.frame import icon
+from geta_studio.shell.icons import icon
+from geta_studio.shell.stage_bands import stage_band
+from geta_studio.shell.stores import TypedNumber
 
 DATA_CHOICES = ("digits", "fashion-mnist", "mnist:DIR", "cifar10:DIR", "npz:FILE", "distill", "distill:DATA")
 PRESETS = (("4-8", "4–8"), ("8", "all 8"), ("edges", "first & last 8"))
@@ -240,11 +240,11 @@ def problem_list(problems: Mapping[str, str]) -> list[Component]:
     return [html.Div(text) for text in problems.values()]
 
 
-def schedule_bands(schedule: Mapping[str, Any]) -> list[Component]:
+def schedule_bands(schedule: Mapping[str, TypedNumber]) -> list[Component]:
     """The stages to scale, from numbers that may still be half typed."""
     lengths = {name: schedule.get(name) for name in STAGES}
     return [
-        band(name, length, f"{STAGES[name]}: {length} steps")
+        stage_band(name, length, f"{STAGES[name]}: {length} steps")
         for name, length in lengths.items()
         if isinstance(length, int) and length > 0
     ]

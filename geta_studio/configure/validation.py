@@ -1,18 +1,21 @@
-"""The configuration being edited: from what the fields hold to a checked RunConfig, a sentence for each problem."""
+"""Checks a draft of the Configure tab: the fields of a RunConfig, or a sentence for each problem, by field."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from itertools import chain
-from typing import Any, NamedTuple
+from types import UnionType
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from geta_engine.config import Bounds, RunConfig, validation_sentences
+from geta_engine.documents.analysis import AnalysisDocument
+from geta_studio.configure.draft import SCHEDULE_FIELDS, ConfigFields, Draft, config_fields
 from geta_studio.configure.estimate import reach
+from geta_studio.shell.stores import BitBounds, TypedNumber
 
-SCHEDULE_FIELDS = ("pretrain", "warmup", "projection", "projection_periods", "joint", "joint_periods", "cooldown")
 WHOLE = ("batch_size", "seed", *SCHEDULE_FIELDS)
+DECIMAL = ("lr", "lr_quant", "sparsity")
 LABELS = {
     "batch_size": "batch size",
     "lr": "learning rate",
@@ -27,32 +30,17 @@ LABELS = {
 class Checked(NamedTuple):
     """A valid configuration as plain fields (None while there are problems), and problems as field -> sentence."""
 
-    fields: dict[str, Any] | None
+    fields: ConfigFields | None
     problems: dict[str, str]
 
 
-def default_bits(model: str | None) -> dict[str, Any]:
-    """The state of the bits grid before anything is edited."""
-    bounds = Bounds()
-    return {"model": model, "default": [bounds.lower, bounds.upper], "layers": {}}
-
-
-def bounds_of(bits: Mapping[str, Any], analysis: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    """(b_l, b_u) of every quantizer, as typed."""
-    default = bits["default"]
-    return {q["id"]: tuple(bits["layers"].get(q["id"], default)) for q in analysis["quantizers"]}
-
-
-def check(draft: Mapping[str, Any], analysis: Mapping[str, Any] | None, data_problem: str | None) -> Checked:
-    """Check the fields of a draft: `RunConfig` fields as typed, with `bits` as the bits grid keeps them.
-
-    `data_problem` is the sentence about the data source, or None.
-    """
+def check(draft: Draft, analysis: AnalysisDocument | None, data_problem: str | None) -> Checked:
+    """Check the fields of a draft; `data_problem` is the sentence about the data source, or None."""
     problems = {**_bits_problems(draft["bits"], analysis), **_blank_problems(draft)}
     if data_problem:
         problems["data"] = data_problem
-    fields = _fields(draft)
-    if not problems.keys() & {"bits", *WHOLE, "lr", "lr_quant", "sparsity"}:
+    fields = config_fields(draft)
+    if not problems.keys() & {"bits", *WHOLE, *DECIMAL}:
         problems.update(_config_problems(fields))
     if "sparsity" not in problems and analysis is not None:
         problems.update(_reach_problems(analysis, draft["sparsity"]))
@@ -61,17 +49,12 @@ def check(draft: Mapping[str, Any], analysis: Mapping[str, Any] | None, data_pro
     return Checked(None if problems else fields, problems)
 
 
-def _fields(draft: Mapping[str, Any]) -> dict[str, Any]:
-    lower, upper = draft["bits"]["default"]
-    own = {name: {"lower": low, "upper": high} for name, (low, high) in draft["bits"]["layers"].items()}
-    return {**draft, "bits": {"lower": lower, "upper": upper}, "layer_bits": own}
-
-
-def _bits_problems(bits: Mapping[str, Any], analysis: Mapping[str, Any] | None) -> dict[str, str]:
+def _bits_problems(bits: BitBounds, analysis: AnalysisDocument | None) -> dict[str, str]:
     """The first pair that is not usable, named by its layer."""
-    names = {q["id"]: f"{q['layer']} ({q['kind']})" for q in (analysis or {}).get("quantizers", ())}
+    quantizers = analysis["quantizers"] if analysis is not None else []
+    names = {q["id"]: f"{q['layer']} ({q['kind']})" for q in quantizers}
     pairs = {"all layers": bits["default"], **{names.get(key, key): pair for key, pair in bits["layers"].items()}}
-    problems = (f"{name}: {text}" for name, pair in pairs.items() if (text := bits_problem(*pair)))
+    problems = (f"{name}: {text}" for name, pair in pairs.items() if (text := bits_problem(pair[0], pair[1])))
     strange = (
         f"{key}: this model has no such quantizer, so bits cannot be set for it: a preset clears the bits of all layers"
         for key in bits["layers"]
@@ -81,7 +64,7 @@ def _bits_problems(bits: Mapping[str, Any], analysis: Mapping[str, Any] | None) 
     return {"bits": first} if first else {}
 
 
-def bits_problem(lower: Any, upper: Any) -> str | None:
+def bits_problem(lower: TypedNumber, upper: TypedNumber) -> str | None:
     """A sentence when LOWER:UPPER cannot be bounds of a quantizer, else None."""
     if not isinstance(lower, int) or not isinstance(upper, int):
         return "bits need two whole numbers: give LOWER and UPPER, such as 4 and 8"
@@ -92,21 +75,22 @@ def bits_problem(lower: Any, upper: Any) -> str | None:
     return None
 
 
-def _blank_problems(draft: Mapping[str, Any]) -> dict[str, str]:
+def _blank_problems(draft: Draft) -> dict[str, str]:
     """Fields that hold no number at all: blank, or text half typed."""
-    values = {**draft, **draft["schedule"]}
-    whole = dict.fromkeys(WHOLE, int)
-    kinds: dict[str, Any] = {**whole, "lr": (int, float), "lr_quant": (int, float), "sparsity": (int, float)}
-    return {
-        name: f"{LABELS.get(name, name)} needs a {'whole ' if kind is int else ''}number"
-        for name, kind in kinds.items()
-        if not isinstance(values[name], kind) or isinstance(values[name], bool)
-    }
+    values: dict[str, object] = {**draft, **draft["schedule"]}
+    blank = {name: "a whole number" for name in WHOLE if not _is_number(values[name], int)}
+    blank |= {name: "a number" for name in DECIMAL if not _is_number(values[name], int | float)}
+    return {name: f"{LABELS.get(name, name)} needs {kind}" for name, kind in blank.items()}
 
 
-def _config_problems(fields: Mapping[str, Any]) -> dict[str, str]:
+def _is_number(value: object, kind: type | UnionType) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
+
+
+def _config_problems(fields: ConfigFields) -> dict[str, str]:
+    """What `RunConfig` says of the fields."""
     try:
-        RunConfig(**fields)
+        RunConfig.model_validate(fields)
     except ValidationError as error:
         return {_field(name): _labelled(name, text) for name, text in reversed(validation_sentences(error))}
     return {}
@@ -122,7 +106,10 @@ def _labelled(dotted: str, sentence: str) -> str:
     return sentence.replace(f"{dotted} was given", f"{LABELS.get(_field(dotted), dotted)} was given")
 
 
-def _reach_problems(analysis: Mapping[str, Any], sparsity: float) -> dict[str, str]:
+def _reach_problems(analysis: AnalysisDocument, sparsity: TypedNumber) -> dict[str, str]:
+    """Whether so many units can go."""
+    if not isinstance(sparsity, (int, float)):
+        return {}
     asked = reach(analysis, sparsity)
     if asked.k <= asked.largest:
         return {}

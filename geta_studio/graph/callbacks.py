@@ -1,30 +1,39 @@
-"""The graph: draws it when the model or the open modules change; everything that moves happens in assets/graph.js."""
+"""The graph: draws it when the model or the open modules change; everything that moves happens in assets/js/graph.
+
+What may wait for a layout is `async def`: it holds none of the few threads that answer everything else.
+"""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
+from geta_engine.documents.analysis import GraphStage
 from geta_engine.drawing.hierarchy import SCOPE_PREFIX
-from geta_engine.drawing.stages import Stage, branch_scopes, graph_at
-from geta_engine.drawing.visible import default_open, everything, scopes_around, scopes_inside
-from geta_studio.configure.validation import bounds_of
+from geta_engine.drawing.opening import default_open, everything, scopes_around, scopes_inside
+from geta_engine.drawing.stages import branch_scopes, graph_at
 from geta_studio.graph.accessible_list import tree
 from geta_studio.graph.compare import bits_of
-from geta_studio.graph.elements import elements, scene
+from geta_studio.graph.elements import elements
 from geta_studio.graph.legend import legend
 from geta_studio.graph.panel import shape_item, stage_options
+from geta_studio.graph.scene import scene_of
 from geta_studio.graph.search import search
 from geta_studio.graph.stylesheet import stylesheet
+from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
 from geta_studio.services.unit_state import now, values_of
 from geta_studio.shell import ids
+from geta_studio.shell.bit_bounds import bounds_of
+from geta_studio.shell.html_tree import Plain
+from geta_studio.shell.stores import BitBounds
 
 ALL_BUDGET = 1200
 """More nodes than this are opened at once only after a question."""
-SINK_SCENE, SINK_TWIN, SINK_PAINT, SINK_RESTYLED, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
+SINK_SCENE, SINK_LIST, SINK_PAINT, SINK_RESTYLED, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
 
 
 def register(app: Dash, services: Services) -> None:
@@ -39,16 +48,22 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.GRAPH_SHAPE, "n_clicks"),
         Input(ids.GRAPH_STAGE, "value"),
         State(ids.GRAPH_OPEN, "data"),
+        State(ids.GRAPH_DRAWING, "data"),
         running=[
             (Output(ids.GRAPH_BUSY, "className"), "graph-busy on", "graph-busy"),
             (Output(ids.GRAPH_POLL, "disabled"), False, True),
         ],
     )
-    def draw(
-        key: str | None, command: dict[str, Any] | None, shape: int, stage: str, known: dict[str, Any] | None
+    async def draw(
+        key: str | None,
+        command: dict[str, Any] | None,
+        shape: int,
+        stage: str,
+        known: dict[str, Any] | None,
+        name: str,
     ) -> tuple[Any, ...]:
         asked = command if ctx.triggered_id == ids.GRAPH_COMMAND else None
-        return drawing(services, key, asked, View(stage, shows_shape(shape)), known)
+        return await drawing(services, key, asked, View(stage, shows_shape(shape)), known, name)
 
     @app.callback(
         Output(ids.GRAPH_SHAPE, "children"),
@@ -59,14 +74,15 @@ def register(app: Dash, services: Services) -> None:
     def name_shape(clicks: int) -> tuple[str, str]:
         return shape_item(shows_shape(clicks))
 
-    @app.callback(Output(ids.GRAPH_PROGRESS, "children"), Input(ids.GRAPH_POLL, "n_intervals"))
-    def show_progress(_: int) -> str:
-        return progress_text(*services.layouts.progress())
+    @app.callback(
+        Output(ids.GRAPH_PROGRESS, "children"), Input(ids.GRAPH_POLL, "n_intervals"), State(ids.GRAPH_DRAWING, "data")
+    )
+    def show_progress(_: int, name: str) -> str:
+        return progress_text(*services.layouts.progress(name))
 
-    @app.callback(Output(ids.GRAPH_CANCEL, "title"), Input(ids.GRAPH_CANCEL, "n_clicks"), prevent_initial_call=True)
-    def cancel(_: int) -> Any:
-        services.layouts.cancel()
-        return no_update
+    @app.callback(Input(ids.GRAPH_CANCEL, "n_clicks"), State(ids.GRAPH_DRAWING, "data"), prevent_initial_call=True)
+    def cancel(_: int, name: str) -> None:
+        services.layouts.cancel(name)
 
     @app.callback(
         Output(ids.GRAPH_ASK, "opened"),
@@ -79,13 +95,13 @@ def register(app: Dash, services: Services) -> None:
         return question(services, command, known)
 
     @app.callback(
-        Output(ids.GRAPH_TWIN, "data"),
-        Input(ids.GRAPH_TOLD, "data"),
+        Output(ids.GRAPH_ACCESSIBLE_LIST, "data"),
+        Input(ids.GRAPH_SETTLED, "data"),
         State(ids.GRAPH_OPEN, "data"),
         prevent_initial_call=True,
     )
-    def tell(_: int, known: dict[str, Any] | None) -> Any:
-        return told(services, known)
+    async def send_accessible_list(_: int, known: dict[str, Any] | None) -> Any:
+        return await accessible_list(services, known)
 
     @app.callback(
         Output(ids.GRAPH, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"), Input(ids.GRAPH_STAGE, "value")
@@ -130,7 +146,7 @@ def register(app: Dash, services: Services) -> None:
 def _clientside(app: Dash) -> None:
     for name, sink, inputs in (
         ("scene", SINK_SCENE, [Input(ids.GRAPH_SCENE, "data")]),
-        ("tell", SINK_TWIN, [Input(ids.GRAPH_TWIN, "data")]),
+        ("writeList", SINK_LIST, [Input(ids.GRAPH_ACCESSIBLE_LIST, "data")]),
         (
             "paint",
             SINK_PAINT,
@@ -171,57 +187,98 @@ class View(NamedTuple):
     shape: bool
 
     @property
-    def graph(self) -> Stage:
+    def graph(self) -> GraphStage:
         """The stage whose nodes and edges are drawn; the later ones differ in colours alone."""
         return "trace" if self.stage == "trace" else "branches" if self.stage == "branches" else "groups"
 
 
-def drawing(
-    services: Services, key: str | None, command: Mapping[str, Any] | None, view: View, known: Mapping[str, Any] | None
+async def drawing(
+    services: Services,
+    key: str | None,
+    command: Mapping[str, Any] | None,
+    view: View,
+    known: Mapping[str, Any] | None,
+    name: str = "",
 ) -> tuple[Any, ...]:
-    """(elements, scene, open scopes) for a model, or nothing new where it is not analysed."""
-    analysis = services.analyses.get(key)
+    """(elements, scene, open scopes) for a model, or nothing new where it is not analysed. `name` is the drawing's."""
+    analysis = await asyncio.to_thread(services.analyses.get, key)
+    plan = await asyncio.to_thread(planned, analysis, key, command, view, known)
+    if plan is None:
+        return (no_update,) * 3
+    options = LayoutOptions(plan.opened.scopes, view.graph, view.shape)
+    layout = await services.layouts.of(plan.staged["graph"], options, plan.after, name)
+    return await asyncio.to_thread(drawn, plan, view, layout)
+
+
+class Plan(NamedTuple):
+    """What is to be drawn: an analysis at a stage with these scopes open, in the columns of the layout `after`."""
+
+    key: str
+    staged: dict[str, Any]
+    opened: Opened
+    after: str | None
+    legend: list[Plain] | None
+    """Of a model that was not on screen before; the others have theirs."""
+
+
+def planned(
+    analysis: Mapping[str, Any] | None,
+    key: str | None,
+    command: Mapping[str, Any] | None,
+    view: View,
+    known: Mapping[str, Any] | None,
+) -> Plan | None:
+    """What to draw after a command, or None where that is on screen already or cannot be drawn."""
     if key is None or analysis is None:
-        return (no_update,) * 3
+        return None
     shown = known if known is not None and known["model"] == key else {}
-    drawn = {"model": key, "graph": view.graph, "shape": view.shape}
-    if shown and not command and drawn.items() <= shown.items():
-        return (no_update,) * 3
+    if shown and not command and _drawn_of(key, view).items() <= shown.items():
+        return None
     staged = at_stage(analysis, view.graph)
     scopes = frozenset(shown["scopes"]) if shown else default_open(staged["graph"], show_shape=view.shape)
     if view.graph == "branches" and shown.get("graph") != "branches":
         scopes |= branch_scopes(staged["graph"]).keys()
     if shown and command and too_many(staged["graph"], command, view.shape):
-        return (no_update,) * 3
+        return None
     opened = apply(staged["graph"], scopes, command, view.shape) if shown and command else Opened(scopes)
     after = shown.get("layout") if opened.anchor or opened.focus else None
-    layout = services.layouts.of(staged, opened.scopes, view.graph, view.shape, after)
+    return Plan(key, staged, opened, after, None if shown else legend(analysis))
+
+
+def drawn(plan: Plan, view: View, layout: Mapping[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any], Any]:
+    """(elements, scene, open scopes) of a plan and its layout."""
+    placed = scene_of(plan.key, plan.staged, layout, plan.opened.anchor, plan.opened.focus)
     return (
-        elements(staged, layout),
-        {
-            **scene(key, staged, layout, opened.anchor, opened.focus),
-            "shape": view.shape,
-            "legend": None if shown else legend(analysis),
-        },
-        {**drawn, "scopes": sorted(opened.scopes), "layout": layout["key"]},
+        elements(plan.staged, layout),
+        {**placed, "shape": view.shape, "legend": plan.legend},
+        {**_drawn_of(plan.key, view), "scopes": sorted(plan.opened.scopes), "layout": layout["key"]},
     )
 
 
-def at_stage(analysis: Mapping[str, Any], stage: Stage) -> dict[str, Any]:
+def _drawn_of(key: str, view: View) -> dict[str, Any]:
+    return {"model": key, "graph": view.graph, "shape": view.shape}
+
+
+def at_stage(analysis: Mapping[str, Any], stage: GraphStage) -> dict[str, Any]:
     """The analysis with the graph of a stage."""
     return {**analysis, "graph": graph_at(analysis, stage)}
 
 
-def told(services: Services, known: Mapping[str, Any] | None) -> Any:
-    """The readable counterpart of what is on screen."""
-    analysis = services.analyses.get(known["model"]) if known else None
+async def accessible_list(services: Services, known: Mapping[str, Any] | None) -> Any:
+    """The accessible list of what is on screen."""
+    analysis = await asyncio.to_thread(services.analyses.get, known["model"]) if known else None
     if known is None or analysis is None:
         return no_update
     staged = at_stage(analysis, known["graph"])
-    drawn = services.layouts.known(known["layout"])
-    return tree(
-        drawn or services.layouts.of(staged, frozenset(known["scopes"]), known["graph"], known["shape"]), staged
-    )
+    layout = await asyncio.to_thread(services.layouts.known, known["layout"])
+    if layout is None:
+        layout = await services.layouts.of(staged["graph"], options_of(known))
+    return await asyncio.to_thread(tree, layout, staged)
+
+
+def options_of(known: Mapping[str, Any]) -> LayoutOptions:
+    """What decides the layout of the drawing on screen."""
+    return LayoutOptions(frozenset(known["scopes"]), known["graph"], known["shape"])
 
 
 def progress_text(done: int, total: int) -> str:
@@ -286,7 +343,7 @@ def state_now(services: Services, run_id: int | None, key: str | None) -> dict[s
 
 
 def matches(
-    analysis: Mapping[str, Any] | None, query: str, now: Mapping[str, Any] | None, bits: Mapping[str, Any] | None
+    analysis: Mapping[str, Any] | None, query: str, now: Mapping[str, Any] | None, bits: BitBounds | None
 ) -> dict[str, Any]:
     """`{"query", "nodes": [ids]}` of a search, by the bits of the run on screen, else by the bounds being edited."""
     if analysis is None or not query:
@@ -295,7 +352,7 @@ def matches(
     return {"query": query, "nodes": search(analysis, query, widths)}
 
 
-def upper_bounds(analysis: Mapping[str, Any] | None, bits: Mapping[str, Any] | None) -> dict[str, float]:
+def upper_bounds(analysis: Mapping[str, Any] | None, bits: BitBounds | None) -> dict[str, float]:
     """The upper bounds being edited, by quantizer: the bits to search by while there is no run."""
     if analysis is None or bits is None:
         return {}

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Literal, TypeVar
 
 from dash import html
 from dash.development.base_component import Component
 
+from geta_engine.documents.analysis import AnalysisDocument, GraphDocument, NodeDocument, QuantizerDocument
+from geta_engine.documents.layout import LayoutDocument, PlacedBox, PlacedEdge, PlacedNode
+from geta_engine.documents.runs import QuantizerRow
 from geta_engine.drawing.diff import Difference, Kind, Side, kind_of
-from geta_engine.drawing.hierarchy import short_count
-from geta_studio.graph.elements import Element
+from geta_engine.drawing.labels import short_count
+from geta_studio.graph.cytoscape import DIAMOND, Element, MarkData, RowData
 
-Layout = Mapping[str, Any]
-_KINDS: tuple[Kind, ...] = ("changed", "gone", "new")
-_HIDDEN = ("shape", "helper")
+_Quantizer = TypeVar("_Quantizer", QuantizerDocument, QuantizerRow)
+_DIFFERENT: tuple[Kind, ...] = ("changed", "gone", "new")
+_UNCOUNTED = ("shape", "helper")
+_SUMS: tuple[tuple[Literal["n_params", "macs"], str], ...] = (("n_params", "parameters"), ("macs", "multiply-adds"))
 
 
 def counterparts(differences: Iterable[Difference]) -> dict[str, str]:
@@ -24,7 +28,7 @@ def counterparts(differences: Iterable[Difference]) -> dict[str, str]:
     return {key: before["id"] for pair, before in pairs if before for key in pair.ids("after")}
 
 
-def made_alike(graph: Mapping[str, Any], differences: Iterable[Difference]) -> dict[str, Any]:
+def made_alike(graph: GraphDocument, differences: Iterable[Difference]) -> GraphDocument:
     """The right graph so that modules are folded as repeated where those of the left one are, whatever was cut."""
     makes = {
         key: f"{pair.before['op']} {pair.before['detail']}"
@@ -32,116 +36,133 @@ def made_alike(graph: Mapping[str, Any], differences: Iterable[Difference]) -> d
         if pair.before is not None
         for key in pair.ids("after")
     }
-    return {**graph, "nodes": [{**node, "make": makes.get(node["id"])} for node in graph["nodes"]]}
+    nodes: list[NodeDocument] = [
+        {**node, "make": makes[node["id"]]} if node["id"] in makes else node for node in graph["nodes"]
+    ]
+    return {**graph, "nodes": nodes}
 
 
-def aligned(layout: Layout, other: Layout, differences: Iterable[Difference]) -> Layout:
-    """`other` at the places of `layout`, where that draws all that it draws, what is gone left out; else as it is."""
+def aligned(layout: LayoutDocument, compared: LayoutDocument, differences: Iterable[Difference]) -> LayoutDocument:
+    """`compared` at the places of `layout`, where that draws all that `compared` draws; else as it is."""
     places = {entry["id"]: entry for entry in (*layout["nodes"], *layout["boxes"])}
     routes = {(edge["source"], edge["target"]): edge for edge in layout["edges"]}
-    names = _counterparts(layout, other, counterparts(differences))
-    ends = [(names[edge["source"]], names[edge["target"]]) for edge in other["edges"]]
-    there = set(names.values())
-    if len(there) < len(names) or not there <= places.keys() or not set(ends) <= routes.keys():
-        return other
+    names = _names_at_left(layout, compared, counterparts(differences))
+    ends = [(names[edge["source"]], names[edge["target"]]) for edge in compared["edges"]]
+    named = set(names.values())
+    if len(named) < len(names) or not named <= places.keys() or not set(ends) <= routes.keys():
+        return compared
     return {
-        **other,
-        **{name: [_at(entry, places[names[entry["id"]]]) for entry in other[name]] for name in ("nodes", "boxes")},
-        "edges": [
-            {**edge, "points": routes[end]["points"], "pill": _pill(edge, routes[end])}
-            for edge, end in zip(other["edges"], ends)
-        ],
+        **compared,
+        "nodes": [_node_at(node, places[names[node["id"]]]) for node in compared["nodes"]],
+        "boxes": [_box_at(box, places[names[box["id"]]]) for box in compared["boxes"]],
+        "edges": [_edge_along(edge, routes[end]) for edge, end in zip(compared["edges"], ends, strict=True)],
         "width": layout["width"],
         "height": layout["height"],
     }
 
 
-def _counterparts(layout: Layout, other: Layout, counterpart: Mapping[str, str]) -> dict[str, str]:
+def _names_at_left(layout: LayoutDocument, compared: LayoutDocument, counterpart: Mapping[str, str]) -> dict[str, str]:
     """Row or box of the right drawing -> what stands for the same nodes in the left one, else its own name."""
-    names = {box["id"]: box["id"] for box in other["boxes"]}
-    for entry in other["nodes"]:
-        there = {layout["hosts"].get(counterpart[key]) for key in entry["members"] if key in counterpart}
-        names[entry["id"]] = there.pop() if len(there) == 1 else entry["id"]
+    names = {box["id"]: box["id"] for box in compared["boxes"]}
+    for row in compared["nodes"]:
+        hosts = {layout["hosts"].get(counterpart[key]) for key in row["members"] if key in counterpart}
+        host = hosts.pop() if len(hosts) == 1 else row["id"]
+        names[row["id"]] = host or ""
     return names
 
 
-def _at(entry: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
-    return {**entry, **{name: place[name] for name in ("x", "y", "w", "h")}}
+def _node_at(node: PlacedNode, place: PlacedNode | PlacedBox) -> PlacedNode:
+    return {**node, "x": place["x"], "y": place["y"], "w": place["w"], "h": place["h"]}
 
 
-def _pill(edge: Mapping[str, Any], route: Mapping[str, Any]) -> Any:
-    return route["pill"] or edge["pill"] if edge["quantizers"] else None
+def _box_at(box: PlacedBox, place: PlacedNode | PlacedBox) -> PlacedBox:
+    return {**box, "x": place["x"], "y": place["y"], "w": place["w"], "h": place["h"]}
 
 
-def _found(differences: Iterable[Difference], side: Side) -> dict[str, Difference]:
+def _edge_along(edge: PlacedEdge, route: PlacedEdge) -> PlacedEdge:
+    pill = (route["pill"] or edge["pill"]) if edge["quantizers"] else None
+    return {**edge, "points": route["points"], "pill": pill}
+
+
+def _by_node(differences: Iterable[Difference], side: Side) -> dict[str, Difference]:
     return {key: pair for pair in differences for key in pair.ids(side)}
 
 
-def marks(layout: Layout, differences: Iterable[Difference], side: Side) -> dict[str, Kind]:
+def marks(layout: LayoutDocument, differences: Iterable[Difference], side: Side) -> dict[str, Kind]:
     """What each row of one side is: only those that differ."""
-    found = _found(differences, side)
-    kinds = {entry["id"]: kind_of([found[key] for key in entry["members"]]) for entry in layout["nodes"]}
+    pairs = _by_node(differences, side)
+    kinds = {row["id"]: kind_of([pairs[key] for key in row["members"]]) for row in layout["nodes"]}
     return {row: kind for row, kind in kinds.items() if kind != "same"}
 
 
-def bits_of(told: Iterable[Mapping[str, Any]], quantizers: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """Quantizer of a compact graph -> its bits, of what its run tells: of the one of the same kind for the same layer,
-    in order where a layer has several.
+def bits_of(trained: Iterable[QuantizerRow], quantizers: Iterable[QuantizerDocument]) -> dict[str, float]:
+    """Quantizer of a compact graph -> its bits, of those that its run trained: of the one of the same kind for the same
+    layer, in order where a layer has several.
 
     Ids do not pair them: those of activations are numbered anew when a program is exported again.
     """
-    bits = {key: quantizer["bits"] for key, quantizer in _placed(told)}
-    return {quantizer["id"]: bits[key] for key, quantizer in _placed(quantizers) if key in bits}
+    bits = {key: row["bits"] for key, row in _keyed(trained)}
+    return {quantizer["id"]: bits[key] for key, quantizer in _keyed(quantizers) if key in bits}
 
 
-def counterpart_quantizers(left: Iterable[Mapping[str, Any]], right: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def counterpart_quantizers(left: Iterable[QuantizerDocument], right: Iterable[QuantizerDocument]) -> dict[str, str]:
     """Quantizer of the right graph -> the one of the left graph that it is: of the same kind for the same layer."""
-    known = {key: quantizer["id"] for key, quantizer in _placed(left)}
-    return {quantizer["id"]: known[key] for key, quantizer in _placed(right) if key in known}
+    at_left = {key: quantizer["id"] for key, quantizer in _keyed(left)}
+    return {quantizer["id"]: at_left[key] for key, quantizer in _keyed(right) if key in at_left}
 
 
-def _placed(quantizers: Iterable[Mapping[str, Any]]) -> Iterable[tuple[tuple[str, str, int], Mapping[str, Any]]]:
-    seen: Counter[tuple[str, str]] = Counter()
+def _keyed(quantizers: Iterable[_Quantizer]) -> Iterator[tuple[tuple[str, str, int], _Quantizer]]:
+    """Quantizers with their kind, their layer, and how many such came before."""
+    counts: Counter[tuple[str, str]] = Counter()
     for quantizer in quantizers:
-        what = (quantizer["kind"], quantizer["layer"])
-        yield (*what, seen[what]), quantizer
-        seen[what] += 1
+        key = (quantizer["kind"], quantizer["layer"])
+        yield (*key, counts[key]), quantizer
+        counts[key] += 1
 
 
 def marked(
-    parts: Sequence[Element], layout: Layout, differences: Sequence[Difference], bits: Mapping[str, float]
+    elements: Sequence[Element], layout: LayoutDocument, differences: Sequence[Difference], bits: Mapping[str, float]
 ) -> list[Element]:
     """The elements of the right graph with what changed as their classes and tooltips, and bits on their marks."""
-    kinds, pairs = marks(layout, differences, "after"), _found(differences, "after")
-    return [_marked(part, kinds, pairs, bits) for part in parts]
+    kinds, pairs = marks(layout, differences, "after"), _by_node(differences, "after")
+    return [_marked(element, kinds, pairs, bits) for element in elements]
 
 
 def _marked(
-    part: Element, kinds: Mapping[str, Kind], pairs: Mapping[str, Difference], bits: Mapping[str, float]
+    element: Element, kinds: Mapping[str, Kind], pairs: Mapping[str, Difference], bits: Mapping[str, float]
 ) -> Element:
-    data = part["data"]
+    if "position" not in element:
+        return element
+    data = element["data"]
     if "mark" in data:
-        own = {round(bits[quantizer]) for quantizer in data["quantizers"] if quantizer in bits}
-        widths = "–".join(str(width) for width in sorted({min(own), max(own)})) if own else ""
-        label = f"{data['mark']}{widths}"
-        size = {"wide": int(len(label) > 4), "across": max(40, 20 + 8 * len(label))}
-        return {**part, "data": {**data, "label": label, **size}}
-    if data["id"] not in kinds:
-        return part
-    own_pairs = {pairs[key].ids("after")[-1]: pairs[key] for key in data["nodes"]}
-    lines = next(iter(own_pairs.values())).lines if len(own_pairs) == 1 else _total(list(own_pairs.values()))
-    tip = [data["tip"][0], *lines]
-    return {**part, "classes": f"{part['classes']} {kinds[data['id']]}", "data": {**data, "tip": tip}}
+        return {**element, "data": _with_bits(data, bits)}
+    if "tip" in data and data["id"] in kinds:
+        classes = f"{element['classes']} {kinds[data['id']]}"
+        return {**element, "classes": classes, "data": _with_changes(data, pairs)}
+    return element
 
 
-def _total(pairs: Sequence[Difference]) -> list[str]:
+def _with_bits(mark: MarkData, bits: Mapping[str, float]) -> MarkData:
+    """A mark with the range of the bits of its quantizers: `W4`, `W4–6`."""
+    widths = {round(bits[quantizer]) for quantizer in mark["quantizers"] if quantizer in bits}
+    ends = "–".join(str(width) for width in sorted({min(widths), max(widths)})) if widths else ""
+    label = f"{mark['mark']}{ends}"
+    return {**mark, "label": label, "wide": int(len(label) > 4), "across": max(DIAMOND, 20 + 8 * len(label))}
+
+
+def _with_changes(row: RowData, pairs: Mapping[str, Difference]) -> RowData:
+    """A row with what changed in its tooltip; each pair counts once, whatever number of ops it is."""
+    changes = {pairs[key].ids("after")[-1]: pairs[key] for key in row["nodes"]}
+    lines = next(iter(changes.values())).lines if len(changes) == 1 else _total(changes.values())
+    return {**row, "tip": [row["tip"][0], *lines]}
+
+
+def _total(pairs: Collection[Difference]) -> list[str]:
     """Parameters and multiply-adds of all together."""
     lines = []
-    for name, words in (("n_params", "parameters"), ("macs", "multiply-adds")):
-        was, now = (
-            sum((side[name] or 0) for pair in pairs if (side := getattr(pair, at)) is not None)
-            for at in ("before", "after")
-        )
+    for name, words in _SUMS:
+        was = sum(pair.before[name] for pair in pairs if pair.before is not None)
+        now = sum(pair.after[name] for pair in pairs if pair.after is not None)
         if was != now:
             lines.append(f"{short_count(was)} → {short_count(now)} {words}")
     return lines
@@ -149,18 +170,22 @@ def _total(pairs: Sequence[Difference]) -> list[str]:
 
 def waiting(text: str) -> list[Component]:
     """What stands where the right graph will be."""
-    return [html.Span(text, className="graph-other-what")]
+    return [html.Span(text, className="graph-compared-what")]
 
 
 def summary(
-    title: str, left: Mapping[str, Any], right: Mapping[str, Any], differences: Iterable[Difference]
+    title: str, left: AnalysisDocument, right: AnalysisDocument, differences: Iterable[Difference]
 ) -> list[Component]:
     """Two lines on the right graph: whose parameters became how many, and how many ops differ of those to be seen."""
     was, now = (short_count(analysis["model"]["params"]) for analysis in (left, right))
-    seen = [pair for pair in differences if (pair.after or pair.before or {})["kind"] not in _HIDDEN]
-    counts = {kind: sum(pair.kind == kind for pair in seen) for kind in _KINDS}
-    told = [f"{count} {kind}" for kind, count in counts.items() if count]
+    counts = Counter(pair.kind for pair in differences if _is_counted(pair))
+    texts = [f"{counts[kind]} {kind}" for kind in _DIFFERENT if counts[kind]]
     return [
-        html.Span(f"{title} · {was} → {now} parameters", className="graph-other-what"),
-        html.Span(", ".join(told) or "nothing differs", className="graph-other-counts"),
+        html.Span(f"{title} · {was} → {now} parameters", className="graph-compared-what"),
+        html.Span(", ".join(texts) or "nothing differs", className="graph-compared-counts"),
     ]
+
+
+def _is_counted(pair: Difference) -> bool:
+    node = pair.after or pair.before
+    return node is not None and node["kind"] not in _UNCOUNTED

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output
 
 from geta_engine.drawing.diff import Difference, differences
 from geta_studio.graph import compare as view
-from geta_studio.graph.callbacks import at_stage
-from geta_studio.graph.elements import elements, scene
-from geta_studio.graph.panel import beside_items
+from geta_studio.graph.callbacks import at_stage, options_of
+from geta_studio.graph.elements import elements
+from geta_studio.graph.panel import compare_items
+from geta_studio.graph.scene import scene_of
 from geta_studio.graph.stylesheet import stylesheet
+from geta_studio.services.comparable import comparable_models
+from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
 from geta_studio.shell import ids
 
@@ -23,85 +28,97 @@ def register(app: Dash, services: Services) -> None:
     """Wire the choice, the second graph, and what moves both together."""
 
     @app.callback(
-        Output(ids.GRAPH_BESIDE_ITEMS, "children"),
+        Output(ids.GRAPH_COMPARE_ITEMS, "children"),
         Input(ids.MODEL_KEY, "data"),
         Input(ids.PHASE, "data"),
-        Input(ids.GRAPH_BESIDE, "data"),
+        Input(ids.GRAPH_COMPARE, "data"),
     )
     def offer(key: str | None, _: Any, chosen: str | None) -> Any:
-        return beside_items(choices(services, key), chosen)
+        return compare_items(comparable_models(services, key), chosen)
 
     @app.callback(
-        Output(ids.GRAPH_OTHER, "elements"),
-        Output(ids.GRAPH_OTHER_SCENE, "data"),
-        Output(ids.GRAPH_OTHER_TITLE, "children"),
-        Output(ids.GRAPH_OTHER_POLL, "disabled"),
-        Input(ids.GRAPH_BESIDE, "data"),
+        Output(ids.GRAPH_COMPARED, "elements"),
+        Output(ids.GRAPH_COMPARED_SCENE, "data"),
+        Output(ids.GRAPH_COMPARED_TITLE, "children"),
+        Output(ids.GRAPH_COMPARED_POLL, "disabled"),
+        Input(ids.GRAPH_COMPARE, "data"),
         Input(ids.GRAPH_OPEN, "data"),
-        Input(ids.GRAPH_OTHER_POLL, "n_intervals"),
+        Input(ids.GRAPH_COMPARED_POLL, "n_intervals"),
     )
-    def draw(chosen: str | None, known: dict[str, Any] | None, _: int) -> Shown:
-        return other(services, chosen, known)
+    async def draw(chosen: str | None, known: dict[str, Any] | None, _: int) -> Shown:
+        return await compared(services, chosen, known)
 
     @app.callback(
-        Output(ids.GRAPH_OTHER, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"), Input(ids.GRAPH_STAGE, "value")
+        Output(ids.GRAPH_COMPARED, "stylesheet"),
+        Input(ids.PROVIDER, "forceColorScheme"),
+        Input(ids.GRAPH_STAGE, "value"),
     )
     def restyle(scheme: str | None, stage: str) -> list[dict[str, Any]]:
         return stylesheet("dark" if scheme == "dark" else "light", stage)
 
     app.clientside_callback(
-        ClientsideFunction("getaBeside", "scene"),
-        Output(ids.GRAPH_OTHER_SINK, "data"),
-        Input(ids.GRAPH_OTHER_SCENE, "data"),
+        ClientsideFunction("getaCompare", "scene"),
+        Output(ids.GRAPH_COMPARED_SINK, "data"),
+        Input(ids.GRAPH_COMPARED_SCENE, "data"),
     )
 
 
-def choices(services: Services, key: str | None) -> dict[str, str]:
-    """What can stand beside a model, by key: the compact models of its finished runs; beside one of these, those of the
-    other runs of the same model, and that model."""
-    run = services.runs.source_run(key)
-    others = services.runs.comparable_runs(run) if run else services.runs.runs_with_compact_model(key)
-    found = {f"compact-{other.id}": f"compact model of run {other.id}" for other in others}
-    if run is None:
-        return found
-    dense = services.library.key_of(run)
-    return {**found, dense: f"the dense {services.library.label(dense)}"}
-
-
-def other(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
+async def compared(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
     """(elements, scene, title, whether there is nothing to wait for) of the graph beside the one on screen."""
+    pair = await asyncio.to_thread(_compared, services, chosen, known)
+    if not isinstance(pair, Pair):
+        return pair
+    layout = await asyncio.to_thread(services.layouts.known, pair.layout)
+    if layout is None:
+        layout = await services.layouts.of(pair.left["graph"], pair.options)
+    beside = await services.layouts.of(pair.right_alike["graph"], pair.options, after=pair.layout)
+    parts, placed = await asyncio.to_thread(_drawn, pair, layout, beside)
+    return parts, placed, pair.title, True
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two analyses at one stage, the right one as it is and folded like the left one, and what differs."""
+
+    left: dict[str, Any]
+    right: dict[str, Any]
+    right_alike: dict[str, Any]
+    found: Sequence[Difference]
+    chosen: str
+    bits: Mapping[str, float]
+    title: Any
+    options: LayoutOptions
+    layout: str
+    """The key of the layout at the left."""
+
+
+def _compared(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Pair | Shown:
+    """The pair to draw, or what the right side shows instead."""
     own = services.analyses.get(known["model"]) if known and chosen else None
-    if not chosen or known is None or own is None or chosen not in choices(services, known["model"]):
+    if not chosen or known is None or own is None or chosen not in comparable_models(services, known["model"]):
         return [], None, "", True
     state = services.analyses.ensure_analysis(chosen)
-    beside = services.analyses.get(chosen)
-    if beside is None:
+    chosen_analysis = services.analyses.get(chosen)
+    if chosen_analysis is None:
         return [], {"model": chosen, "hosts": None}, view.waiting(state.text), state.state == "failed"
-    left, right = (at_stage(analysis, known["graph"]) for analysis in (own, beside))
+    left, right = (at_stage(analysis, known["graph"]) for analysis in (own, chosen_analysis))
     found = differences(left["graph"], right["graph"])
-    parts, drawn = _drawn(services, left, right, found, known, chosen)
-    return parts, drawn, view.summary(_title(services, known["model"], chosen), left, right, found), True
+    alike = {**right, "graph": view.made_alike(right["graph"], found)}
+    run = services.runs.source_run(chosen)
+    bits = view.bits_of(run.summary.get("quantizers", ()), right["quantizers"]) if run else {}
+    title = view.summary(_title(services, known["model"], chosen), left, right, found)
+    return Pair(left, right, alike, found, chosen, bits, title, options_of(known), known["layout"])
 
 
 def _drawn(
-    services: Services,
-    left: Mapping[str, Any],
-    right: Mapping[str, Any],
-    found: Sequence[Difference],
-    known: Mapping[str, Any],
-    chosen: str,
-) -> tuple[list[Any], dict[str, Any]]:
+    pair: Pair, layout: Mapping[str, Any], beside: Mapping[str, Any]
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Elements and scene of the right graph, folded, opened and placed as the left one where that can be."""
-    right = {**right, "graph": view.made_alike(right["graph"], found)}
-    shown = frozenset(known["scopes"]), known["graph"], known["shape"]
-    places = services.layouts.known(known["layout"]) or services.layouts.of(left, *shown)
-    placed = view.aligned(places, services.layouts.of(right, *shown, after=known["layout"]), found)
-    run = services.runs.source_run(chosen)
-    bits = view.bits_of(run.summary.get("quantizers", ()), right["quantizers"]) if run else {}
-    drawn = scene(chosen, right, placed, None, None)
-    drawn |= {"left": view.marks(places, found, "before"), "pairs": view.counterparts(found)}
-    drawn["quantizers"] = view.counterpart_quantizers(left["quantizers"], right["quantizers"])
-    return view.marked(elements(right, placed), placed, found, bits), drawn
+    placed = view.aligned(layout, beside, pair.found)
+    drawn = scene_of(pair.chosen, pair.right_alike, placed, None, None)
+    drawn |= {"left": view.marks(layout, pair.found, "before"), "pairs": view.counterparts(pair.found)}
+    drawn["quantizers"] = view.counterpart_quantizers(pair.left["quantizers"], pair.right["quantizers"])
+    return view.marked(elements(pair.right_alike, placed), placed, pair.found, pair.bits), drawn
 
 
 def _title(services: Services, key: str, chosen: str) -> str:

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable
 
 from dash import html
 from dash.development.base_component import Component
 
+from geta_engine.documents.analysis import AnalysisDocument, GroupDocument, QuantizerDocument
 from geta_studio.shell import ids
 from geta_studio.shell.data_attributes import selects
 from geta_studio.shell.html_tree import Plain, plain
 from geta_studio.shell.palette import THEMES, group_slots, ramp_css, shades
 
-STAGES = {"trace": "Trace", "branches": "Branches", "qadg": "QADG", "groups": "Groups", "compact": "Compact"}
 STAGE_NOTES = {
     "trace": "The traced program, op by op: a quantizer looks like layers of its own. Shape ops are hidden, see View.",
     "branches": "Each quantizer is a branch of ops: attached to the weight of a layer, or inserted before its input.",
     "qadg": "Branches folded: an attached one is a mark on its layer, an inserted one a mark on the edge.",
 }
 """What the stages before the groups show, in one sentence."""
-OVERLAYS = {
-    "group": "Groups",
-    "bits": "Bits",
-    "norm": "Norms",
-    "sparsity": "Sparsity",
-    "saliency": "Saliency",
-    "macs": "MACs",
-    "params": "Parameters",
-}
-"""What nodes can be coloured by."""
 
 
 def palette_variables() -> str:
@@ -47,7 +36,7 @@ def palette_variables() -> str:
     return "\n".join(blocks)
 
 
-def legend(analysis: Mapping[str, Any]) -> list[Plain]:
+def legend(analysis: AnalysisDocument) -> list[Plain]:
     """Groups (those that can be pruned first), then what the marks mean."""
     slots = group_slots(analysis)
     prunable = [group for group in analysis["groups"] if group["prunable"]]
@@ -57,7 +46,7 @@ def legend(analysis: Mapping[str, Any]) -> list[Plain]:
     return [*notes, plain("div", *rows, class_="legend-groups"), marks(analysis["quantizers"])]
 
 
-def group_row(group: Mapping[str, Any], slot: int | None) -> Plain:
+def group_row(group: GroupDocument, slot: int | None) -> Plain:
     """A group as a button that selects it; pointing at it lights its members up. While a run is on screen the size is
     followed by how many of its units are zero."""
     look = "grey" if slot is None else f"slot{slot}"
@@ -74,7 +63,7 @@ def group_row(group: Mapping[str, Any], slot: int | None) -> Plain:
     )
 
 
-def marks(quantizers: Sequence[Mapping[str, Any]]) -> Plain:
+def marks(quantizers: Iterable[QuantizerDocument]) -> Plain:
     """What diamonds, pills, grey and the bar mean."""
     kinds = {quantizer["kind"] for quantizer in quantizers}
     entries = []
@@ -92,7 +81,7 @@ def _mark(kind: str, text: str) -> Plain:
 
 
 def scale() -> Component:
-    """The overlay's scale; assets/graph.js writes its ends and shows it while an overlay with a scale is on."""
+    """The overlay's scale; assets/js/graph/overlay.js writes its ends, and shows it while an overlay has one."""
     return html.Div(
         [
             html.Span("", className="scale-name"),

@@ -1,19 +1,21 @@
-"""The graph and what lies on it: stage, overlay, search, legend, scale, overview map, and its readable counterpart."""
+"""The graph and what lies on it: stage, overlay, search, legend, scale, overview map, and its accessible list."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from uuid import uuid4
 
 import dash_cytoscape as cyto
 import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
-from geta_studio.graph.legend import OVERLAYS, STAGES, scale
+from geta_studio.graph.legend import scale
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.shell import ids
 from geta_studio.shell.data_attributes import acts, named
+from geta_studio.shell.graph_choices import GRAPH_STAGES, OVERLAYS
 
 cyto.load_extra_layouts()  # brings the SVG export
 _HIDDEN: dict[str, Any] = {"aria-hidden": "true"}
@@ -28,9 +30,13 @@ def graph_panel(beside: str | None = None) -> Component:
         className="graph-panel",
         children=[
             *(dcc.Store(id=name) for name in (ids.GRAPH_OPEN, ids.GRAPH_SCENE, ids.GRAPH_COMMAND, ids.GRAPH_NOW)),
-            *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_TOLD, ids.GRAPH_TWIN, *ids.GRAPH_SINKS)),
+            dcc.Store(id=ids.GRAPH_DRAWING, data=uuid4().hex),
+            *(
+                dcc.Store(id=name)
+                for name in (ids.GRAPH_MATCHES, ids.GRAPH_SETTLED, ids.GRAPH_ACCESSIBLE_LIST, *ids.GRAPH_SINKS)
+            ),
             html.Div(_canvas(ids.GRAPH), className="graph-focus", tabIndex=0, role="application", **named(CANVAS)),
-            _other(beside),
+            _compared(beside),
             _toolbar(),
             html.Nav(id=ids.GRAPH_CRUMBS, className="graph-crumbs", **named("Modules around what is on screen")),
             html.Div(
@@ -65,23 +71,23 @@ def _canvas(name: str) -> Component:
     )
 
 
-def _other(beside: str | None) -> Component:
-    """The graph beside, with a line about what differs."""
+def _compared(beside: str | None) -> Component:
+    """The compared graph, with a line about what differs."""
     return html.Div(
         [
-            dcc.Store(id=ids.GRAPH_BESIDE, data=beside),
-            *(dcc.Store(id=name) for name in (ids.GRAPH_OTHER_SCENE, ids.GRAPH_OTHER_SINK)),
-            dcc.Interval(id=ids.GRAPH_OTHER_POLL, interval=400, disabled=True),
-            _canvas(ids.GRAPH_OTHER),
-            html.P(id=ids.GRAPH_OTHER_TITLE, className="graph-other-title", role="status"),
+            dcc.Store(id=ids.GRAPH_COMPARE, data=beside),
+            *(dcc.Store(id=name) for name in (ids.GRAPH_COMPARED_SCENE, ids.GRAPH_COMPARED_SINK)),
+            dcc.Interval(id=ids.GRAPH_COMPARED_POLL, interval=400, disabled=True),
+            _canvas(ids.GRAPH_COMPARED),
+            html.P(id=ids.GRAPH_COMPARED_TITLE, className="graph-compared-title", role="status"),
         ],
-        className="graph-other",
+        className="graph-compared",
     )
 
 
 def stage_options(done: bool) -> list[dict[str, str]]:
     """The stages there is something to show for: the compact graph once a run is done."""
-    return [{"value": key, "label": text} for key, text in STAGES.items() if done or key != "compact"]
+    return [{"value": key, "label": text} for key, text in GRAPH_STAGES.items() if done or key != "compact"]
 
 
 def _toolbar() -> Component:
@@ -141,8 +147,8 @@ def _views() -> Component:
     items = [_item(action, text, title) for action, (text, title) in VIEWS.items()]
     text, title = SHAPE[False]
     helpers = dmc.MenuItem(text, id=ids.GRAPH_SHAPE, n_clicks=0, className="menu-item", **named(_label(text, title)))
-    beside = html.Div(id=ids.GRAPH_BESIDE_ITEMS)
-    return _menu("View", "What is shown of the graph", [*items, dmc.MenuDivider(), helpers, beside])
+    compare = html.Div(id=ids.GRAPH_COMPARE_ITEMS)
+    return _menu("View", "What is shown of the graph", [*items, dmc.MenuDivider(), helpers, compare])
 
 
 def shape_item(shown: bool) -> tuple[str, str]:
@@ -151,13 +157,13 @@ def shape_item(shown: bool) -> tuple[str, str]:
     return text, _label(text, title)
 
 
-def beside_items(choices: Mapping[str, str], chosen: str | None) -> list[Component]:
+def compare_items(choices: Mapping[str, str], chosen: str | None) -> list[Component]:
     """Menu entries for what can stand beside the graph (key -> what it is called), and for nothing."""
     if not choices:
         return []
     named_choices = {"": "Nothing beside it", **{key: f"Beside it: {text}" for key, text in choices.items()}}
     items = [
-        _item(f"beside-{key}", f"{'✓ ' if key == (chosen or '') else ''}{text}", "Two graphs side by side")
+        _item(f"compare-{key}", f"{'✓ ' if key == (chosen or '') else ''}{text}", "Two graphs side by side")
         for key, text in named_choices.items()
     ]
     return [dmc.MenuDivider(), *items]

@@ -2,166 +2,150 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+import asyncio
+from typing import Any
 
-from dash import Dash, Input, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx
 
-from geta_engine.errors import InputError
-from geta_studio.graph.compare_callbacks import choices
-from geta_studio.header.page_state import named_selection, navigated, run_options
-from geta_studio.header.url import Place, names_nothing, parse
-from geta_studio.run_dock.status import model_summary
+from geta_studio.header import ids
+from geta_studio.header.model_status import Cause, ModelQuestion, UploadedModel, model_outputs
+from geta_studio.header.page_state import Changed, selectors_after
+from geta_studio.header.selection import compared_output, overlay_and_stage, selection_outputs
+from geta_studio.header.upload_deletion import deletion_outputs
+from geta_studio.header.url import parse_address
 from geta_studio.services.services import Services
-from geta_studio.shell import ids
+from geta_studio.shell import ids as shared
+from geta_studio.shell.run_words import Choice, run_choices
+from geta_studio.shell.stores import Selection
 
-CHANGED = {ids.URL: "address", ids.MODEL_SELECT: "model", ids.RUN_SELECT: "run"}
+CHANGED: dict[str | None, Changed] = {
+    shared.URL: "address",
+    shared.MODEL_SELECT: "model",
+    shared.RUN_SELECT: "run",
+}
+CAUSES: dict[str | None, Cause] = {shared.MODEL_SELECT: "model", ids.UPLOADED: "upload"}
 
 
 def register(app: Dash, services: Services) -> None:
     """Wire the selectors, the address and the analysis."""
+    _register_selectors(app, services)
+    _register_analysis(app, services)
+    _register_deletion(app, services)
+    _register_address(app, services)
 
+
+def _register_selectors(app: Dash, services: Services) -> None:
     @app.callback(
-        Output(ids.MODEL_SELECT, "value"),
-        Output(ids.MODEL_SELECT, "data"),
-        Output(ids.RUN_SELECT, "value"),
-        Output(ids.RUN_SELECT, "data"),
-        Output(ids.RUN_ID, "data"),
+        Output(shared.MODEL_SELECT, "value"),
+        Output(shared.MODEL_SELECT, "data"),
+        Output(shared.RUN_SELECT, "value"),
+        Output(shared.RUN_SELECT, "data"),
+        Output(shared.RUN_ID, "data"),
         Output(ids.NAMED, "data"),
-        Output(ids.SELECTION, "data", allow_duplicate=True),
-        Output(ids.GRAPH_BESIDE, "data", allow_duplicate=True),
-        Input(ids.URL, "search"),
-        Input(ids.MODEL_SELECT, "value"),
-        Input(ids.RUN_SELECT, "value"),
-        State(ids.MODEL_KEY, "data"),
+        Output(shared.SELECTION, "data", allow_duplicate=True),
+        Output(shared.GRAPH_COMPARE, "data", allow_duplicate=True),
+        Input(shared.URL, "search"),
+        Input(shared.MODEL_SELECT, "value"),
+        Input(shared.RUN_SELECT, "value"),
+        State(shared.MODEL_KEY, "data"),
         prevent_initial_call=True,
     )
-    def navigate(search: str, model: str | None, run: str | None, shown: str | None) -> tuple[Any, ...]:
+    def update_selectors(search: str, model: str | None, run: str | None, on_screen: str | None) -> tuple[Any, ...]:
         changed = CHANGED.get(ctx.triggered_id)
-        screen = navigated(services, changed, search, model, run)
-        named = parse(search) if changed == "address" else None
-        return *screen, *selections(services, named, screen.model == shown), beside_named(named)
+        selectors = selectors_after(services, changed, search, model, run)
+        address = parse_address(search) if changed == "address" else None
+        selection = selection_outputs(services, address, selectors.model == on_screen)
+        return *selectors, *selection, compared_output(address)
 
     @app.callback(
-        Output(ids.RUN_SELECT, "data", allow_duplicate=True),
-        Input(ids.RUNS_VERSION, "data"),
+        Output(shared.RUN_SELECT, "data", allow_duplicate=True),
+        Input(shared.RUNS_VERSION, "data"),
         prevent_initial_call=True,
     )
-    def refresh_runs(_: str) -> Any:
-        return run_options(services)
+    def update_run_choices(_: str) -> list[Choice]:
+        return run_choices(services.runs.heads())
 
-    @app.callback(
-        Output(ids.GRAPH_OVERLAY, "value", allow_duplicate=True),
-        Output(ids.GRAPH_STAGE, "value", allow_duplicate=True),
-        Input(ids.URL, "search"),
-        prevent_initial_call="initial_duplicate",
-    )
-    def show_named(search: str) -> tuple[Any, Any]:
-        return named_outputs(services, parse(search))
 
+def _register_analysis(app: Dash, services: Services) -> None:
     @app.callback(
-        Output(ids.MODEL_KEY, "data"),
+        Output(shared.MODEL_KEY, "data"),
         Output(ids.MODEL_SUMMARY, "children"),
         Output(ids.MODEL_STATUS, "children"),
         Output(ids.MODEL_STATUS, "className"),
         Output(ids.MODEL_POLL, "disabled"),
         Output(ids.UPLOADED, "data"),
-        Output(ids.MODEL_SELECT, "value", allow_duplicate=True),
-        Output(ids.SELECTION, "data", allow_duplicate=True),
-        Output(ids.GRAPH_BESIDE, "data", allow_duplicate=True),
-        Input(ids.MODEL_SELECT, "value"),
+        Output(shared.MODEL_SELECT, "value", allow_duplicate=True),
+        Output(shared.MODEL_SELECT, "data", allow_duplicate=True),
+        Output(shared.SELECTION, "data", allow_duplicate=True),
+        Output(shared.GRAPH_COMPARE, "data", allow_duplicate=True),
+        Input(shared.MODEL_SELECT, "value"),
         Input(ids.MODEL_POLL, "n_intervals"),
         Input(ids.UPLOADED, "data"),
-        State(ids.MODEL_KEY, "data"),
+        State(shared.MODEL_KEY, "data"),
         State(ids.NAMED, "data"),
-        State(ids.GRAPH_BESIDE, "data"),
+        State(shared.GRAPH_COMPARE, "data"),
         prevent_initial_call=True,
     )
-    def follow_analysis(model: str | None, _: int, uploaded: dict[str, str] | None, *screen: Any) -> Any:
-        if uploaded:
-            return tuple(upload_outputs(services, uploaded["model"]))
-        return tuple(analysis_outputs(services, model, *screen))
+    async def poll_analysis(
+        model: str | None,
+        polls: int,
+        uploaded: UploadedModel | None,
+        on_screen: str | None,
+        named: Selection | None,
+        compared: str | None,
+    ) -> tuple[Any, ...]:
+        cause = CAUSES.get(ctx.triggered_id, "poll")
+        key = uploaded["model"] if uploaded else None
+        asked = ModelQuestion(cause, polls, model, key, on_screen, named, compared)
+        return tuple(await asyncio.to_thread(model_outputs, services, asked))
+
+    app.clientside_callback(ClientsideFunction("geta", "attachUpload"), Input(ids.MODEL_UPLOAD, "id"))
+
+
+def _register_deletion(app: Dash, services: Services) -> None:
+    app.clientside_callback(
+        "(model) => ({ display: (model || '').startsWith('upload-') ? '' : 'none' })",
+        Output(ids.MODEL_DELETE, "style"),
+        Input(shared.MODEL_SELECT, "value"),
+    )
+
+    @app.callback(
+        Output(ids.MODEL_CONFIRM, "opened"),
+        Output(ids.MODEL_CONFIRM_TEXT, "children"),
+        Output(shared.MODEL_SELECT, "value", allow_duplicate=True),
+        Output(shared.MODEL_SELECT, "data", allow_duplicate=True),
+        Input(ids.MODEL_DELETE, "n_clicks"),
+        Input(ids.MODEL_DELETE_NOW, "n_clicks"),
+        Input(ids.MODEL_DELETE_CANCEL, "n_clicks"),
+        State(shared.MODEL_SELECT, "value"),
+        State(shared.MODEL_KEY, "data"),
+        prevent_initial_call=True,
+    )
+    async def delete_upload(
+        _: int | None, __: int | None, ___: int | None, model: str, on_screen: str | None
+    ) -> tuple[Any, ...]:
+        return tuple(await asyncio.to_thread(deletion_outputs, services, ctx.triggered_id, model, on_screen))
+
+
+def _register_address(app: Dash, services: Services) -> None:
+    @app.callback(
+        Output(shared.GRAPH_OVERLAY, "value", allow_duplicate=True),
+        Output(shared.GRAPH_STAGE, "value", allow_duplicate=True),
+        Input(shared.URL, "search"),
+        prevent_initial_call="initial_duplicate",
+    )
+    def update_overlay_and_stage(search: str) -> tuple[Any, Any]:
+        return overlay_and_stage(services, parse_address(search))
 
     app.clientside_callback(
-        "(id) => window.geta.attachUpload(id)", Output(ids.MODEL_UPLOAD, "title"), Input(ids.MODEL_UPLOAD, "id")
-    )
-    app.clientside_callback(
-        "(...state) => window.geta.writeAddress(...state)",
-        Output(ids.ADDRESS, "data"),
-        Input(ids.MODEL_SELECT, "value"),
-        Input(ids.RUN_ID, "data"),
-        Input(ids.SELECTION, "data"),
-        Input(ids.GRAPH_OVERLAY, "value"),
-        Input(ids.GRAPH_STAGE, "value"),
-        Input(ids.GRAPH_BESIDE, "data"),
-        Input(ids.URL, "pathname"),
-        Input(ids.MODEL_KEY, "data"),
+        ClientsideFunction("geta", "writeAddress"),
+        Input(shared.MODEL_SELECT, "value"),
+        Input(shared.RUN_ID, "data"),
+        Input(shared.SELECTION, "data"),
+        Input(shared.GRAPH_OVERLAY, "value"),
+        Input(shared.GRAPH_STAGE, "value"),
+        Input(shared.GRAPH_COMPARE, "data"),
+        Input(shared.URL, "pathname"),
+        Input(shared.MODEL_KEY, "data"),
         State(ids.NAMED, "data"),
     )
-
-
-def selections(services: Services, place: Place | None, on_screen: bool) -> tuple[Any, Any]:
-    """(what is selected once the model asked for is on screen, what is selected now), after an address that names a
-    place, or after a choice in the header (None). What is on screen keeps its selection until another model appears."""
-    if place is None:
-        return None, no_update
-    if names_nothing(place) and place.select is None:
-        return no_update, no_update
-    named = named_selection(services, place)
-    return named, named if on_screen else no_update
-
-
-def beside_named(place: Place | None) -> Any:
-    """What stands beside after an address that names a place ("": nothing); a choice in the header (None) leaves it."""
-    if place is None or (names_nothing(place) and place.beside is None):
-        return no_update
-    return place.beside or ""
-
-
-def named_outputs(services: Services, place: Place) -> tuple[Any, Any]:
-    """(overlay, stage) that an address names. Raises InputError where it names a run that is not there."""
-    if place.run is not None and not services.runs.has_run(place.run):
-        raise InputError(f"run {place.run} is not in this store: see Runs for those that are, or launch one")
-    return place.overlay or no_update, place.stage or no_update
-
-
-class Follow(NamedTuple):
-    """What following an analysis changes on the page."""
-
-    key: Any = no_update
-    summary: Any = no_update
-    text: str = ""
-    style: str = "model-status"
-    poll_off: bool = False
-    uploaded: Any = no_update
-    chosen: Any = no_update
-    selection: Any = no_update
-    beside: Any = no_update
-
-
-def analysis_outputs(
-    services: Services, model: str | None, shown: str | None, named: Mapping[str, Any] | None, beside: str | None
-) -> Follow:
-    """Follow the analysis of the chosen model: when it appears, what was selected goes, and what the address that led
-    to it names is selected; what cannot stand beside it goes too. One that fails leaves all on screen as it is."""
-    if model is None:
-        return Follow()
-    state = services.analyses.ensure_analysis(model)
-    if state.state != "ready":
-        return Follow(text=state.text, style=f"model-status {state.state}", poll_off=state.state == "failed")
-    follow = Follow(summary=model_summary(services.analyses.get(model)), poll_off=True)
-    if model == shown:
-        return follow
-    stays = not beside or beside in choices(services, model)
-    return follow._replace(key=model, selection=named, beside=no_update if stays else "")
-
-
-def upload_outputs(services: Services, key: str) -> Follow:
-    """Follow the analysis of an upload: it is chosen when it is ready, and dropped with a sentence when it fails."""
-    state = services.analyses.ensure_analysis(key)
-    if state.state == "ready":
-        return Follow(uploaded=None, chosen=key)
-    if state.state == "failed":
-        services.analyses.discard(key)
-        return Follow(text=state.text, style="model-status failed", poll_off=True, uploaded=None)
-    return Follow(text=state.text, style="model-status working")

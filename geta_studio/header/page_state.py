@@ -1,66 +1,60 @@
-"""What the header shows: the model, the run, and the choices of both, from the store and what was asked for."""
+"""The state a page opens with, and what the two selectors show after a change."""
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from geta_studio.header.url import (
-    Place,
-    Shown,
-    names_nothing,
-    newest_active,
-    on_choice,
-    on_open,
-    parse,
-    selection_of,
-    whole_number,
-)
-from geta_studio.run_dock.status import ACTIVE, model_summary, run_label
+from geta_studio.header.model_choices import model_choices
+from geta_studio.header.model_status import model_summary
+from geta_studio.header.selection import named_selection
+from geta_studio.header.url import OnScreen, on_choice, on_open, parse_address, whole_number
 from geta_studio.services.services import Services
+from geta_studio.shell.run_words import Choice, newest_active, run_choices
+from geta_studio.shell.stores import Selection
 
-Options = list[dict[str, str]]
+Changed = Literal["address", "model", "run"]
 
 
-class Screen(NamedTuple):
+class Selectors(NamedTuple):
     """Values and choices of the two selectors, and the run on screen."""
 
     model: str
-    models: Options
+    models: list[Choice]
     run: str | None
-    runs: Options
+    runs: list[Choice]
     run_id: int | None
 
 
-class Opening(NamedTuple):
+class PageState(NamedTuple):
     """The first state of a page; `key` is None until the model is analysed."""
 
     path: str
     search: str
-    screen: Screen
+    selectors: Selectors
     key: str | None
     summary: str
     tab: str
-    selection: dict[str, Any] | None
-    beside: str | None
+    selection: Selection | None
+    compared: str | None
 
 
-def opening(services: Services, address: str) -> Opening:
+def page_state(services: Services, address: str) -> PageState:
     """What the page of an address shows first, so that its graph need not wait for two round trips."""
     parts = urlsplit(address)
-    screen = navigated(services, None, parts.query, None, None)
-    analysis = services.analyses.get(screen.model)
-    key = screen.model if analysis else None
-    place = parse(parts.query)
-    tab = front_tab(services, screen.run_id, place.select is not None)
-    search = f"?{parts.query}" if parts.query else ""
-    selection = named_selection(services, place)
-    return Opening(parts.path or "/", search, screen, key, model_summary(analysis), tab, selection, place.beside)
-
-
-def named_selection(services: Services, place: Place) -> dict[str, Any] | None:
-    """What an address selects; nothing where it names a run that is not there."""
-    return selection_of(place) if place.run is None or services.runs.has_run(place.run) else None
+    selectors = selectors_after(services, None, parts.query, None, None)
+    analysis = services.analyses.get(selectors.model)
+    named = parse_address(parts.query)
+    return PageState(
+        path=parts.path or "/",
+        search=f"?{parts.query}" if parts.query else "",
+        selectors=selectors,
+        key=selectors.model if analysis else None,
+        summary=model_summary(analysis),
+        tab=front_tab(services, selectors.run_id, named.select is not None),
+        selection=named_selection(services, named),
+        compared=named.compared,
+    )
 
 
 def front_tab(services: Services, run_id: int | None, selected: bool) -> str:
@@ -71,25 +65,19 @@ def front_tab(services: Services, run_id: int | None, selected: bool) -> str:
     return "result" if done else "configure"
 
 
-def navigated(services: Services, changed: str | None, search: str, model: str | None, run: str | None) -> Screen:
-    """The screen after `changed` ("address", "model" or "run") changed; `model` is None when a page opens."""
+def selectors_after(
+    services: Services, changed: Changed | None, search: str, model: str | None, run: str | None
+) -> Selectors:
+    """The selectors after a change; `model` is None when a page opens."""
     runs = services.runs.heads()
     models = {record.id: services.library.key_of(record) for record in runs}
-    place = parse(search)
-    if model is None or (changed in (None, "address") and not names_nothing(place)):
-        active = newest_active(runs, lambda status: status in ACTIVE)
-        return _screen(services, on_open(place, models, services.first_model, active))
-    return _screen(services, on_choice("model" if changed == "model" else "run", model, whole_number(run), models))
+    address = parse_address(search)
+    if model is None or (changed in (None, "address") and address.names_model):
+        return _selectors(services, on_open(address, models, services.first_model, newest_active(runs)))
+    return _selectors(services, on_choice("model" if changed == "model" else "run", model, whole_number(run), models))
 
 
-def run_options(services: Services) -> Options:
-    """Choices of the run selector, newest first."""
-    return [{"value": str(r.id), "label": run_label(r.id, r.status, r.step, r.steps)} for r in services.runs.heads()]
-
-
-def _screen(services: Services, shown: Shown) -> Screen:
-    models = services.library.options()
-    if shown.model not in {option["value"] for option in models}:
-        models = [{"value": shown.model, "label": services.library.label(shown.model)}, *models]
-    run = None if shown.run is None else str(shown.run)
-    return Screen(shown.model, models, run, run_options(services), shown.run)
+def _selectors(services: Services, on_screen: OnScreen) -> Selectors:
+    models = model_choices(services, on_screen.model)
+    run = None if on_screen.run is None else str(on_screen.run)
+    return Selectors(on_screen.model, models, run, run_choices(services.runs.heads()), on_screen.run)

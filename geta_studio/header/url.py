@@ -2,87 +2,86 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 from urllib.parse import parse_qs
 
-from geta_engine.documents.runs import RunHead
-from geta_studio.graph.legend import OVERLAYS, STAGES
+from geta_studio.shell.graph_choices import GRAPH_STAGES, OVERLAYS
+from geta_studio.shell.stores import Selection
 
-KINDS = ("node", "group", "quantizer", "scope")
+SELECTION_KINDS = ("node", "group", "quantizer", "scope")
 
 
-class Place(NamedTuple):
+class Address(NamedTuple):
     """What an address names; None for what it leaves out."""
 
     model: str | None
     run: int | None
-    select: dict[str, str] | None
+    select: Selection | None
     overlay: str | None
     stage: str | None
-    beside: str | None
+    compared: str | None
+    """The key of the model beside the one on screen; "" says that there is none."""
+
+    @property
+    def names_model(self) -> bool:
+        """Whether it says what is to be on screen, by its model or by its run."""
+        return self.model is not None or self.run is not None
 
 
-class Shown(NamedTuple):
+class OnScreen(NamedTuple):
     """The model (a key) and the run on screen."""
 
     model: str
     run: int | None
 
 
-def parse(search: str | None) -> Place:
-    """`?model=resnet20&run=7&select=group:3` -> Place; what cannot be read is left out.
+def parse_address(search: str | None) -> Address:
+    """`?model=resnet20&run=7&select=group:3` -> Address; what cannot be read is left out.
 
     What is selected stays as it is written, for the inspector to say so where there is no such thing.
     """
     query = {key: values[0] for key, values in parse_qs((search or "").lstrip("?")).items()}
     kind, _, identity = query.get("select", "").partition(":")
-    select = {"kind": kind, "id": identity} if identity or (kind and kind not in KINDS) else None
+    select: Selection | None = None
+    if identity or (kind and kind not in SELECTION_KINDS):
+        select = {"kind": kind, "id": identity}
     overlay, stage = query.get("overlay"), query.get("stage")
-    return Place(
+    return Address(
         query.get("model"),
         whole_number(query.get("run")),
         select,
         overlay if overlay in OVERLAYS else None,
-        stage if stage in STAGES else None,
+        stage if stage in GRAPH_STAGES else None,
         query.get("beside"),
     )
 
 
-def whole_number(text: Any) -> int | None:
-    """The id of a run or a group as text -> int, or None."""
-    return int(text) if isinstance(text, (str, int)) and str(text).isdecimal() and len(str(text)) < 10 else None
+def whole_number(value: str | int | None) -> int | None:
+    """The id of a run or a group as text -> int; None for any other text, and for numbers of ten digits and more."""
+    text = str(value)
+    return int(text) if text.isdecimal() and len(text) < 10 else None
 
 
-def selection_of(place: Place) -> dict[str, Any] | None:
+def selection_of(address: Address) -> Selection | None:
     """The selection an address names; the ids of groups are numbers, as far as they can be read."""
-    select = place.select
+    select = address.select
     number = whole_number(select["id"]) if select and select["kind"] == "group" else None
     return select if number is None else {"kind": "group", "id": number}
 
 
-def on_open(place: Place, models: Mapping[int, str], first_model: str, active_run: int | None) -> Shown:
+def on_open(address: Address, models: Mapping[int, str], first_model: str, active_run: int | None) -> OnScreen:
     """What an opened page shows. `models` maps run ids to the key of their model, `active_run` is a run still going."""
-    wanted = active_run if names_nothing(place) else place.run
-    if wanted is not None and wanted in models:
-        return Shown(models[wanted], wanted)
-    return Shown(place.model or first_model, None)
+    run = address.run if address.names_model else active_run
+    if run is not None and run in models:
+        return OnScreen(models[run], run)
+    return OnScreen(address.model or first_model, None)
 
 
-def names_nothing(place: Place) -> bool:
-    return place.model is None and place.run is None
-
-
-def on_choice(changed: str, model: str, run: int | None, models: Mapping[int, str]) -> Shown:
+def on_choice(changed: str, model: str, run: int | None, models: Mapping[int, str]) -> OnScreen:
     """What the "model" or the "run" selector leads to: a run brings its model, another model lets go of the run."""
-    known = run if run in models else None
-    if known is None:
-        return Shown(model, None)
+    if run is None or run not in models:
+        return OnScreen(model, None)
     if changed == "run":
-        return Shown(models[known], known)
-    return Shown(model, known if models[known] == model else None)
-
-
-def newest_active(runs: Iterable[RunHead], active: Callable[[str], bool]) -> int | None:
-    """The newest run that is still going, newest first."""
-    return next((run.id for run in runs if active(run.status)), None)
+        return OnScreen(models[run], run)
+    return OnScreen(model, run if models[run] == model else None)

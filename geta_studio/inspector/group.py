@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from dash import html
 from dash.development.base_component import Component
 
+from geta_engine.documents.analysis import GroupDocument, MemberDocument
 from geta_studio.inspector.parts import Subject, chips, facts, reason_box
-from geta_studio.run_dock.figures import FONT, ink
 from geta_studio.services.unit_state import REDUNDANT, ZERO, GroupUnits
 from geta_studio.shell.data_attributes import named
+from geta_studio.shell.figure_style import FONT, Figure, ink
 from geta_studio.shell.format import count, percent
 from geta_studio.shell.palette import THEMES, Scheme
 
 ROLES = {"producer": "makes it", "consumer": "reads it", "statistic": "counts over it"}
 
 
-def group_head(subject: Subject, group: Mapping[str, Any]) -> list[Component]:
+def group_head(subject: Subject, group: GroupDocument) -> list[Component]:
     """`g3 layer1.0.conv1`, and its size."""
     look = f"slot{subject.slots[group['id']]}" if group["prunable"] else "grey"
     size = f"{group['size']} units that can be removed" if group["prunable"] else f"{group['size']} units, not prunable"
@@ -32,7 +30,7 @@ def group_head(subject: Subject, group: Mapping[str, Any]) -> list[Component]:
     ]
 
 
-def group_live(subject: Subject, group: Mapping[str, Any]) -> list[Component]:
+def group_live(subject: Subject, group: GroupDocument) -> list[Component]:
     """Kept, redundant and zero units now, in words and as a bar."""
     units = subject.units.get(group["id"])
     if units is None:
@@ -46,13 +44,13 @@ def group_live(subject: Subject, group: Mapping[str, Any]) -> list[Component]:
     return [html.Div([html.Div(bar, className="unit-bar"), line], className="inspect-section")]
 
 
-def group_body(subject: Subject, group: Mapping[str, Any]) -> list[Component]:
+def group_body(subject: Subject, group: GroupDocument) -> list[Component]:
     """Why it cannot be pruned (if so), what a unit saves, the chain that ties it, its members."""
     model = subject.analysis["model"]
     parts: list[Component] = []
     if group["reason"]:
         parts.append(reason_box("Cannot be pruned", group["reason"]))
-    elif group.get("unit_params"):
+    elif group["unit_params"]:
         saved = f"{count(group['unit_params'])} parameters · {count(group['unit_macs'])} multiply-adds"
         shares = [(group["unit_params"], model["params"]), (group["unit_macs"], model["macs"])]
         of = " · ".join(percent(part / max(whole, 1), 2) for part, whole in shares)
@@ -67,14 +65,14 @@ def group_body(subject: Subject, group: Mapping[str, Any]) -> list[Component]:
     return parts
 
 
-def members(group: Mapping[str, Any]) -> Component:
+def members(group: GroupDocument) -> Component:
     """One row a (parameter, dim): its role and how many indices a unit owns."""
     header = html.Tr([html.Th(text) for text in ("parameter", "dim", "role", "per unit")])
     rows = [
         html.Tr(
             [
                 html.Td(html.Code(m["parameter"]), title=_shape(m)),
-                html.Td(f"{m['dim']} of {_shape(m)}" if m.get("shape") else str(m["dim"])),
+                html.Td(f"{m['dim']} of {_shape(m)}"),
                 html.Td(m["role"], title=ROLES[m["role"]]),
                 html.Td(str(m["per_unit"])),
             ]
@@ -85,8 +83,8 @@ def members(group: Mapping[str, Any]) -> Component:
     return html.Div(table, className="table-scroll", tabIndex=0, role="region", **named("Members of the group"))
 
 
-def _shape(member: Mapping[str, Any]) -> str:
-    return "×".join(map(str, member.get("shape", ())))
+def _shape(member: MemberDocument) -> str:
+    return "×".join(map(str, member["shape"]))
 
 
 def sorted_norms(units: GroupUnits) -> tuple[np.ndarray, np.ndarray]:
@@ -95,7 +93,7 @@ def sorted_norms(units: GroupUnits) -> tuple[np.ndarray, np.ndarray]:
     return units.norms[order], units.states[order]
 
 
-def norms_figure(units: GroupUnits, slot: int, scheme: Scheme) -> dict[str, Any]:
+def norms_figure(units: GroupUnits, slot: int, scheme: Scheme) -> Figure:
     """The norms of a group's units as bars, largest first, coloured by state."""
     theme, colours = THEMES[scheme], ink(scheme)
     norms, states = sorted_norms(units)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from dash import html
 from dash.development.base_component import Component
 
 from geta_studio.inspector.parts import Subject
+from geta_studio.shell.stores import Selection
 
 LONGEST = 80
 """Characters of a name that are written out."""
@@ -22,19 +20,19 @@ WORDS = {
 """Kind -> what it is called, and how to get to one that is there."""
 
 
-def missing_head(subject: Subject, selection: Mapping[str, Any]) -> list[Component]:
+def missing_head(subject: Subject, selection: Selection) -> list[Component]:
     """A title and a sentence."""
     folded = selection["kind"] in ("node", "scope") and _is_folded(subject, str(selection["id"]))
     title = "Folded at this stage" if folded else "Not in this model"
     return [html.H2(title), html.P(missing(subject, selection), role="status")]
 
 
-def missing(subject: Subject, selection: Mapping[str, Any]) -> str:
+def missing(subject: Subject, selection: Selection) -> str:
     """What was asked for, that it is not there, and what to do.
 
     Worked: "“layers.9” was asked for, and resnet20 has no such module: click a module, or search ..."
     """
-    kind, name, model = str(selection["kind"]), str(selection["id"]), subject.analysis["model"]["name"]
+    kind, name, model = selection["kind"], str(selection["id"]), subject.analysis["model"]["name"]
     if kind not in WORDS:
         asked = _short(f"{kind}:{name}" if name else kind)
         return f"{asked} was asked for, and that is no node, module, group or quantizer: click one in the graph."
@@ -53,5 +51,5 @@ def _short(name: str) -> str:
 
 def _is_folded(subject: Subject, name: str) -> bool:
     """Whether it is a node, or a module with nodes, of the program with its quantizers expanded."""
-    nodes = subject.analysis.get("trace", {}).get("nodes", ())
+    nodes = subject.analysis["trace"]["nodes"] if "trace" in subject.analysis else ()
     return any(name == node["id"] or f"{node['scope']}.".startswith(f"{name}.") for node in nodes)

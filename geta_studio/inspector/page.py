@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from geta_engine.documents.analysis import GroupDocument, NodeDocument, QuantizerDocument
+from geta_engine.drawing.opening import nodes_inside
 from geta_engine.drawing.repeats import display_name, is_fold
 from geta_engine.drawing.stages import graph_at
-from geta_engine.drawing.visible import nodes_inside
 from geta_studio.inspector.group import group_body, group_head, group_live
 from geta_studio.inspector.missing import missing_head
 from geta_studio.inspector.parts import Subject, chips, facts, head, link, reason_box, share
 from geta_studio.inspector.quantizer import quantizer_body, quantizer_head, quantizer_live
 from geta_studio.shell import ids
 from geta_studio.shell.format import count
+from geta_studio.shell.stores import Selection
 
 
 class Page(NamedTuple):
@@ -66,7 +68,7 @@ def empty_page() -> Page:
     return Page([html.H2("Nothing selected"), listed], [])
 
 
-def page(subject: Subject | None, selection: Mapping[str, Any] | None, stage: str = "groups") -> Page:
+def page(subject: Subject | None, selection: Selection | None, stage: str = "groups") -> Page:
     """The page of what is selected; a sentence where this model has no such thing, the empty page where nothing is.
 
     At the stages "trace" and "branches" the ops that are folded away later have pages too.
@@ -79,35 +81,35 @@ def page(subject: Subject | None, selection: Mapping[str, Any] | None, stage: st
     return found or Page(missing_head(subject, selection), [])
 
 
-def _found(subject: Subject, selection: Mapping[str, Any]) -> Page | None:
+def _found(subject: Subject, selection: Selection) -> Page | None:
     make = {"node": _node_page, "group": _group_page, "quantizer": _quantizer_page, "scope": _scope_page}
-    maker = make.get(str(selection.get("kind")))
-    return maker(subject, selection["id"]) if maker else None
+    maker = make.get(selection["kind"])
+    return maker(subject, str(selection["id"])) if maker else None
 
 
-def live(subject: Subject | None, selection: Mapping[str, Any] | None) -> Live:
+def live(subject: Subject | None, selection: Selection | None) -> Live:
     """What the run says of what is selected now; a module has no such numbers."""
     if subject is None or not selection:
         return Live([], [])
     make = {"node": _node_live, "group": _group_live, "quantizer": _quantizer_live}
-    maker = make.get(str(selection.get("kind")))
-    return maker(subject, selection["id"]) if maker else Live([], [])
+    maker = make.get(selection["kind"])
+    return maker(subject, str(selection["id"])) if maker else Live([], [])
 
 
-def _node_page(subject: Subject, identity: Any) -> Page | None:
+def _node_page(subject: Subject, identity: str) -> Page | None:
     node = subject.nodes.get(identity)
     if node is None:
         return None
     return Page(head(node["name"], node["op"], node["scope"]), _node_body(subject, node))
 
 
-def _node_live(subject: Subject, identity: Any) -> Live:
+def _node_live(subject: Subject, identity: str) -> Live:
     node = subject.nodes.get(identity)
     rows = [quantizer_row(subject, q) for q in subject.quantizers_of(node)] if node else []
     return Live([html.Div([html.H3("Quantizers"), *rows], className="inspect-section")] if rows else [], [])
 
 
-def _node_body(subject: Subject, node: Mapping[str, Any]) -> list[Component]:
+def _node_body(subject: Subject, node: NodeDocument) -> list[Component]:
     model = subject.analysis["model"]
     known = [
         ("output shape", " × ".join(map(str, node["shape"])) or "–"),
@@ -136,7 +138,7 @@ def _group_line(subject: Subject, group: int, verb: str, what: str) -> Component
     return html.Div([html.Span(verb, className="muted"), subject.group_link(group), after], className="inspect-line")
 
 
-def _parameters(subject: Subject, node: Mapping[str, Any]) -> Component:
+def _parameters(subject: Subject, node: NodeDocument) -> Component:
     roles = {(m["parameter"], m["dim"]): group["id"] for group in subject.analysis["groups"] for m in group["members"]}
     rows = []
     for name in node["parameters"]:
@@ -146,7 +148,7 @@ def _parameters(subject: Subject, node: Mapping[str, Any]) -> Component:
     return html.Table(html.Tbody(rows), className="inspect-table")
 
 
-def _neighbours(subject: Subject, node: Mapping[str, Any]) -> Component:
+def _neighbours(subject: Subject, node: NodeDocument) -> Component:
     edges = subject.analysis["graph"]["edges"]
     sources = list(dict.fromkeys(e["source"] for e in edges if e["target"] == node["id"]))
     targets = list(dict.fromkeys(e["target"] for e in edges if e["source"] == node["id"]))
@@ -158,7 +160,7 @@ def _neighbours(subject: Subject, node: Mapping[str, Any]) -> Component:
     return html.Div([html.H3("Connected"), *lines], className="inspect-section")
 
 
-def quantizer_row(subject: Subject, quantizer: Mapping[str, Any]) -> Component:
+def quantizer_row(subject: Subject, quantizer: QuantizerDocument) -> Component:
     """One line about a quantizer: kind, bits now, bounds."""
     bits, bounds = subject.bits(quantizer["id"]), subject.bounds.get(quantizer["id"])
     return html.Div(
@@ -173,16 +175,16 @@ def quantizer_row(subject: Subject, quantizer: Mapping[str, Any]) -> Component:
     )
 
 
-def _group(subject: Subject, identity: Any) -> Mapping[str, Any] | None:
-    return next((group for known, group in subject.groups.items() if str(known) == str(identity)), None)
+def _group(subject: Subject, identity: str) -> GroupDocument | None:
+    return next((group for number, group in subject.groups.items() if str(number) == identity), None)
 
 
-def _group_page(subject: Subject, identity: Any) -> Page | None:
+def _group_page(subject: Subject, identity: str) -> Page | None:
     group = _group(subject, identity)
     return None if group is None else Page(group_head(subject, group), group_body(subject, group))
 
 
-def _group_live(subject: Subject, identity: Any) -> Live:
+def _group_live(subject: Subject, identity: str) -> Live:
     group = _group(subject, identity)
     if group is None or group["id"] not in subject.units:
         return Live([], [])
@@ -190,12 +192,12 @@ def _group_live(subject: Subject, identity: Any) -> Live:
     return Live(group_live(subject, group), [note])
 
 
-def _quantizer_page(subject: Subject, identity: Any) -> Page | None:
+def _quantizer_page(subject: Subject, identity: str) -> Page | None:
     quantizer = subject.quantizers.get(identity)
     return None if quantizer is None else Page(quantizer_head(quantizer), quantizer_body(subject, quantizer))
 
 
-def _quantizer_live(subject: Subject, identity: Any) -> Live:
+def _quantizer_live(subject: Subject, identity: str) -> Live:
     quantizer = subject.quantizers.get(identity)
     if quantizer is None:
         return Live([], [])
@@ -203,8 +205,7 @@ def _quantizer_live(subject: Subject, identity: Any) -> Live:
     return Live(quantizer_live(subject, quantizer), [] if subject.state(identity) is None else [note])
 
 
-def _scope_page(subject: Subject, identity: Any) -> Page | None:
-    scope = str(identity)
+def _scope_page(subject: Subject, scope: str) -> Page | None:
     inside = _inside(subject, scope)
     if not inside:
         return None
@@ -226,23 +227,23 @@ def _scope_page(subject: Subject, identity: Any) -> Page | None:
     return Page(head(display_name(scope), "repeated modules" if is_fold(scope) else "module", ""), body)
 
 
-def _inside(subject: Subject, scope: str) -> list[Mapping[str, Any]]:
+def _inside(subject: Subject, scope: str) -> list[NodeDocument]:
     """The nodes that a drawn scope holds, or a module that holds one thing and is drawn as that."""
     graph = subject.analysis["graph"]
     drawn = nodes_inside(graph, scope) or nodes_inside(graph, scope, show_shape=True)
     return [node for key, node in subject.nodes.items() if (key in drawn if drawn else _is_within(node, scope))]
 
 
-def _is_within(node: Mapping[str, Any], scope: str) -> bool:
+def _is_within(node: NodeDocument, scope: str) -> bool:
     path = node["name"] if node["kind"] == "layer" else node["scope"]
     return f"{path}.".startswith(f"{scope}.")
 
 
-def figure_kind(selection: Mapping[str, Any] | None, subject: Subject | None) -> str | None:
+def figure_kind(selection: Selection | None, subject: Subject | None) -> str | None:
     """Which figure belongs to the selection now: "norms", "stairs", or None."""
     if subject is None or not selection:
         return None
     if selection["kind"] == "group":
-        group = _group(subject, selection["id"])
+        group = _group(subject, str(selection["id"]))
         return "norms" if group is not None and group["id"] in subject.units else None
-    return "stairs" if selection["kind"] == "quantizer" and subject.state(selection["id"]) is not None else None
+    return "stairs" if selection["kind"] == "quantizer" and subject.state(str(selection["id"])) is not None else None

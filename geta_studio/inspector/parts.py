@@ -10,10 +10,12 @@ import numpy as np
 from dash import html
 from dash.development.base_component import Component
 
+from geta_engine.documents.analysis import AnalysisDocument, NodeDocument, QuantizerDocument
 from geta_studio.services.unit_state import GroupUnits, units_by_group
 from geta_studio.shell.data_attributes import selects
 from geta_studio.shell.format import count, percent
 from geta_studio.shell.palette import group_slots
+from geta_studio.shell.stores import TypedNumber
 
 SHOWN_LINKS = 10
 
@@ -27,8 +29,8 @@ class Subject:
 
     def __init__(
         self,
-        analysis: Mapping[str, Any],
-        bounds: Mapping[str, tuple[int, int]] | None = None,
+        analysis: AnalysisDocument,
+        bounds: Mapping[str, tuple[TypedNumber, TypedNumber]] | None = None,
         units: np.ndarray | None = None,
         quantizers: np.ndarray | None = None,
     ) -> None:
@@ -45,7 +47,7 @@ class Subject:
     def slots(self) -> dict[int, int]:
         return group_slots(self.analysis)
 
-    def state(self, quantizer: Any) -> tuple[float, float, float, float] | None:
+    def state(self, quantizer: str) -> tuple[float, float, float, float] | None:
         """(b, d, q_m, t) now, or None where no run has recorded them."""
         row = self._frames.get(quantizer)
         return None if row is None else (float(row[0]), float(row[1]), float(row[2]), float(row[3]))
@@ -57,12 +59,12 @@ class Subject:
     def reason_of(self, group: int | None) -> str | None:
         return None if group is None else self.groups[group]["reason"]
 
-    def quantizers_of(self, node: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    def quantizers_of(self, node: NodeDocument) -> list[QuantizerDocument]:
         """The quantizers a node reads through: its weight's, and those on the edges into it."""
         edges = self.analysis["graph"]["edges"]
         marks = [edge["quantizer"] for edge in edges if edge["target"] == node["id"] and edge["quantizer"]]
         found = [node["quantizer"], *dict.fromkeys(marks)]
-        return [self.quantizers[key] for key in found if key in self.quantizers]
+        return [self.quantizers[key] for key in found if key is not None and key in self.quantizers]
 
     def group_link(self, group: int) -> Component:
         """A link to a group in the group's colour."""
@@ -71,8 +73,8 @@ class Subject:
         return link("group", group, f"g{group}", look=f"group-chip {look}", title=entry["name"])
 
 
-def link(kind: str, identity: Any, text: str, look: str = "", title: str | None = None) -> Component:
-    """A button that selects something; assets/graph.js listens to it and brings a node into view."""
+def link(kind: str, identity: str | int, text: str, look: str = "", title: str | None = None) -> Component:
+    """A button that selects something; assets/js/graph/buttons.js listens to it and brings a node into view."""
     return html.Button(text, className=f"inspect-link {look}".strip(), title=title or "", **selects(kind, identity))
 
 

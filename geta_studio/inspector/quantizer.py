@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from math import log2
 from typing import Any, NamedTuple
 
@@ -10,8 +10,9 @@ import numpy as np
 from dash import html
 from dash.development.base_component import Component
 
+from geta_engine.documents.analysis import QuantizerDocument
 from geta_studio.inspector.parts import Subject, chips, facts, head, link
-from geta_studio.run_dock.figures import FONT, ink
+from geta_studio.shell.figure_style import FONT, Figure, ink
 from geta_studio.shell.format import count
 from geta_studio.shell.palette import Scheme
 
@@ -36,13 +37,13 @@ def stairs(d: float, q_m: float, t: float, signed: bool = True, points: int = PO
     return Stairs(x, np.sign(x) * d * np.round(c / d), q_m)
 
 
-def quantizer_head(quantizer: Mapping[str, Any]) -> list[Component]:
+def quantizer_head(quantizer: QuantizerDocument) -> list[Component]:
     """What it quantizes."""
     kind = "weight quantizer" if quantizer["kind"] == "weight" else "activation quantizer"
     return head(quantizer["id"], kind, quantizer["layer"])
 
 
-def quantizer_live(subject: Subject, quantizer: Mapping[str, Any]) -> list[Component]:
+def quantizer_live(subject: Subject, quantizer: QuantizerDocument) -> list[Component]:
     """b, d, q_m, t now and the formula with them in it; without a run, the bounds alone."""
     bounds = subject.bounds.get(quantizer["id"])
     allowed = f"{bounds[0]} to {bounds[1]} bits" if bounds else "set under Configure"
@@ -75,7 +76,7 @@ def formula(d: float, q_m: float, t: float) -> Component:
     return html.Pre("\n".join(lines), className="formula")
 
 
-def quantizer_body(subject: Subject, quantizer: Mapping[str, Any]) -> list[Component]:
+def quantizer_body(subject: Subject, quantizer: QuantizerDocument) -> list[Component]:
     """Where it sits: what it reads, which layers read it, and their cost."""
     known: list[tuple[str, Any]] = []
     if quantizer["kind"] == "weight":
@@ -85,7 +86,7 @@ def quantizer_body(subject: Subject, quantizer: Mapping[str, Any]) -> list[Compo
     if quantizer["node"] in subject.nodes:
         word = "Layer" if quantizer["kind"] == "weight" else "Tensor of"
         parts.append(html.Div([html.H3(word), chips(subject, [quantizer["node"]])], className="inspect-section"))
-    readers = quantizer.get("readers", [])
+    readers = quantizer["readers"]
     if quantizer["kind"] == "activation" and readers:
         parts.append(html.Div([html.H3("Read by"), chips(subject, readers)], className="inspect-section"))
     counterpart = _weight_of(subject, readers)
@@ -95,12 +96,12 @@ def quantizer_body(subject: Subject, quantizer: Mapping[str, Any]) -> list[Compo
     return parts
 
 
-def _weight_of(subject: Subject, readers: list[str]) -> list[Component]:
+def _weight_of(subject: Subject, readers: Sequence[str]) -> list[Component]:
     found = [subject.nodes[reader]["quantizer"] for reader in readers if reader in subject.nodes]
     return [link("quantizer", name, name, look="node-chip") for name in found if name]
 
 
-def stairs_figure(d: float, q_m: float, t: float, signed: bool, scheme: Scheme) -> dict[str, Any]:
+def stairs_figure(d: float, q_m: float, t: float, signed: bool, scheme: Scheme) -> Figure:
     """The staircase, with the clip marked."""
     colours = ink(scheme)
     curve = stairs(d, q_m, t, signed)

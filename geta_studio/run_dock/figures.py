@@ -9,89 +9,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from geta_engine.config import INITIAL_BITS
+from geta_engine.documents.snapshots import REDUNDANT, ZERO
+from geta_studio.shell.figure_style import Figure, Ink, ink, steps_layout, y_axis
 from geta_studio.shell.format import is_share
+from geta_studio.shell.stage_bands import StageSpan
 
-Stage = tuple[str, int, int]
-"""(name, first step, one past the last step)."""
-Figure = dict[str, Any]
 Curve = tuple[np.ndarray, np.ndarray]
 """(steps, values)."""
-
-FONT = "Inter, 'Segoe UI', system-ui, -apple-system, 'DejaVu Sans', sans-serif"
-
-
-class Ink(NamedTuple):
-    """Colours of one scheme; every text colour has at least 4.5:1 on the panel."""
-
-    text: str
-    muted: str
-    grid: str
-    accent: str
-    second: str
-    dark: str
-    bounds: str
-    zero: str
-    stages: dict[str, str]
-    kept: tuple[str, str, str]
-    redundant: tuple[str, str]
-
-
-LIGHT = Ink(
-    text="#1b2530",
-    muted="#566373",
-    grid="#e6eaef",
-    accent="#0b7285",
-    second="#a8480a",
-    dark="#3d4857",
-    bounds="rgba(86,99,115,0.12)",
-    zero="#0a0d12",
-    stages={
-        "pretrain": "#f5f3ee",
-        "warmup": "#eef1f5",
-        "projection": "#e3ecfa",
-        "joint": "#fcefdc",
-        "cooldown": "#e2f2e7",
-    },
-    kept=("#e8f3f5", "#4fa9bd", "#063f56"),
-    redundant=("#fbd9a6", "#c2570c"),
-)
-DARK = Ink(
-    text="#e3e8ee",
-    muted="#9ba8b7",
-    grid="#29313a",
-    accent="#4cc3d6",
-    second="#f0a35e",
-    dark="#b9c4d0",
-    bounds="rgba(155,168,183,0.14)",
-    zero="#000000",
-    stages={
-        "pretrain": "#24221e",
-        "warmup": "#1f252d",
-        "projection": "#1c2839",
-        "joint": "#332819",
-        "cooldown": "#182c22",
-    },
-    kept=("#1f3f4b", "#2f93a8", "#c6f1f7"),
-    redundant=("#6b3c12", "#f4a24f"),
-)
-
-
-def ink(scheme: str | None) -> Ink:
-    return DARK if scheme == "dark" else LIGHT
 
 
 class Axis(NamedTuple):
     """What every figure of a run shares: its stages, its length, the scheme and a key under which zoom is kept."""
 
-    stages: Sequence[Stage]
+    stages: Sequence[StageSpan]
     steps: int
     scheme: str
     revision: str
-
-
-def empty_figure(scheme: str) -> Figure:
-    """Axes without data."""
-    return _figure(Axis((), 1, scheme, "empty"), [], _y_axis(ink(scheme), visible=False))
 
 
 def loss_figure(axis: Axis, loss: Curve, metric: Curve, metric_name: str) -> Figure:
@@ -104,7 +37,7 @@ def loss_figure(axis: Axis, loss: Curve, metric: Curve, metric_name: str) -> Fig
         _line(*loss, "loss", colours.dark, "%{y:.3g}"),
         _line(*metric, metric_name, colours.accent, form, yaxis="y2", width=2),
     ]
-    return _figure(axis, traces, {**_y_axis(colours), "rangemode": "tozero"}, right)
+    return _figure(axis, traces, {**y_axis(colours), "rangemode": "tozero"}, right)
 
 
 def cost_figure(axis: Axis, relative_bops: Curve, sparsity: Curve) -> Figure:
@@ -115,7 +48,7 @@ def cost_figure(axis: Axis, relative_bops: Curve, sparsity: Curve) -> Figure:
         _line(*sparsity, "sparsity", colours.second, "%{y:.1%}", yaxis="y2", shape="hv", width=2),
     ]
     right = _share_axis(colours)
-    return _figure(axis, traces, {**_y_axis(colours), "rangemode": "tozero", "tickformat": "~%"}, right)
+    return _figure(axis, traces, {**y_axis(colours), "rangemode": "tozero", "tickformat": "~%"}, right)
 
 
 class BitLines(NamedTuple):
@@ -134,7 +67,7 @@ def bits_figure(axis: Axis, lines: BitLines, bounds: tuple[int, int] | None, cho
     traces = [_bundle(lines, lines.is_weight == weight, name, colour) for weight, name, colour in kinds]
     if chosen is not None:
         traces.append(_line(lines.step, lines.bits[:, chosen], lines.names[chosen], colours.text, "%{y:.2f}", width=3))
-    layout = {**_y_axis(colours), "range": [0, INITIAL_BITS + 1], "tickvals": [2, 4, 8, 12, 16]}
+    layout = {**y_axis(colours), "range": [0, INITIAL_BITS + 1], "tickvals": [2, 4, 8, 12, 16]}
     figure = _figure(axis, traces, layout)
     if bounds is not None:
         figure["layout"]["shapes"].append(
@@ -172,7 +105,7 @@ class NormMap(NamedTuple):
 
 MOST_NAMED_CELLS = 6000
 """Hover names travel a cell each: only small pictures have them."""
-ZERO, REDUNDANT, KEPT = 0, 1, 128
+ZERO_LEVEL, REDUNDANT_LEVEL, KEPT_LEVEL = 0, 1, 128
 """First level of each state in the eight-bit picture: 0 zero, 1..127 redundant, 128..255 kept."""
 
 
@@ -182,8 +115,8 @@ def norm_levels(norms: np.ndarray, states: np.ndarray, scale: np.ndarray) -> np.
     A kept unit at half its scale: 128 + 0.5 * 127 = 191 (rounded down); a zero unit: 0.
     """
     share = np.clip(np.divide(norms, scale, out=np.zeros_like(norms), where=scale > 0), 0, 1)
-    levels = np.where(states == 1, REDUNDANT + share * 126, KEPT + share * 127)
-    return np.where(states == 2, ZERO, levels).astype(np.uint8)
+    levels = np.where(states == REDUNDANT, REDUNDANT_LEVEL + share * 126, KEPT_LEVEL + share * 127)
+    return np.where(states == ZERO, ZERO_LEVEL, levels).astype(np.uint8)
 
 
 def norms_figure(axis: Axis, picture: NormMap) -> Figure:
@@ -203,7 +136,7 @@ def norms_figure(axis: Axis, picture: NormMap) -> Figure:
         "hovertemplate": ("%{text} · " if named else "") + "step %{x}<extra></extra>",
     }
     ticks = {"tickvals": [row for row, _ in picture.ticks], "ticktext": [label for _, label in picture.ticks]}
-    return _figure(axis, [heat], {**_y_axis(colours), "range": [rows - 0.5, -0.5], "showgrid": False, **ticks})
+    return _figure(axis, [heat], {**y_axis(colours), "range": [rows - 0.5, -0.5], "showgrid": False, **ticks})
 
 
 def _norm_scale(colours: Ink) -> list[list[Any]]:
@@ -231,46 +164,21 @@ def _line(x: np.ndarray, y: np.ndarray, name: str, colour: str, value: str, widt
     return {**base, "line": line, "hovertemplate": hover, **extra}
 
 
-def _array(values: np.ndarray, kind: str) -> dict[str, Any]:
+def _array(values: np.ndarray, kind: str) -> Figure:
     """A numpy array as Plotly's typed-array spec."""
     packed = np.ascontiguousarray(values, dtype=f"<{kind}")
     spec = {"dtype": kind, "bdata": base64.b64encode(packed.tobytes()).decode("ascii")}
     return spec if packed.ndim == 1 else {**spec, "shape": f"{packed.shape[0]}, {packed.shape[1]}"}
 
 
-def _figure(axis: Axis, traces: list[Figure], y_axis: Figure, second: Figure | None = None) -> Figure:
-    colours = ink(axis.scheme)
-    layout = {
-        "margin": {"l": 38, "r": 36 if second else 10, "t": 2, "b": 20},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": FONT, "size": 11, "color": colours.muted},
-        "showlegend": False,
-        "hovermode": "closest",
-        "dragmode": "zoom",
-        "uirevision": axis.revision,
-        "xaxis": {
-            "range": [0, axis.steps],
-            "showgrid": False,
-            "zeroline": False,
-            "ticks": "outside",
-            "ticklen": 3,
-            "tickcolor": colours.grid,
-            "nticks": 6,
-            "linecolor": colours.grid,
-        },
-        "yaxis": y_axis,
-        "shapes": [
-            _rectangle(start, end, 0, 1, colours.stages[name], xref="x", yref="paper")
-            for name, start, end in axis.stages
-        ],
-    }
-    return {"data": traces, "layout": {**layout, "yaxis2": second} if second else layout}
-
-
-def _y_axis(colours: Ink, **extra: Any) -> Figure:
-    axis = {"gridcolor": colours.grid, "zeroline": False, "nticks": 5, "automargin": False, "fixedrange": False}
-    return {**axis, **extra}
+def _figure(axis: Axis, traces: list[Figure], left: Figure, right: Figure | None = None) -> Figure:
+    """The traces before bands in the colours of the training stages."""
+    layout = steps_layout(axis.scheme, axis.steps, axis.revision, left, right)
+    layout["shapes"] += [
+        _rectangle(start, end, 0, 1, ink(axis.scheme).stages[name], xref="x", yref="paper")
+        for name, start, end in axis.stages
+    ]
+    return {"data": traces, "layout": layout}
 
 
 def _share_axis(colours: Ink) -> Figure:
@@ -287,7 +195,7 @@ def _plain_axis(colours: Ink, values: np.ndarray) -> Figure:
 
 
 def _right_axis(colours: Ink, **extra: Any) -> Figure:
-    return {**_y_axis(colours), "overlaying": "y", "side": "right", "showgrid": False, **extra}
+    return {**y_axis(colours), "overlaying": "y", "side": "right", "showgrid": False, **extra}
 
 
 def _rectangle(x0: float, x1: float, y0: float, y1: float, colour: str, xref: str, yref: str) -> Figure:

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import NamedTuple
 
 import numpy as np
 
+from geta_engine.documents.analysis import AnalysisDocument, GroupDocument
 from geta_engine.documents.runs import LiveStatus, RunRecord
 from geta_engine.documents.snapshots import BITS, NORM, REDUNDANT, STATE, ZERO
 from geta_studio.run_dock.figures import (
     Axis,
     BitLines,
-    Figure,
+    Curve,
     NormMap,
     bits_figure,
     cost_figure,
-    empty_figure,
     loss_figure,
     norms_figure,
 )
 from geta_studio.services.sampling import sampled, thinned, within
 from geta_studio.services.series import Columns, Snapshots
 from geta_studio.services.services import Services
+from geta_studio.shell.figure_style import Figure, empty_figure, scheme_of
 from geta_studio.shell.format import count, metric, percent
+from geta_studio.shell.run_words import Choice
+from geta_studio.shell.stores import NewestSnapshot, Selection
 
 MOST_ROWS = 384
 MOST_NORM_CELLS = 60_000
@@ -31,31 +34,41 @@ TICK_SPACE = 0.1
 """Of the height of the figure: the room a label takes."""
 ALL_GROUPS = "all"
 METRIC = "accuracy"
+"""What the metric is called before the run has said so."""
+Zoom = Mapping[str, object]
+"""Plotly's relayout event, such as {"xaxis.range[0]": 10.5, "xaxis.range[1]": 80.0}."""
 
 
-class NewestSnapshot(TypedDict):
-    """What the `snapshot` store of the page holds: the run on screen and the step of its newest snapshot."""
+class ScalarsView(NamedTuple):
+    """The two figures of scalars and the numbers beside their titles, in the order of their callback's outputs."""
 
-    run: int | None
-    snapshot: int | None
+    loss: Figure
+    cost: Figure
+    loss_now: str
+    cost_now: str
 
 
 def scalars_view(
-    services: Services, live: LiveStatus | None, scheme: str, loss_zoom: Any, cost_zoom: Any
-) -> tuple[Any, Any, str, str]:
-    """(loss figure, cost figure, loss now, cost now) of the run on screen."""
+    services: Services,
+    live: LiveStatus | None,
+    scheme: str | None,
+    loss_zoom: Zoom | None,
+    cost_zoom: Zoom | None,
+) -> ScalarsView:
+    """Loss and cost of the run on screen."""
     if not live or live["run"] is None:
-        return empty_figure(scheme), empty_figure(scheme), "", ""
+        return ScalarsView(empty_figure(scheme), empty_figure(scheme), "", "")
     run = services.runs.get(live["run"])
     columns = services.series.columns(run.id, live["step"])
     axis = run_axis(run, scheme)
-    loss = loss_curves(axis, columns, zoom_window(loss_zoom), metric_name(run))
+    name = metric_name(run)
+    loss = loss_curves(axis, columns, zoom_window(loss_zoom), name)
     cost = cost_curves(axis, columns, zoom_window(cost_zoom))
-    return zoomed(loss, loss_zoom), zoomed(cost, cost_zoom), loss_now(columns, metric_name(run)), cost_now(columns)
+    return ScalarsView(zoomed(loss, loss_zoom), zoomed(cost, cost_zoom), loss_now(columns, name), cost_now(columns))
 
 
-def run_axis(run: RunRecord, scheme: str) -> Axis:
-    return Axis(run.config.schedule.stages(), run.steps, scheme, f"run-{run.id}")
+def run_axis(run: RunRecord, scheme: str | None) -> Axis:
+    return Axis(run.config.schedule.stages(), run.steps, scheme_of(scheme), f"run-{run.id}")
 
 
 def metric_name(run: RunRecord) -> str:
@@ -63,7 +76,7 @@ def metric_name(run: RunRecord) -> str:
     return (values["name"] if values else None) or METRIC
 
 
-def zoom_window(relayout: Mapping[str, Any] | None) -> tuple[float, float] | None:
+def zoom_window(relayout: Zoom | None) -> tuple[float, float] | None:
     """The steps a figure was zoomed to, from Plotly's relayout event; None when it shows all."""
     first, last = ((relayout or {}).get(f"xaxis.range[{end}]") for end in (0, 1))
     if isinstance(first, (int, float)) and isinstance(last, (int, float)):
@@ -71,7 +84,7 @@ def zoom_window(relayout: Mapping[str, Any] | None) -> tuple[float, float] | Non
     return None
 
 
-def zoomed(figure: Figure, relayout: Mapping[str, Any] | None) -> Figure:
+def zoomed(figure: Figure, relayout: Zoom | None) -> Figure:
     """The figure with the axes as they were zoomed to. `uirevision` alone does not keep a zoom: Dash hands Plotly the
     zoomed layout once more, which from then on counts as ours, and the next figure would undo it.
     """
@@ -82,7 +95,7 @@ def zoomed(figure: Figure, relayout: Mapping[str, Any] | None) -> Figure:
     return figure
 
 
-def curve(step: np.ndarray, values: np.ndarray, window: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
+def curve(step: np.ndarray, values: np.ndarray, window: tuple[float, float] | None) -> Curve:
     """A long curve thinned as a whole, with full detail inside the window."""
     coarse, thin = thinned(step, values)
     if window is None:
@@ -121,8 +134,12 @@ def cost_now(columns: Columns) -> str:
 
 
 def bits_view(
-    services: Services, newest: NewestSnapshot | None, selection: Any, scheme: str, zoom: Any = None
-) -> tuple[Any, str]:
+    services: Services,
+    newest: NewestSnapshot | None,
+    selection: Selection | None,
+    scheme: str | None,
+    zoom: Zoom | None = None,
+) -> tuple[Figure, str]:
     """(bits figure, mean bits now)."""
     if not newest or newest["run"] is None or newest["snapshot"] is None:
         return empty_figure(scheme), ""
@@ -145,30 +162,30 @@ def bits_now(lines: BitLines, chosen: int | None) -> str:
     return f"{lines.names[chosen]} {lines.bits[-1, chosen]:.2f}"
 
 
-def bit_lines(snapshots: Snapshots, analysis: Mapping[str, Any] | None) -> BitLines:
+def bit_lines(snapshots: Snapshots, analysis: AnalysisDocument | None) -> BitLines:
     """The bit widths of snapshots of all quantizers."""
     chosen = sampled(len(snapshots.step), 120)
     bits = snapshots.values[chosen, :, BITS]
-    quantizers = (analysis or {}).get("quantizers", [])
-    if len(quantizers) != bits.shape[1]:
-        quantizers = [{"layer": f"quantizer {index}", "kind": "weight"} for index in range(bits.shape[1])]
-    names = [f"{q['layer']} {q['kind'][0].upper()}" for q in quantizers]
-    return BitLines(snapshots.step[chosen], bits, np.array([q["kind"] == "weight" for q in quantizers], bool), names)
+    names = [f"quantizer {index} W" for index in range(bits.shape[1])]
+    is_weight = np.ones(bits.shape[1], bool)
+    if analysis is not None and len(analysis["quantizers"]) == len(names):
+        names = [f"{q['layer']} {q['kind'][0].upper()}" for q in analysis["quantizers"]]
+        is_weight = np.array([q["kind"] == "weight" for q in analysis["quantizers"]], bool)
+    return BitLines(snapshots.step[chosen], bits, is_weight, names)
 
 
-def chosen_quantizer(analysis: Mapping[str, Any] | None, selection: Mapping[str, Any] | None) -> int | None:
+def chosen_quantizer(analysis: AnalysisDocument | None, selection: Selection | None) -> int | None:
     """The index of the quantizer that is selected, or that of the selected node; None where there is none."""
-    quantizers = (analysis or {}).get("quantizers", [])
-    field = {"quantizer": "id", "node": "node"}.get((selection or {}).get("kind", ""))
-    if field is None or selection is None:
+    if analysis is None or selection is None or selection["kind"] not in ("quantizer", "node"):
         return None
-    return next((index for index, q in enumerate(quantizers) if q[field] == selection["id"]), None)
+    owners = [q["id"] if selection["kind"] == "quantizer" else q["node"] for q in analysis["quantizers"]]
+    return owners.index(str(selection["id"])) if selection["id"] in owners else None
 
 
 def norms_view(
-    services: Services, newest: NewestSnapshot | None, group: str, scheme: str, zoom: Any = None
-) -> tuple[Any, str]:
-    """(norms figure, "11 of 32 zero")."""
+    services: Services, newest: NewestSnapshot | None, group: str, scheme: str | None, zoom: Zoom | None = None
+) -> tuple[Figure, str]:
+    """(norms figure, "11 zero of 32")."""
     if not newest or newest["run"] is None or newest["snapshot"] is None:
         return empty_figure(scheme), ""
     run = services.runs.get(newest["run"])
@@ -185,12 +202,12 @@ def norms_view(
     return zoomed(figure, zoom), zeros_now(snapshots.newest[members(groups, group), STATE])
 
 
-def unit_groups(analysis: Mapping[str, Any] | None, units: int) -> np.ndarray:
+def unit_groups(analysis: AnalysisDocument | None, units: int) -> np.ndarray:
     """The group id of every unit [units], in the order of the snapshots: prunable groups by id, then by unit.
 
     All 0 where the analysis is not of this model.
     """
-    sizes = {group["id"]: group["size"] for group in (analysis or {}).get("groups", []) if group["prunable"]}
+    sizes = {group["id"]: group["size"] for group in _prunable(analysis)}
     groups = np.repeat(sorted(sizes), [sizes[group] for group in sorted(sizes)])
     return groups.astype(int) if len(groups) == units else np.zeros(units, int)
 
@@ -244,22 +261,30 @@ def zeros_now(states: np.ndarray) -> str:
     return f"{count(zero)} zero of {count(len(states))}" + (f" · {redundant} redundant" if redundant else "")
 
 
-def norms_options(analysis: Mapping[str, Any] | None, selection: Any, value: str) -> tuple[list[dict[str, str]], str]:
+def norms_choices(
+    analysis: AnalysisDocument | None, selection: Selection | None, value: str
+) -> tuple[list[Choice], str]:
     """(choices, value) of the group chooser; it follows the selected group or the group of the selected node."""
-    groups = [group for group in (analysis or {}).get("groups", []) if group["prunable"]]
-    choices = [{"value": ALL_GROUPS, "label": "all groups"}]
-    choices += [{"value": str(g["id"]), "label": f"g{g['id']} · {g['name']} · {g['size']}"} for g in groups]
+    choices: list[Choice] = [{"value": ALL_GROUPS, "label": "all groups"}]
+    choices += [
+        {"value": str(group["id"]), "label": f"g{group['id']} · {group['name']} · {group['size']}"}
+        for group in _prunable(analysis)
+    ]
+    offered = {choice["value"] for choice in choices}
     wanted = selected_group(analysis, selection)
-    allowed = {choice["value"] for choice in choices}
-    return choices, next((v for v in (wanted, value) if v in allowed), ALL_GROUPS)
+    return choices, next((group for group in (wanted, value) if group in offered), ALL_GROUPS)
 
 
-def selected_group(analysis: Mapping[str, Any] | None, selection: Mapping[str, Any] | None) -> str | None:
+def _prunable(analysis: AnalysisDocument | None) -> list[GroupDocument]:
+    return [group for group in analysis["groups"] if group["prunable"]] if analysis is not None else []
+
+
+def selected_group(analysis: AnalysisDocument | None, selection: Selection | None) -> str | None:
     """The group that is selected, or that of the selected node, as text."""
     if not selection or analysis is None:
         return None
     if selection["kind"] == "group":
         return str(selection["id"])
-    nodes = {node["id"]: node["group"] for node in analysis["graph"]["nodes"]}
-    group = nodes.get(selection["id"])
+    groups = {node["id"]: node["group"] for node in analysis["graph"]["nodes"]}
+    group = groups.get(str(selection["id"]))
     return None if group is None else str(group)

@@ -11,11 +11,11 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_engine.documents.runs import RunReport, Status
-from geta_studio.run_dock.status import RESUMABLE, STATUS_WORDS
 from geta_studio.shell import ids
 from geta_studio.shell.format import duration
 from geta_studio.shell.format import metric as metric_text
-from geta_studio.shell.frame import icon
+from geta_studio.shell.icons import icon
+from geta_studio.shell.run_words import RESUMABLE, STATUS_WORDS
 
 
 def runs_grid() -> Component:

@@ -23,17 +23,18 @@ def create_app(services: Services) -> Dash:
     """
     from dash import Dash
 
-    from geta_studio.api import routes
+    from geta_studio.api import app as api
     from geta_studio.configure import callbacks as configure
     from geta_studio.graph import callbacks as graph
     from geta_studio.graph import compare_callbacks as compare
     from geta_studio.header import callbacks as header
-    from geta_studio.header.page_state import opening
+    from geta_studio.header.page_state import page_state
     from geta_studio.inspector import callbacks as inspector
+    from geta_studio.result import callbacks as result
     from geta_studio.run_dock import callbacks as run_dock
-    from geta_studio.run_dock import control_callbacks as control
     from geta_studio.runs_page import callbacks as runs_page
-    from geta_studio.server.page import layout
+    from geta_studio.server.assets import asset_settings, assets_folder, render_after_modules
+    from geta_studio.server.page import page
     from geta_studio.shell import callbacks as shell
 
     app = Dash(
@@ -46,12 +47,14 @@ def create_app(services: Services) -> Dash:
         websocket_inactivity_timeout=0,
         on_error=show_error,
         suppress_callback_exceptions=True,
+        **asset_settings(assets_folder()),
     )
+    render_after_modules(app)
     app.index_string = app.index_string.replace("<html>", '<html lang="en">')
-    app.layout = lambda: layout(opening(services, page_address(app)))
-    for feature in (header, graph, compare, inspector, configure, control, run_dock, runs_page, shell):
+    app.layout = lambda: page(page_state(services, page_address(app)))
+    for feature in (header, graph, compare, inspector, configure, run_dock, result, runs_page, shell):
         feature.register(app, services)
-    routes.register(app.server, services)
+    api.register(app.server, services)
     return app
 
 

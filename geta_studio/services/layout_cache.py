@@ -7,13 +7,15 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import cast
 
-KEPT = 500
-"""Files; one of a large model with everything open takes 2 MB, most take a hundredth of that."""
+from geta_engine.disk_budget import beyond_budget, files_of
+from geta_engine.documents.layout import LayoutDocument, StoredLayout
+
+BUDGET = 200_000_000
+"""Bytes; the layout of a large model with everything open takes 2 million, most take a hundredth of that."""
 _KEY = re.compile("[0-9a-f]{64}")
 log = logging.getLogger("geta_studio")
 
@@ -21,11 +23,11 @@ log = logging.getLogger("geta_studio")
 class LayoutFiles:
     """A folder of layouts by key, a SHA-256 in hex."""
 
-    def __init__(self, folder: Path, kept: int = KEPT) -> None:
+    def __init__(self, folder: Path, budget: int = BUDGET) -> None:
         self._folder = folder
-        self._kept = kept
+        self._budget = budget
 
-    def read(self, key: str | None) -> dict[str, Any] | None:
+    def read(self, key: str | None) -> StoredLayout | None:
         """The layout of a key, or None where there is none (any more). Keys come from browsers: any text may be
         asked for."""
         if key is None or not _KEY.fullmatch(key):
@@ -36,11 +38,11 @@ class LayoutFiles:
             file.touch()
         except (OSError, ValueError):
             return None
-        return layout
+        return cast(StoredLayout, layout)
 
-    def add(self, key: str, layout: Mapping[str, Any]) -> dict[str, Any]:
+    def add(self, key: str, layout: LayoutDocument) -> StoredLayout:
         """The layout with its "key"; it is kept where the disk has room for it."""
-        known = {**layout, "key": key}
+        known: StoredLayout = {**layout, "key": key}
         part = self._folder / f"{key}.{os.getpid()}-{threading.get_ident()}.part"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -55,12 +57,5 @@ class LayoutFiles:
 
     def _make_room(self) -> None:
         """Remove the files that were not read for longest, those that a killed server left half written included."""
-        for file in sorted(self._folder.iterdir(), key=_last_used)[: -self._kept]:
-            file.unlink(missing_ok=True)
-
-
-def _last_used(file: Path) -> float:
-    try:
-        return file.stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
+        for name in beyond_budget(files_of(self._folder), self._budget):
+            (self._folder / name).unlink(missing_ok=True)

@@ -1,150 +1,137 @@
-"""Graph layouts: computed in one process beside the server, kept under a hash of all that decides them."""
+"""Graph layouts: computed in processes beside the server, kept under a hash of all that decides them."""
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-import multiprocessing
-import os
-import signal
 import threading
-from collections.abc import Mapping
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import connection
-from multiprocessing.sharedctypes import SynchronizedArray
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
+from geta_engine.child_process.child import ChildError
+from geta_engine.child_process.pool import ChildPool, Job
+from geta_engine.documents.analysis import GraphDocument
+from geta_engine.documents.child_process import LayoutRequest
+from geta_engine.documents.layout import StoredLayout
 from geta_engine.errors import InputError
 from geta_studio.services.layout_cache import LayoutFiles
 
+AT_ONCE = 2
 SECONDS = 60.0
+MEMORY_GB = 4.0
+"""Address space of one process; the largest graph there is a test for takes 0.3."""
 LAYOUT_VERSION = 9
 """Part of the cache key: raise it when `layout_graph` places nodes otherwise."""
-_PID, _DONE, _TOTAL = range(3)
-Columns = Mapping[str, Mapping[str, int]]
+_CHILD = "geta_engine.drawing.process"
+_SENTENCES = {
+    "time": "the graph could not be laid out in a minute: close some modules and try again",
+    "memory": "the graph needs too much memory to be laid out: close some modules and try again",
+    "cancelled": "the layout of the graph was cancelled: the graph stays as it was",
+    "ended": "the layout of the graph ended too early, its process is gone: the graph stays as it was",
+}
+
+
+class LayoutOptions(NamedTuple):
+    """What decides a layout beside the graph: the open modules, the stage, and whether shape ops are shown."""
+
+    open_scopes: frozenset[str]
+    stage: str
+    show_shape: bool
 
 
 class Layouts:
-    """Layouts by analysis, open scopes, stage, whether shape ops are shown, and the columns that were there before."""
+    """Layouts by graph, options, and the columns that were there before.
+
+    A drawing is a place on a page that shows one graph at a time, named by the page: its progress is its own, and
+    cancelling it ends what is computed for it alone.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._files = LayoutFiles(folder)
-        self._pool: ProcessPoolExecutor | None = None
-        self._shared: SynchronizedArray[int] | None = None
-        self._cancelled = False
+        self._children = ChildPool(_CHILD, AT_ONCE, seconds=SECONDS, memory_gb=MEMORY_GB, reuse=True)
+        self._jobs: dict[str, list[tuple[Job, int]]] = {}
+        """What is being computed for each drawing, and of how many modules."""
         self._lock = threading.Lock()
 
-    def of(
-        self,
-        analysis: Mapping[str, Any],
-        open_scopes: frozenset[str],
-        stage: str,
-        show_shape: bool,
-        after: str | None = None,
-    ) -> dict[str, Any]:
+    async def of(
+        self, graph: GraphDocument, options: LayoutOptions, after: str | None = None, drawing: str = ""
+    ) -> StoredLayout:
         """The layout as plain data, with its "key"; one that follows the layout `after` stays in its columns, so that
-        what is on screen depends on the way there.
+        what is on screen depends on the way there. No thread waits for it.
 
-        Raises InputError when it is cancelled or takes longer than `SECONDS`.
+        When the caller itself is cancelled, what was computed for it ends. Raises InputError when the drawing is
+        cancelled, or the layout takes longer than `SECONDS`.
         """
-        columns = (self.known(after) or {}).get("columns")
-        key = _key(analysis, open_scopes, stage, show_shape, columns)
-        known = self.known(key)
-        return known or self._files.add(key, self._compute(analysis["graph"], open_scopes, show_shape, columns))
+        key, request, known = await asyncio.to_thread(self._prepare, graph, options, after)
+        if known is not None:
+            return known
+        with self._computing(drawing, request) as job:
+            try:
+                layout = await asyncio.wrap_future(job.future)
+            except ChildError as error:
+                raise InputError(_SENTENCES.get(error.reason, f"the graph could not be laid out: {error}")) from None
+        return await asyncio.to_thread(self._files.add, key, layout)
 
-    def known(self, key: str | None) -> dict[str, Any] | None:
+    def known(self, key: str | None) -> StoredLayout | None:
         """The layout of that key, or None where there is none (any more)."""
         return self._files.read(key)
 
-    def progress(self) -> tuple[int, int]:
-        """Modules laid out by now, of how many; (0, 0) before the first."""
-        shared = self._shared
-        return (0, 0) if shared is None else (shared[_DONE], shared[_TOTAL])
-
-    def cancel(self) -> None:
-        """End the layout that is being computed, if there is one."""
+    def progress(self, drawing: str) -> tuple[int, int]:
+        """Modules of a drawing laid out by now, of how many; (0, 0) while there is nothing to lay out."""
         with self._lock:
-            if self._shared is not None and self._shared[_TOTAL]:
-                self._cancelled = True
-                os.kill(self._shared[_PID], signal.SIGKILL)
+            computed = self._jobs.get(drawing)
+            if not computed:
+                return 0, 0
+            job, modules = computed[-1]
+        return (job.progress["done"], job.progress["total"]) if job.progress else (0, modules)
 
-    def close(self) -> None:
+    def cancel(self, drawing: str) -> None:
+        """End what is being computed for a drawing, if there is anything."""
         with self._lock:
-            if self._pool is not None:
-                self._pool.shutdown(wait=False, cancel_futures=True)
-                self._pool = self._shared = None
+            computed = list(self._jobs.get(drawing, ()))
+        for job, _ in computed:
+            job.cancel()
 
     def warm(self) -> None:
-        """Start the process before it is needed, so that the first graph does not wait for its imports."""
-        self._executor()[0].submit(_import_layout)
+        """Start the processes before they are needed, so that the first graph does not wait for their imports."""
+        self._children.warm()
 
-    def _executor(self) -> tuple[ProcessPoolExecutor, SynchronizedArray[int]]:
+    def close(self) -> None:
+        """End the processes; what is being computed is cancelled."""
+        self._children.close()
+
+    def _prepare(
+        self, graph: GraphDocument, options: LayoutOptions, after: str | None
+    ) -> tuple[str, LayoutRequest, StoredLayout | None]:
+        """The key of a layout, what to ask a child for it, and the layout itself where it is known."""
+        before = self.known(after)
+        request: LayoutRequest = {
+            "graph": graph,
+            "open_scopes": sorted(options.open_scopes),
+            "show_shape": options.show_shape,
+            "columns": before["columns"] if before else None,
+        }
+        key = _key(request, options.stage)
+        return key, request, self.known(key)
+
+    @contextmanager
+    def _computing(self, drawing: str, request: LayoutRequest) -> Iterator[Job]:
+        computed = (self._children.submit(request), len(request["open_scopes"]) + 1)
         with self._lock:
-            if self._pool is None or self._shared is None:
-                context = multiprocessing.get_context("spawn")
-                self._shared = context.Array("q", 3)
-                self._pool = ProcessPoolExecutor(1, context, _begin, (self._shared,))
-            return self._pool, self._shared
-
-    def _compute(
-        self, graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool, columns: Columns | None
-    ) -> dict[str, Any]:
-        pool, shared = self._executor()
-        shared[_DONE], shared[_TOTAL] = 0, len(open_scopes) + 1
+            self._jobs.setdefault(drawing, []).append(computed)
         try:
-            return pool.submit(_layout, graph, open_scopes, show_shape, columns).result(timeout=SECONDS)
-        except TimeoutError:
-            self.cancel()
-            self.close()
-            raise InputError("the graph could not be laid out in a minute: close some modules and try again") from None
-        except BrokenProcessPool:
-            self.close()
-            what = "was cancelled" if self._cancelled else "ended too early, its process is gone"
-            self._cancelled = False
-            raise InputError(f"the layout of the graph {what}: the graph stays as it was") from None
+            yield computed[0]
         finally:
-            shared[_DONE] = shared[_TOTAL] = 0
+            computed[0].cancel()
+            with self._lock:
+                self._jobs[drawing].remove(computed)
+                if not self._jobs[drawing]:
+                    del self._jobs[drawing]
 
 
-def _key(
-    analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: str, show_shape: bool, columns: Columns | None
-) -> str:
-    parts = [LAYOUT_VERSION, analysis["graph"], sorted(open_scopes), stage, show_shape, columns]
+def _key(request: LayoutRequest, stage: str) -> str:
+    parts = [LAYOUT_VERSION, request["graph"], request["open_scopes"], stage, request["show_shape"], request["columns"]]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-
-
-_shared: SynchronizedArray[int]
-"""In the pool's process: its id, and how far the layout is."""
-
-
-def _begin(shared: SynchronizedArray[int]) -> None:
-    """Runs first in the pool's process: it must not outlive a server that was killed."""
-    global _shared
-    _shared = shared
-    shared[_PID] = os.getpid()
-    server = multiprocessing.parent_process()
-    assert server is not None
-
-    def wait() -> None:
-        connection.wait([server.sentinel])
-        os._exit(0)
-
-    threading.Thread(target=wait, daemon=True).start()
-
-
-def _layout(
-    graph: Mapping[str, Any], open_scopes: frozenset[str], show_shape: bool, columns: Columns | None
-) -> dict[str, Any]:
-    """Runs in the pool's process."""
-    from geta_engine.drawing.layout import layout_graph
-
-    def report(done: int, total: int) -> None:
-        _shared[_DONE], _shared[_TOTAL] = done, total
-
-    return layout_graph(dict(graph), open_scopes, show_shape, report, columns)
-
-
-def _import_layout() -> None:
-    import geta_engine.drawing.layout  # noqa: F401

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.documents.snapshots import BITS, KEPT, NORM, REDUNDANT, STATE, ZERO, SnapshotEvent
 
 
@@ -28,7 +29,16 @@ class GroupUnits(NamedTuple):
         return kept, redundant, zero
 
 
-def units_by_group(analysis: Mapping[str, Any], values: np.ndarray | None) -> dict[int, GroupUnits]:
+class LiveValues(TypedDict):
+    """What is known of the quantizers and groups of a run, or of a compact model."""
+
+    bits: dict[str, float]  # by quantizer
+    groups: dict[
+        str, list[float | None]
+    ]  # by group: how many units are kept, redundant, zero; mean norm; mean saliency
+
+
+def units_by_group(analysis: AnalysisDocument, values: np.ndarray | None) -> dict[int, GroupUnits]:
     """Split a snapshot of units [n_units, 2] by group: rows are ordered by group id over prunable groups.
 
     An empty dict where there is no snapshot, or one of another model.
@@ -38,21 +48,23 @@ def units_by_group(analysis: Mapping[str, Any], values: np.ndarray | None) -> di
     return {group: GroupUnits(values[rows, NORM], values[rows, STATE]) for group, rows in _spans(analysis)}
 
 
-def _means(analysis: Mapping[str, Any], saliency: np.ndarray | None) -> dict[int, float]:
+def _means(analysis: AnalysisDocument, saliency: np.ndarray | None) -> dict[int, float]:
     """Mean of a snapshot of saliency [1, n_units] over each group."""
     if saliency is None or saliency.shape[-1] != analysis["prunable_units"]:
         return {}
     return {group: float(np.mean(saliency.ravel()[rows])) for group, rows in _spans(analysis)}
 
 
-def _spans(analysis: Mapping[str, Any]) -> Iterator[tuple[int, slice]]:
+def _spans(analysis: AnalysisDocument) -> Iterator[tuple[int, slice]]:
+    """The rows of each prunable group in a snapshot of units."""
     start = 0
-    for group in sorted((g for g in analysis["groups"] if g["prunable"]), key=lambda g: g["id"]):
+    prunable = (group for group in analysis["groups"] if group["prunable"])
+    for group in sorted(prunable, key=lambda group: group["id"]):
         yield group["id"], slice(start, start + group["size"])
         start += group["size"]
 
 
-def bits_by_quantizer(analysis: Mapping[str, Any], values: np.ndarray | None) -> dict[str, float]:
+def bits_by_quantizer(analysis: AnalysisDocument, values: np.ndarray | None) -> dict[str, float]:
     """Bit widths now, from a snapshot of quantizers [n_quantizers, 4]; empty where it is of another model."""
     if values is None or len(values) != len(analysis["quantizers"]):
         return {}
@@ -60,15 +72,16 @@ def bits_by_quantizer(analysis: Mapping[str, Any], values: np.ndarray | None) ->
 
 
 def now(
-    analysis: Mapping[str, Any],
+    analysis: AnalysisDocument,
     units: np.ndarray | None,
     quantizers: np.ndarray | None,
     saliency: np.ndarray | None = None,
-) -> dict[str, Any] | None:
-    """`{"bits": {quantizer: b}, "groups": {group: [kept, redundant, zero, mean norm, mean saliency]}}`, or None before
-    any snapshot; there is no saliency (None) before the joint stage."""
-    split = units_by_group(analysis, units)
+) -> LiveValues | None:
+    """What the newest snapshots of a run say, or None before any. There is no saliency before the joint stage."""
+    by_group = units_by_group(analysis, units)
     scores = _means(analysis, saliency)
-    groups = {str(g): [*rows.counts, float(np.mean(rows.norms)), scores.get(g)] for g, rows in split.items()}
+    groups: dict[str, list[float | None]] = {
+        str(group): [*rows.counts, float(np.mean(rows.norms)), scores.get(group)] for group, rows in by_group.items()
+    }
     bits = bits_by_quantizer(analysis, quantizers)
     return {"bits": bits, "groups": groups} if groups or bits else None

@@ -8,14 +8,6 @@ def count(value: float | None) -> str:
     return "–" if value is None else f"{value:,.0f}"
 
 
-def short_count(value: float) -> str:
-    """272474 -> "0.27 M"; 2304 -> "2,304"."""
-    for unit, size in (("G", 1e9), ("M", 1e6)):
-        if value >= size / 10:
-            return f"{value / size:.3g} {unit}"
-    return count(value)
-
-
 def percent(value: float | None, digits: int = 1) -> str:
     """0.974 -> "97.4 %"."""
     return "–" if value is None else f"{100 * value:.{digits}f} %"

@@ -1,5 +1,5 @@
-"""Long lists as plain data: assets/plain.js makes the elements. Every Dash component is told of every change on the
-page, so that a thousand of them in a list would slow all the rest down."""
+"""Long lists as plain data: assets/js/html_tree.js makes the elements. Every Dash component is told of every change on
+the page, so that a thousand of them in a list would slow all the rest down."""
 
 from __future__ import annotations
 

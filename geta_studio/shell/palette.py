@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
+
+from geta_engine.documents.analysis import AnalysisDocument
+from geta_engine.drawing.palette import GROUP_COLOURS
 
 Scheme = Literal["light", "dark"]
 
@@ -51,7 +54,7 @@ THEMES: dict[Scheme, Theme] = {
         attached="#8a5a00",
         redundant="#f2a516",
         zero="#26303d",
-        slots=("#2e6fb7", "#de6b1f", "#4b9e5f", "#b03a84", "#332288", "#8c4a2f", "#cc79a7", "#7a1f3d"),
+        slots=GROUP_COLOURS,
         tint=0.11,
         text=0.34,
     ),
@@ -96,7 +99,7 @@ def shades(scheme: Scheme) -> tuple[Shade, ...]:
     )
 
 
-def group_slots(analysis: Mapping[str, Any]) -> dict[int, int]:
+def group_slots(analysis: AnalysisDocument) -> dict[int, int]:
     """A palette slot for each group, by id: greedy, so that groups that meet in a node or over an edge never share one
     and otherwise the least used slot is taken."""
     neighbours = _neighbours(analysis)
@@ -110,7 +113,7 @@ def group_slots(analysis: Mapping[str, Any]) -> dict[int, int]:
     return slots
 
 
-def _neighbours(analysis: Mapping[str, Any]) -> dict[int, set[int]]:
+def _neighbours(analysis: AnalysisDocument) -> dict[int, set[int]]:
     """Groups that a layer leads from and to, and groups at the two ends of an edge."""
     near: dict[int, set[int]] = defaultdict(set)
     group_of = {node["id"]: node["group"] for node in analysis["graph"]["nodes"]}

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -54,6 +55,18 @@ class Server:
         assert self._process is not None
         self._process.send_signal(sent)
         self._process.wait(20)
+
+
+def children(pid: int, module: str) -> list[int]:
+    """The processes that a process started to run a module."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    found = [int(child) for task in tasks for child in task.read_text().split()]
+    wanted = f"\0-m\0{module}\0".encode()
+    commands = {}
+    for child in found:
+        with suppress(FileNotFoundError, ProcessLookupError):
+            commands[child] = Path(f"/proc/{child}/cmdline").read_bytes()
+    return [child for child, command in commands.items() if wanted in command]
 
 
 def free_port() -> int:

@@ -28,16 +28,16 @@ def graphs() -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def test_a_cut_group_changes_the_layers_that_have_it_and_no_others(graphs):
-    found = {pair.before["id"]: pair for pair in differences(*graphs)}
-    changed = {name for name, pair in found.items() if pair.kind == "changed"}
+    pairs = {pair.before["id"]: pair for pair in differences(*graphs)}
+    changed = {name for name, pair in pairs.items() if pair.kind == "changed"}
     assert changed == {"conv2d_1", "batch_norm_1", "relu_1", "conv2d_2"}
-    assert {pair.kind for name, pair in found.items() if name not in changed} == {"same"}
-    assert found["conv2d_1"].lines == [
+    assert {pair.kind for name, pair in pairs.items() if name not in changed} == {"same"}
+    assert pairs["conv2d_1"].lines == [
         "B × 16 × 8 × 8 → B × 12 × 8 × 8",
         "2,304 → 1,728 parameters (-25 %)",
         "147,456 → 110,592 multiply-adds (-25 %)",
     ]
-    assert found["conv2d"].lines == []
+    assert pairs["conv2d"].lines == []
 
 
 def test_nodes_that_only_one_graph_has(graphs):
@@ -50,7 +50,7 @@ def test_nodes_that_only_one_graph_has(graphs):
 
 def test_numbers_in_ids_do_not_matter(graphs):
     dense, small = graphs
-    renamed = [{**node, "id": f"other_{place}"} for place, node in enumerate(small["nodes"])]
+    renamed = [{**node, "id": f"renumbered_{i}"} for i, node in enumerate(small["nodes"])]
     assert [pair.kind for pair in differences(dense, {"nodes": renamed})] == [p.kind for p in differences(dense, small)]
 
 
@@ -92,43 +92,43 @@ def normed() -> tuple[dict[str, Any], dict[str, Any]]:
 @pytest.mark.parametrize("turned", [False, True], ids=["dense first", "compact first"])
 def test_a_norm_that_is_written_out_is_one_difference(normed, turned):
     dense, small = (analysis["graph"] for analysis in normed)
-    found = differences(small, dense) if turned else differences(dense, small)
+    pairs = differences(small, dense) if turned else differences(dense, small)
     whole, out = ("after", "before") if turned else ("before", "after")
-    (norm,) = (pair for pair in found if getattr(pair, whole) and getattr(pair, whole)["op"] == "layer_norm")
+    (norm,) = (pair for pair in pairs if getattr(pair, whole) and getattr(pair, whole)["op"] == "layer_norm")
     assert len(norm.ids(whole)) == 1 and len(norm.ids(out)) == 14
     assert {node["scope"] for node in small["nodes"] if node["id"] in norm.ids(out)} == {"", "norm"}
     assert set(norm.lines) & {"24 → 18 parameters (-25 %)", "18 → 24 parameters (+33 %)"} and norm.kind == "changed"
-    assert not [pair for pair in found if pair.kind in ("gone", "new")]
+    assert not [pair for pair in pairs if pair.kind in ("gone", "new")]
     for side, graph in ((whole, dense), (out, small)):
-        assert sorted(key for pair in found for key in pair.ids(side)) == sorted(n["id"] for n in graph["nodes"])
+        assert sorted(key for pair in pairs for key in pair.ids(side)) == sorted(n["id"] for n in graph["nodes"])
 
 
 @pytest.mark.parametrize("stage", ["trace", "branches"])
 def test_ops_of_quantizers_are_paired_by_what_they_quantize(normed, stage):
     """The weights of a compact model are rounded already: their branches are gone, those of activations are not."""
     dense, small = (graph_at(analysis, stage) for analysis in normed)
-    found = differences(dense, small)
+    pairs = differences(dense, small)
     kinds = {"weight": "attached", "activation": "inserted"}
     for quantizer in normed[0]["quantizers"]:
-        own = [p for p in found if p.before and p.before["part_of"] == quantizer["id"]]
-        assert [pair.before["op"] for pair in own] == ["clamp", "div", "round", "mul"]
+        of_quantizer = [p for p in pairs if p.before and p.before["part_of"] == quantizer["id"]]
+        assert [pair.before["op"] for pair in of_quantizer] == ["clamp", "div", "round", "mul"]
         if kinds[quantizer["kind"]] == "attached":
-            assert {pair.kind for pair in own} == {"gone"}
+            assert {pair.kind for pair in of_quantizer} == {"gone"}
             continue
         (branch,) = (b for b in small["branches"] if b["layer"] == quantizer["layer"])
-        assert [pair.after["id"] for pair in own] == list(branch["nodes"])
+        assert [pair.after["id"] for pair in of_quantizer] == list(branch["nodes"])
         cut = quantizer["layer"] in ("up", "head")
-        assert {pair.kind for pair in own} == {"changed" if cut else "same"}
-    assert not [pair for pair in found if pair.kind == "new"]
+        assert {pair.kind for pair in of_quantizer} == {"changed" if cut else "same"}
+    assert not [pair for pair in pairs if pair.kind == "new"]
 
 
-def test_an_op_that_was_put_between_others_is_new_and_the_others_keep_their_twins():
-    facts = {"kind": "op", "scope": "norm", "shape": [4], "n_params": 0, "macs": 0}
+def test_an_op_that_was_put_between_others_is_new_and_the_others_keep_their_counterparts():
+    shared = {"kind": "op", "scope": "norm", "shape": [4], "n_params": 0, "macs": 0}
     ops = ("pow", "mul", "add", "mul")
-    written = [{**facts, "id": f"{place}", "name": op, "op": op} for place, op in enumerate(ops)]
+    written = [{**shared, "id": f"{i}", "name": op, "op": op} for i, op in enumerate(ops)]
     dense = [node for node in written if node["id"] != "1"]
-    found = differences({"nodes": dense}, {"nodes": [{**node, "id": f"c{node['id']}"} for node in written]})
-    assert [(p.before and p.before["id"], p.after["id"]) for p in found] == [
+    pairs = differences({"nodes": dense}, {"nodes": [{**node, "id": f"c{node['id']}"} for node in written]})
+    assert [(p.before and p.before["id"], p.after["id"]) for p in pairs] == [
         ("0", "c0"),
         ("2", "c2"),
         ("3", "c3"),
@@ -137,11 +137,11 @@ def test_an_op_that_was_put_between_others_is_new_and_the_others_keep_their_twin
 
 
 def test_a_step_of_a_quantizer_that_is_gone_is_not_taken_for_another_op():
-    facts = {"kind": "op", "scope": "mlp", "shape": [4], "n_params": 0, "macs": 0}
-    nodes = [{**facts, "id": key, "name": op, "op": op} for key, op in (("q", "mul"), ("times", "mul"))]
+    shared = {"kind": "op", "scope": "mlp", "shape": [4], "n_params": 0, "macs": 0}
+    nodes = [{**shared, "id": key, "name": op, "op": op} for key, op in (("q", "mul"), ("times", "mul"))]
     branch = {"kind": "attached", "layer": "mlp.up", "nodes": ["q"]}
-    found = differences({"nodes": nodes, "branches": [branch]}, {"nodes": nodes[1:]})
-    assert [(pair.before["id"], pair.kind) for pair in found] == [("q", "gone"), ("times", "same")]
+    pairs = differences({"nodes": nodes, "branches": [branch]}, {"nodes": nodes[1:]})
+    assert [(pair.before["id"], pair.kind) for pair in pairs] == [("q", "gone"), ("times", "same")]
 
 
 class Between(nn.Module):
@@ -162,8 +162,8 @@ def test_a_norm_without_parameters_that_is_written_out_is_one_difference():
     with torch.no_grad():
         named["a.weight"][:3] = named["a.bias"][:3] = 0.0
     small = analysis_report(ge.compact(model, ge.analyze(traced)))["graph"]
-    found = differences(analysis_report(traced)["graph"], small)
-    assert [(pair.kind, len(pair.ids("before")), len(pair.ids("after"))) for pair in found] == [
+    pairs = differences(analysis_report(traced)["graph"], small)
+    assert [(pair.kind, len(pair.ids("before")), len(pair.ids("after"))) for pair in pairs] == [
         *[("same", 1, 1), ("changed", 1, 1), ("changed", 1, 6), ("changed", 1, 1), ("same", 1, 1)]
     ]
 
@@ -181,6 +181,6 @@ class Namesakes(nn.Module):
 
 def test_a_layer_named_as_a_node_is_no_part_of_it():
     graph = analysis_report(ge.trace(Namesakes(), (torch.randn(2, 8),)))["graph"]
-    found = differences(graph, graph)
-    assert [pair.ids("before") for pair in found] == [(node["id"],) for node in graph["nodes"]]
-    assert {pair.kind for pair in found} == {"same"}
+    pairs = differences(graph, graph)
+    assert [pair.ids("before") for pair in pairs] == [(node["id"],) for node in graph["nodes"]]
+    assert {pair.kind for pair in pairs} == {"same"}

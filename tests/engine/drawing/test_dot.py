@@ -5,9 +5,10 @@ from typing import Any
 import pygraphviz
 import pytest
 
+from geta_engine.documents.analysis import GraphStage
 from geta_engine.drawing.dot import quote, to_dot, to_svg
 from geta_engine.drawing.hierarchy import build
-from geta_engine.drawing.stages import STAGES, Stage, graph_at
+from geta_engine.drawing.stages import GRAPH_STAGES, graph_at
 from geta_engine.errors import InputError
 
 
@@ -31,9 +32,9 @@ def test_groups_quantizers_and_what_cannot_be_pruned_are_written(report: Any) ->
     assert 'style="rounded,dashed"' in text
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", GRAPH_STAGES)
 @pytest.mark.parametrize("show_shape", [False, True])
-def test_what_a_stage_shows_is_drawn(report: Any, stage: Stage, show_shape: bool) -> None:
+def test_what_a_stage_shows_is_drawn(report: Any, stage: GraphStage, show_shape: bool) -> None:
     analysis = report("resnet8")
     text = to_dot(analysis, stage=stage, show_shape=show_shape)
     rows = build(graph_at(analysis, stage), show_shape).rows

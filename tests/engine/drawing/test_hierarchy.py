@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from geta_engine.drawing.hierarchy import build, relative, short_count
-from geta_engine.drawing.visible import count_shown, default_open, visible
+from geta_engine.drawing.hierarchy import build
+from geta_engine.drawing.opening import default_open
+from geta_engine.drawing.visible import visible
 
 MODELS = ("mlp", "lenet", "vgg7", "resnet20", "vit_tiny", "mobile_tiny", "dense_tiny")
 
@@ -85,7 +86,7 @@ def test_a_module_with_one_thing_in_it_is_no_scope_and_names_its_row() -> None:
 @pytest.mark.parametrize("model", [*MODELS, "resnet56"])
 def test_first_view_fits_the_budget(report: Any, model: str) -> None:
     graph = report(model)["graph"]
-    assert count_shown(graph, default_open(graph)) <= 60
+    assert len(visible(graph, build(graph), default_open(graph))["nodes"]) <= 60
 
 
 def test_first_view_of_a_deep_net_opens_one_block_of_each_make(report: Any) -> None:
@@ -101,9 +102,9 @@ def test_first_view_opens_everything_where_there_is_room(report: Any) -> None:
 
 def test_repeats_are_counted_and_unlike_blocks_named(report: Any) -> None:
     graph = report("resnet56")["graph"]
-    shown = visible(graph, build(graph), frozenset())
-    assert shown["nodes"]["scope:layer1"]["badge"] == "×9"
-    assert shown["nodes"]["scope:layer2"]["badge"] == "9 blocks"
+    nodes = visible(graph, build(graph), frozenset())["nodes"]
+    assert nodes["scope:layer1"]["badge"] == "×9"
+    assert nodes["scope:layer2"]["badge"] == "9 blocks"
 
 
 def test_folded_edges_merge_and_keep_their_quantizers(report: Any) -> None:
@@ -149,20 +150,10 @@ def test_hiding_and_joining_keep_what_reaches_what(graph: dict[str, Any]) -> Non
 @given(graph=graphs(), opened=st.sets(st.sampled_from(["a", "a.x", "a.x.p", "a.y", "b", "b.z"])))
 def test_any_opening_shows_every_row_once(graph: dict[str, Any], opened: set[str]) -> None:
     tree = build(graph)
-    shown = visible(graph, tree, frozenset(opened))["nodes"]
-    members = [key for entry in shown.values() for key in entry["members"]]
+    entries = visible(graph, tree, frozenset(opened))["nodes"].values()
+    members = [key for entry in entries for key in entry["members"]]
     assert sorted(members) == sorted(key for row in tree.rows.values() for key in row.nodes)
-    assert all(entry["parent"] == "" or entry["parent"] in opened for entry in shown.values())
-
-
-def test_names_inside_a_module() -> None:
-    assert relative("layer1.0.shortcut", "layer1.0") == "shortcut"
-    assert relative("layer1.0", "layer1") == "layer1.0"
-    assert relative("layer10", "layer1") == "layer10"
-
-
-def test_short_counts() -> None:
-    assert [short_count(n) for n in (950, 14000, 1.25e6, 8e9)] == ["950", "14.0 k", "1.2 M", "8.0 G"]
+    assert all(entry["parent"] == "" or entry["parent"] in opened for entry in entries)
 
 
 def test_an_integer_input_and_what_makes_numbers_of_it_are_drawn() -> None:

@@ -16,13 +16,15 @@ from torch import nn
 import geta_engine as ge
 from geta_engine.analysis.report import analysis_report
 from geta_engine.drawing.boxes import HEAD
-from geta_engine.drawing.columns import wrap
+from geta_engine.drawing.columns import wrap_level
 from geta_engine.drawing.hierarchy import build
-from geta_engine.drawing.layers import DOT_LIMIT, Level, place, ranks
-from geta_engine.drawing.layout import default_open, layout_graph
+from geta_engine.drawing.layers import DOT_LIMIT, Level, place_level, ranks
+from geta_engine.drawing.layout import layout_graph
+from geta_engine.drawing.opening import default_open
 
 MODELS = ("lenet", "vgg7", "resnet20", "resnet56", "vit_tiny", "mobile_tiny", "dense_tiny")
 Box = Mapping[str, Any]
+OP = {"op": "mul", "kind": "op", "detail": "", "n_params": 0}
 
 
 def sides(box: Box) -> tuple[float, float, float, float]:
@@ -152,10 +154,7 @@ def test_unknown_scopes_are_ignored(report: Any) -> None:
 
 
 def chain(length: int) -> dict[str, Any]:
-    nodes = [
-        {"id": f"n{i}", "name": f"n{i}", "label": f"n{i}", "op": "mul", "kind": "op", "scope": "", "detail": ""}
-        for i in range(length)
-    ]
+    nodes = [{**OP, "id": f"n{i}", "name": f"n{i}", "label": f"n{i}", "scope": ""} for i in range(length)]
     edges = [{"source": f"n{i}", "target": f"n{i + 1}", "quantizer": None} for i in range(length - 1)]
     return {"nodes": nodes, "edges": edges}
 
@@ -206,7 +205,7 @@ def test_edges_back_to_a_module_that_is_called_again(times: int, opened: bool) -
 def test_any_graph_is_laid_out_cycles_too(pairs: list[tuple[int, int]], chained: bool) -> None:
     chain = [(i, i + 1) for i in range(29)] if chained else []
     level = Level(((178.0, 42.0),) * 30, tuple(dict.fromkeys([*chain, *pairs])))
-    wrapped = wrap(place(level), level.sizes, 560.0)
+    wrapped = wrap_level(place_level(level), level.sizes, 560.0)
     for points in wrapped.points:
         assert all(isfinite(x) and isfinite(y) for x, y in points)
         assert max(x for x, _ in points) <= wrapped.width + 1
@@ -238,5 +237,5 @@ def test_ranks_are_longest_paths() -> None:
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)).filter(lambda p: p[0] < p[1]), unique=True))
 def test_ports_are_above_and_below_everything(pairs: list[tuple[int, int]]) -> None:
     level = Level(((60.0, 20.0),) * 10 + ((2.0, 0.0),) * 2, (*pairs, (10, 0), (9, 11)), (10,), (11,))
-    centres = place(level).centres
+    centres = place_level(level).centres
     assert all(centres[10][1] < y - 10 and y + 10 < centres[11][1] for _, y in centres[:10])

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from geta_engine.analysis.report import analysis_report
-from geta_engine.drawing.layout import default_open, layout_graph
-from geta_engine.drawing.visible import scopes_inside
+from geta_engine.drawing.layout import layout_graph
+from geta_engine.drawing.opening import default_open, scopes_inside
 from geta_engine.trace import load
 from tools.shaped_models import SHAPED, spec_of
 
@@ -53,18 +53,18 @@ def moved(before: Layout, after: Layout, scope: str) -> Iterator[tuple[str, floa
     """Rows that stay and move by more than their own size, and how far beyond that in px across and down, seen from the
     line that the toggled scope is on: what is beside it may be pushed by its growth, and what is below its top too."""
     old, new = things(before), things(after)
-    one, other = old[f"scope:{scope}"], new[f"scope:{scope}"]
-    wider, higher = abs(other["w"] - one["w"]), abs(other["h"] - one["h"])
+    one, two = old[f"scope:{scope}"], new[f"scope:{scope}"]
+    wider, higher = abs(two["w"] - one["w"]), abs(two["h"] - one["h"])
     rows = {node["id"] for node in before["nodes"]} & {node["id"] for node in after["nodes"]}
-    entries, box = (old, one) if one["w"] > other["w"] else (new, other)
+    entries, box = (old, one) if one["w"] > two["w"] else (new, two)
     in_line = [row for row in rows if abs(entries[row]["x"] - box["x"]) < box["w"] / 2]
-    line = median([new[row]["x"] - old[row]["x"] for row in in_line] or [other["x"] - one["x"]])
-    rise = other["y"] - other["h"] / 2 - (one["y"] - one["h"] / 2)
+    line = median([new[row]["x"] - old[row]["x"] for row in in_line] or [two["x"] - one["x"]])
+    rise = two["y"] - two["h"] / 2 - (one["y"] - one["h"] / 2)
     for row in rows:
-        beside = abs(old[row]["x"] - one["x"]) > one["w"] / 2
-        below = old[row]["y"] + old[row]["h"] / 2 > one["y"] - one["h"] / 2
-        across = abs(new[row]["x"] - old[row]["x"] - line) - old[row]["w"] - wider * beside
-        down = abs(new[row]["y"] - old[row]["y"] - rise) - old[row]["h"] - higher * below
+        is_beside = abs(old[row]["x"] - one["x"]) > one["w"] / 2
+        is_below = old[row]["y"] + old[row]["h"] / 2 > one["y"] - one["h"] / 2
+        across = abs(new[row]["x"] - old[row]["x"] - line) - old[row]["w"] - wider * is_beside
+        down = abs(new[row]["y"] - old[row]["y"] - rise) - old[row]["h"] - higher * is_below
         if max(across, down) > 0.5:
             yield row, across, down
 
@@ -109,21 +109,22 @@ def test_a_walk_moves_things_far_only_where_columns_are_made_anew(graph_of: Any,
     graph, random = graph_of(model), Random(5)
     opened = default_open(graph)
     layout = layout_graph(graph, opened)
-    kept = 0
+    steps_in_columns = 0
     for _ in range(25):
         scope = random.choice(togglable(layout))
         opened = toggled(graph, opened, scope)
         after = layout_graph(graph, opened, columns=layout["columns"])
         if all(layout["columns"].get(level, columns) == columns for level, columns in after["columns"].items()):
-            kept += 1
+            steps_in_columns += 1
             assert list(moved(layout, after, scope)) == [], scope
         layout = after
-    assert kept >= 20
+    assert steps_in_columns >= 20
 
 
 def test_columns_are_made_anew_before_they_are_useless() -> None:
+    op = {"op": "mul", "kind": "op", "detail": "", "n_params": 0}
     nodes = [
-        {"id": f"n{i}", "name": f"n{i}", "label": f"n{i}", "op": "mul", "kind": "op", "scope": scope, "detail": ""}
+        {**op, "id": f"n{i}", "name": f"n{i}", "label": f"n{i}", "scope": scope}
         for i, scope in enumerate(["", "block", *["block"] * 60, ""])
     ]
     edges = [{"source": f"n{i}", "target": f"n{i + 1}", "quantizer": None} for i in range(len(nodes) - 1)]
@@ -136,5 +137,5 @@ def test_columns_are_made_anew_before_they_are_useless() -> None:
 def test_columns_of_another_graph_do_not_count(graph_of: Any) -> None:
     graph = graph_of("resnet20")
     opened = default_open(graph)
-    other = layout_graph(graph_of("resnet56"), frozenset())["columns"]
-    assert things(layout_graph(graph, opened, columns=other)) == things(layout_graph(graph, opened))
+    columns = layout_graph(graph_of("resnet56"), frozenset())["columns"]
+    assert things(layout_graph(graph, opened, columns=columns)) == things(layout_graph(graph, opened))

@@ -14,8 +14,9 @@ import geta_engine as ge
 from geta_engine.analysis.report import analysis_report
 from geta_engine.drawing.hierarchy import build
 from geta_engine.drawing.layout import layout_graph
+from geta_engine.drawing.opening import default_open, nodes_inside, scopes_around, scopes_inside
 from geta_engine.drawing.repeats import LEAST, folds, is_fold
-from geta_engine.drawing.visible import default_open, nodes_inside, repeats, scopes_around, scopes_inside, visible
+from geta_engine.drawing.visible import repeat_badge, visible
 
 
 def chain(blocks: int, odd: int | None = None, inner: str = "blocks.{}") -> dict[str, Any]:
@@ -25,14 +26,18 @@ def chain(blocks: int, odd: int | None = None, inner: str = "blocks.{}") -> dict
         for layer in ("one", "two"):
             size = 7 if block == odd else 4
             scope = inner.format(block)
-            own = {
-                "id": f"n{block}{layer}",
-                "name": f"{scope}.{layer}",
-                "label": layer,
-                "op": "linear",
-                "kind": "layer",
-            }
-            nodes.append({**own, "scope": scope, "detail": f"4 → {size}", "n_params": 16})
+            nodes.append(
+                {
+                    "id": f"n{block}{layer}",
+                    "name": f"{scope}.{layer}",
+                    "label": layer,
+                    "op": "linear",
+                    "kind": "layer",
+                    "scope": scope,
+                    "detail": f"4 → {size}",
+                    "n_params": 16,
+                }
+            )
     edges = [{"source": a["id"], "target": b["id"], "quantizer": None} for a, b in pairwise(nodes)]
     return {"nodes": nodes, "edges": edges}
 
@@ -43,8 +48,8 @@ def test_all_but_the_first_are_folded_and_opening_reaches_every_one() -> None:
     assert "blocks.1..5" in tree.rows["n3one"].path and is_fold("blocks.1..5") and not is_fold("blocks.3")
     opened = default_open(graph)
     assert "blocks.1..5" not in opened
-    shown = visible(graph, tree, opened)["nodes"]
-    assert shown["scope:blocks.1..5"]["badge"] == "×5" and shown["scope:blocks.1..5"]["label"] == "blocks.1–5"
+    entries = visible(graph, tree, opened)["nodes"]
+    assert entries["scope:blocks.1..5"]["badge"] == "×5" and entries["scope:blocks.1..5"]["label"] == "blocks.1–5"
     wider = opened | scopes_around(graph, "n3two")
     assert "n3two" in visible(graph, tree, frozenset(wider))["nodes"]
 
@@ -71,8 +76,8 @@ def test_a_fold_holds_the_nodes_of_its_modules() -> None:
 def test_the_numbers_of_a_fold_are_where_its_modules_differ() -> None:
     """Experts that stand alone in their layers are drawn without them."""
     graph = chain(6, inner="net.layers.{}.experts")
-    shown = visible(graph, build(graph), frozenset({"net.layers"}))["nodes"]
-    labels = {key: entry["label"] for key, entry in shown.items()}
+    entries = visible(graph, build(graph), frozenset({"net.layers"}))["nodes"]
+    labels = {key: entry["label"] for key, entry in entries.items()}
     assert labels == {"scope:net.layers.0.experts": "0.experts", "scope:net.layers.1..5.experts": "1–5.experts"}
 
 
@@ -160,16 +165,16 @@ class Encoder(nn.Module):
 def badges(model: nn.Module) -> dict[str, str]:
     """What is written on each scope of a model."""
     graph = analysis_report(ge.trace(model, (torch.randn(2, 4, 8),)))["graph"]
-    tree, facts = build(graph), {node["id"]: node for node in graph["nodes"]}
-    return {scope: repeats(tree, facts, scope) for scope in tree.scopes}
+    tree, nodes = build(graph), {node["id"]: node for node in graph["nodes"]}
+    return {scope: repeat_badge(tree, nodes, scope) for scope in tree.scopes}
 
 
 def test_norms_of_one_make_among_projections_are_no_repeated_blocks() -> None:
-    found = badges(nn.Sequential(*(Block() for _ in range(3)), nn.Linear(8, 4)))
-    assert {scope: badge for scope, badge in found.items() if scope.endswith("self_attn")} == {
+    badge_of = badges(nn.Sequential(*(Block() for _ in range(3)), nn.Linear(8, 4)))
+    assert {scope: badge for scope, badge in badge_of.items() if scope.endswith("self_attn")} == {
         f"{block}.self_attn": "" for block in range(3)
     }
-    assert found["0"] == ""
+    assert badge_of["0"] == ""
 
 
 @pytest.mark.parametrize(
@@ -181,11 +186,11 @@ def test_a_small_row_beside_many_blocks_leaves_the_count(rows: int, size: int, b
     graph = chain(4)
     small = {**graph["nodes"][0], "scope": "blocks", "n_params": size}
     graph["nodes"] += [{**small, "id": f"last{row}", "name": f"blocks.last{row}"} for row in range(rows)]
-    tree, facts = build(graph), {node["id"]: node for node in graph["nodes"]}
-    assert repeats(tree, facts, "blocks") == badge
+    tree, nodes = build(graph), {node["id"]: node for node in graph["nodes"]}
+    assert repeat_badge(tree, nodes, "blocks") == badge
 
 
 @pytest.mark.parametrize(("blocks", "badge"), [(2, "×2"), (12, "×12")])
 def test_blocks_of_one_make_are_counted(blocks: int, badge: str) -> None:
-    found = badges(Encoder(blocks))
-    assert found["layers"] == badge and found["layers.0.self_attn"] == "" and found["last"] == ""
+    badge_of = badges(Encoder(blocks))
+    assert badge_of["layers"] == badge and badge_of["layers.0.self_attn"] == "" and badge_of["last"] == ""

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import geta_engine as ge
 from geta_engine.analysis.report import analysis_report
 from geta_engine.drawing.hierarchy import build
-from geta_engine.drawing.stages import STAGES, branch_scopes, graph_at
+from geta_engine.drawing.stages import GRAPH_STAGES, branch_scopes, graph_at
 from geta_engine.drawing.visible import visible
 from geta_engine.errors import InputError
 from tests.engine.qadg.quantized_models import Rounded
@@ -54,8 +54,8 @@ def test_branches_are_marked_where_the_program_is_whole(analyses):
 
 def test_groups_come_with_the_last_stage_only(analyses):
     for analysis in analyses:
-        grouped = {stage: [n["group"] for n in graph_at(analysis, stage)["nodes"]] for stage in STAGES}
-        assert all(set(grouped[stage]) == {None} for stage in STAGES[:3])
+        grouped = {stage: [n["group"] for n in graph_at(analysis, stage)["nodes"]] for stage in GRAPH_STAGES}
+        assert all(set(grouped[stage]) == {None} for stage in GRAPH_STAGES[:3])
         assert len(set(grouped["groups"])) > 3
 
 
@@ -74,18 +74,17 @@ def test_an_unknown_stage_is_refused(analyses):
 def test_quantizers_are_written_out_where_the_program_has_none(analyses):
     """The same branches for the same weights as in the program that was exported with them."""
     plain, _ = analyses
-    found, known = (graph_at(analysis, "branches")["branches"] for analysis in analyses)
-    shown = [sorted((b["kind"], b["quantizer"]) for b in branches if b["quantizer"]) for branches in (found, known)]
-    weights = [{name for kind, name in side if kind == "attached"} for side in shown]
+    written, traced = (graph_at(analysis, "branches")["branches"] for analysis in analyses)
+    weights = [{b["quantizer"] for b in branches if b["kind"] == "attached"} for branches in (written, traced)]
     assert weights[0] == weights[1] == {q["id"] for q in plain["quantizers"] if q["kind"] == "weight"}
     graph = graph_at(plain, "branches")
-    known_ids = [node["id"] for node in graph["nodes"]]
-    assert len(set(known_ids)) == len(known_ids)
-    places = {name: i for i, name in enumerate(known_ids)}
-    assert all(places[edge["source"]] < places[edge["target"]] for edge in graph["edges"])
+    ids = [node["id"] for node in graph["nodes"]]
+    assert len(set(ids)) == len(ids)
+    position = {name: i for i, name in enumerate(ids)}
+    assert all(position[edge["source"]] < position[edge["target"]] for edge in graph["edges"])
     ops = {node["id"]: node["op"] for node in graph["nodes"]}
-    assert all([ops[name] for name in branch["nodes"]] == ["clamp", "div", "round", "mul"] for branch in found)
-    readers = {b["result"]: {e["target"] for e in graph["edges"] if e["source"] == b["result"]} for b in found}
+    assert all([ops[name] for name in branch["nodes"]] == ["clamp", "div", "round", "mul"] for branch in written)
+    readers = {b["result"]: {e["target"] for e in graph["edges"] if e["source"] == b["result"]} for b in written}
     assert all(readers.values())
 
 

@@ -134,3 +134,43 @@ def test_the_graph_of_an_analysed_model_is_there_as_json_and_dot(client: TestCli
     assert 'label="attached · fc1"' in branches and 'label="attached · fc1"' not in answer.text
     assert client.get("/api/models/mlp/graph.dot?stage=middle").status_code == 422
     assert client.get("/api/models/..%2F..%2Fetc/graph.dot").status_code == 404
+
+
+ABSURD_KEYS = (
+    "nothing",
+    "run-999999",
+    "compact-999999",
+    *(f"{kind}-{'9' * 5000}" for kind in ("run", "compact", "upload")),
+)
+
+
+@pytest.mark.parametrize("key", ABSURD_KEYS, ids=lambda key: key[:16])
+@pytest.mark.parametrize("form", ["graph.json", "graph.dot"])
+def test_a_model_that_cannot_be_is_404_with_a_sentence(client: TestClient, key: str, form: str) -> None:
+    answer = client.get(f"/api/models/{key}/{form}")
+    assert answer.status_code == 404
+    assert answer.json()["detail"].endswith("is not analysed here: open it in the studio first")
+    assert len(answer.json()["detail"]) < 140
+
+
+@pytest.mark.parametrize("run_id", ["0", "-1", "7", "9" * 18, "9" * 30, "9" * 5000, "x"], ids=lambda text: text[:19])
+@pytest.mark.parametrize("rest", ["", "/compact.pt2"])
+def test_a_run_that_cannot_be_is_refused_with_a_sentence(client: TestClient, run_id: str, rest: str) -> None:
+    answer = client.get(f"/api/runs/{run_id}{rest}")
+    assert answer.status_code in (404, 422)
+    assert answer.json()["detail"]
+
+
+def test_reading_makes_no_folder(client: TestClient, services: Services) -> None:
+    run = services.store.create_run(RunConfig(model="mlp"), "mlp", "mlp")
+    for path in (
+        "health",
+        "runs",
+        f"runs/{run}",
+        f"runs/{run}/compact.pt2",
+        "runs/12",
+        "models/compact-12/graph.json",
+        f"models/run-{run}/graph.dot",
+    ):
+        assert client.get(f"/api/{path}").status_code in (200, 404)
+    assert not (services.workspace.root / "artifacts").exists()

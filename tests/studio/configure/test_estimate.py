@@ -11,7 +11,7 @@ from geta_studio.configure.estimate import Reach, estimate, reach
 
 def test_reach_rounds_down_and_keeps_exact_products(analysis: dict[str, Any]) -> None:
     assert reach(analysis, 0.55) == Reach(5, 10, 9)
-    assert reach({"prunable_units": 100}, 0.29) == Reach(29, 100, 100)
+    assert reach({**analysis, "prunable_units": 100, "max_zero_units": 90}, 0.29) == Reach(29, 100, 90)
 
 
 def test_relative_bops_at_both_bounds(analysis: dict[str, Any]) -> None:

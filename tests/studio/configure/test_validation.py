@@ -8,16 +8,11 @@ import pytest
 
 from geta_engine.config import RunConfig, Schedule
 from geta_engine.errors import InputError
-from geta_studio.configure.form_state import (
-    Edit,
-    as_number,
-    edge_quantizers,
-    edited_bits,
-    loaded_bits,
-    loaded_config,
-    yaml_values,
-)
-from geta_studio.configure.validation import check, default_bits
+from geta_studio.configure.bit_edits import BitsEdit, edge_quantizers, edited_bits, loaded_bits
+from geta_studio.configure.config_file import loaded_config, yaml_values
+from geta_studio.configure.draft import default_bits
+from geta_studio.configure.form_state import as_number
+from geta_studio.configure.validation import check
 
 SCHEDULE = {
     "pretrain": 0,
@@ -92,9 +87,9 @@ def test_data_and_a_missing_analysis_are_problems(analysis: dict[str, Any]) -> N
     assert "model" in check(draft(), None, None).problems
 
 
-def edit(trigger: Any, **changes: Any) -> Edit:
+def edit(trigger: Any, **changes: Any) -> BitsEdit:
     base = {"model": "two", "cells": None, "lower": 4, "upper": 8, "loaded": None, "selected": []}
-    return Edit(trigger, **{**base, **changes})
+    return BitsEdit(trigger, **{**base, **changes})
 
 
 def test_a_cell_edit_changes_one_quantizer(analysis: dict[str, Any]) -> None:

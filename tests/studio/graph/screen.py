@@ -7,6 +7,12 @@ from typing import Any
 
 from geta_engine.drawing.layout import layout_graph
 
+
+def module(name: str) -> str:
+    """JavaScript, in an async function: one of the graph's modules, the one that runs in the page."""
+    return f"(await import(document.querySelector('script[type=module]').src.replace('main.js', 'graph/{name}.js')))"
+
+
 CY = "document.getElementById('graph')._cyreg.cy"
 DRAWS = "Number(document.getElementById('graph-panel').dataset.draws)"
 MODELS = ("resnet20", "bert-base", "qwen3-8b")
@@ -33,6 +39,8 @@ PLACES = f"""() => {{
 }}"""
 
 
+STATE = f"{module('state')}.state"
+"""What Dash told the graph last, in an async function."""
 EDGES = f"""() => {CY}.edges().map(edge => [edge.source().id(), edge.target().id()])"""
 OPEN = f"""() => {CY}.nodes('.box').map(box => box.data('scope'))"""
 

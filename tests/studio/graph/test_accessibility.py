@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from finished import run_of
+from screen import module
 from serving import Server
 
 SEVERE = {"serious", "critical"}
@@ -37,7 +38,7 @@ def view_menu(page: Any) -> None:
 
 def node_selected(page: Any) -> None:
     page.keyboard.press("Escape")
-    page.evaluate("getaView.choose({kind: 'node', id: 'conv2d_1'})")
+    page.evaluate(f"async () => {module('selection')}.select({{kind: 'node', id: 'conv2d_1'}})")
     page.wait_for_selector("#inspect-head >> text=layer1.0.conv1")
 
 
@@ -53,7 +54,7 @@ def searched(page: Any) -> None:
 
 def node_menu(page: Any) -> None:
     node = "document.getElementById('graph')._cyreg.cy.getElementById('conv2d_1')"
-    page.evaluate(f"getaMenu.open({node}, {node}.renderedPosition())")
+    page.evaluate(f"async () => {module('menu')}.openMenu({node}, {node}.renderedPosition())")
     page.wait_for_selector("[role=menuitem]:has-text('Inspect')")
 
 
@@ -94,7 +95,7 @@ def compact(page: Any) -> None:
 def beside(page: Any) -> None:
     page.click("button:has-text('View ▾')")
     page.click("text=Beside it: compact model of run 1")
-    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+    page.wait_for_selector("#graph-panel[data-compared='compact-1']")
 
 
 def look_at(page: Any, server: Server, address: str, scheme: str) -> None:

@@ -17,7 +17,7 @@ from geta_studio.services.services import Services
 pytest.importorskip("transformers")
 pytestmark = pytest.mark.timeout(300)
 CY = "document.getElementById('graph')._cyreg.cy"
-OTHER = "document.getElementById('graph-other')._cyreg.cy"
+OTHER = "document.getElementById('graph-compared')._cyreg.cy"
 MAKERS: dict[str, Callable[[Path], str]] = {"bert": small_bert, "qwen3": small_qwen3}
 TASKS = {"bert": "auto", "qwen3": "causal-lm"}
 INNER = {"bert": "bert.encoder.layer.0.attention.self", "qwen3": "model.layers.0.mlp"}
@@ -85,8 +85,8 @@ def drawn(page: Any, url: str) -> None:
 
 def put_beside(page: Any, key: str) -> None:
     page.click("text=View ▾")
-    page.click(f"[data-graph='beside-{key}']")
-    page.wait_for_selector(f"#graph-panel[data-beside='{key}']")
+    page.click(f"[data-graph='compare-{key}']")
+    page.wait_for_selector(f"#graph-panel[data-compared='{key}']")
 
 
 def marks(page: Any, graph: str) -> list[dict[str, Any]]:
@@ -142,7 +142,7 @@ def test_side_by_side_marks_the_layers_that_were_cut(finished: tuple[str, Finish
     other = layers(made.analysis("compact-1"), marks(page, OTHER))
     shared = other.keys() & seen.keys()
     assert {layer: other[layer] for layer in shared} == {layer: seen[layer] for layer in shared} and len(shared) > 20
-    assert re.match(r"dense → run 1 · [\d.]+ k → [\d.]+ k parameters", page.inner_text("#graph-other-title"))
+    assert re.match(r"dense → run 1 · [\d.]+ k → [\d.]+ k parameters", page.inner_text("#graph-compared-title"))
     if name == "bert":
         norm = f"{OTHER}.getElementById('scope:bert.embeddings.LayerNorm')"
         tip = page.evaluate(f"() => {norm}.hasClass('changed') && {norm}.data('tip')")
@@ -173,9 +173,9 @@ def test_two_runs_of_one_network_side_by_side(server: Server, page: Any, tmp_pat
     page.wait_for_selector("#graph-panel[data-drawn='compact-1']")
     page.click("text=View ▾")
     page.click("text=Beside it: compact model of run 2")
-    page.wait_for_selector("#graph-panel[data-beside='compact-2']")
+    page.wait_for_selector("#graph-panel[data-compared='compact-2']")
     sizes = [f"{result['params_compact'] / 1000:.1f} k" for result in results]
-    assert f"run 1 → run 2 · {sizes[0]} → {sizes[1]} parameters" in page.inner_text("#graph-other-title")
+    assert f"run 1 → run 2 · {sizes[0]} → {sizes[1]} parameters" in page.inner_text("#graph-compared-title")
     files = [Workspace(server.store).compact_file(run) for run in (1, 2)]
     expected = differing(*(shapes_of(file) for file in files))
     services = Services(Workspace(server.store))
@@ -185,6 +185,6 @@ def test_two_runs_of_one_network_side_by_side(server: Server, page: Any, tmp_pat
     page.evaluate(f"() => {{ {OTHER}.getElementById('conv2d').emit('mouseover') }}")
     page.wait_for_selector("#graph-tip.on >> text=/parameters/")
     put_beside(page, "resnet8")
-    assert f"run 1 → dense · {sizes[0]} → 77.8 k parameters" in page.inner_text("#graph-other-title")
+    assert f"run 1 → dense · {sizes[0]} → 77.8 k parameters" in page.inner_text("#graph-compared-title")
     assert page.evaluate(f"() => {OTHER}.getElementById('conv2d|bar').data('label')") == "1 → 16 · 3×3"
     services.close()

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from finished import run_of
-from serving import Server
+from screen import CY, STATE
+from serving import Server, children
 
-CY = "document.getElementById('graph')._cyreg.cy"
-OTHER = "document.getElementById('graph-other')._cyreg.cy"
+OTHER = "document.getElementById('graph-compared')._cyreg.cy"
 
 
 def show_both(server: Server, page: Any, folder: Path) -> None:
@@ -22,14 +22,14 @@ def show_both(server: Server, page: Any, folder: Path) -> None:
     page.wait_for_selector("#graph-panel[data-drawn='resnet8']")
     page.click("text=View ▾")
     page.click("text=Beside it: compact model of run 1")
-    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+    page.wait_for_selector("#graph-panel[data-compared='compact-1']")
 
 
 @pytest.mark.timeout(300)
 def test_dense_and_compact_side_by_side(server: Server, page: Any, tmp_path: Path) -> None:
     show_both(server, page, tmp_path)
     assert page.evaluate(f"() => {OTHER}.getElementById('conv2d').data('nodes')") == ["conv2d", "batch_norm", "relu"]
-    assert "→" in page.locator("#graph-other-title").inner_text()
+    assert "→" in page.locator("#graph-compared-title").inner_text()
     ids = "cy => cy.nodes('.changed').map(n => n.id()).sort()"
     left, right = (page.evaluate(f"() => ({ids})({graph})") for graph in (CY, OTHER))
     assert left == right and "conv2d" in left
@@ -54,39 +54,35 @@ def test_dense_and_compact_side_by_side(server: Server, page: Any, tmp_path: Pat
             page.evaluate(f"() => {graph}.getElementById('conv2d').hasClass('changed')") for graph in (CY, OTHER)
         )
         assert left and right
-        title = page.locator(".graph-other-what").bounding_box()
+        title = page.locator(".graph-compared-what").bounding_box()
         first = f"Math.min(...{OTHER}.nodes('.row').map(row => row.renderedBoundingBox({{includeLabels: false}}).y1))"
-        frame = page.locator("#graph-other").bounding_box()
+        frame = page.locator("#graph-compared").bounding_box()
         page.wait_for_function(f"() => {frame['y']} + {first} >= {title['y'] + title['height']}")
     page.click("#graph-stage >> text=Groups")
     page.wait_for_function(f"() => !{CY}.nodes('.gone').length && {CY}.nodes('.changed').length > 5")
     page.click("text=View ▾")
     page.click("text=Nothing beside it")
-    page.wait_for_selector("#graph-panel:not(.beside)")
+    page.wait_for_selector("#graph-panel:not(.comparing)")
     assert page.evaluate(f"() => {CY}.nodes('.changed').length") == 0
-
-
-def layout_process(server: Server) -> int:
-    """The process beside the server that places nodes."""
-    children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
-    found = [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
-    assert len(found) == 1
-    return found[0]
 
 
 @pytest.mark.timeout(300)
 def test_a_layout_that_takes_long_shows_it_and_can_be_cancelled(server: Server, page: Any) -> None:
-    """The process that lays out is stopped by the system's own means, so that it takes as long as wanted."""
+    """The processes that lay out are stopped by the system's own means, so that they take as long as wanted."""
     page.goto(server.url)
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
     before = page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()")
-    os.kill(layout_process(server), signal.SIGSTOP)
+    stopped = children(server.pid, "geta_engine.drawing.process")
+    for process in stopped:
+        os.kill(process, signal.SIGSTOP)
     page.evaluate(f"() => {{ {CY}.nodes('.toggle')[0].emit('tap') }}")
     page.wait_for_selector("#graph-busy.on >> text=/Laying out the graph: 0 of [0-9]+ modules/")
     page.click("#graph-cancel")
     page.wait_for_selector("text=the layout of the graph was cancelled: the graph stays as it was")
     page.wait_for_selector("#graph-busy:not(.on)", state="attached")
     assert page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()") == before
+    for process in {*stopped} & {*children(server.pid, "geta_engine.drawing.process")}:
+        os.kill(process, signal.SIGCONT)
     draws = page.get_attribute("#graph-panel", "data-draws")
     page.evaluate(f"() => {{ {CY}.nodes('.toggle')[0].emit('tap') }}")
     page.wait_for_selector(f"#graph-panel:not([data-draws='{draws}'])")
@@ -134,8 +130,8 @@ def test_a_click_on_the_right_selects_what_it_means_on_the_left(server: Server, 
     first = f"{OTHER}.nodes('.box.branch')[0]"
     title = page.evaluate(f"() => {OTHER}.getElementById({first}.id() + '|toggle').data('label')")
     page.evaluate(f"() => {{ {first}.emit('tap') }}")
-    page.wait_for_function("() => getaView.state.selection.kind === 'quantizer'")
-    layer = page.evaluate("() => getaView.state.scene.layers[getaView.state.selection.id]")
+    page.wait_for_function(f"async () => {STATE}.selection.kind === 'quantizer'")
+    layer = page.evaluate(f"async () => {STATE}.scene.layers[{STATE}.selection.id]")
     assert title == f"inserted · {layer}"
 
 
@@ -143,9 +139,9 @@ def test_a_click_on_the_right_selects_what_it_means_on_the_left(server: Server, 
 def test_the_address_holds_what_stands_beside(server: Server, page: Any, tmp_path: Path) -> None:
     run_of(server.store, tmp_path, "resnet8", "digits", 0.5)
     page.goto(f"{server.url}/?model=resnet8&run=1&beside=compact-1")
-    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+    page.wait_for_selector("#graph-panel[data-compared='compact-1']")
     page.reload()
-    page.wait_for_selector("#graph-panel[data-beside='compact-1']")
+    page.wait_for_selector("#graph-panel[data-compared='compact-1']")
     assert page.evaluate("() => location.search") == "?model=resnet8&run=1&beside=compact-1"
     page.click("text=View ▾")
     page.click("text=Nothing beside it")
@@ -154,9 +150,9 @@ def test_the_address_holds_what_stands_beside(server: Server, page: Any, tmp_pat
     page.click("text=Beside it: compact model of run 1")
     page.wait_for_function("() => location.search === '?model=resnet8&run=1&beside=compact-1'")
     page.click("text=Open the compact model")
-    page.wait_for_selector("#graph-panel[data-drawn='compact-1']:not(.beside)")
+    page.wait_for_selector("#graph-panel[data-drawn='compact-1']:not(.comparing)")
     page.wait_for_function("() => location.search === '?model=compact-1'")
     for beside in ("compact-99", "<b>&", "resnet20"):
         page.goto(f"{server.url}/?model=resnet8&beside={beside}")
-        page.wait_for_selector("#graph-panel[data-drawn='resnet8']:not(.beside)")
+        page.wait_for_selector("#graph-panel[data-drawn='resnet8']:not(.comparing)")
         assert page.locator("text=That did not work").count() == 0

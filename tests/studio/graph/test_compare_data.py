@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,11 +12,13 @@ import pytest
 from finished import differing, run_of, shapes_of
 
 import geta_engine as ge
+from geta_engine.drawing.opening import everything
 from geta_engine.drawing.stages import graph_at
-from geta_engine.drawing.visible import everything
 from geta_engine.runs.workspace import Workspace
 from geta_studio.graph.callbacks import state_now
-from geta_studio.graph.compare_callbacks import choices, other
+from geta_studio.graph.compare_callbacks import compared
+from geta_studio.services.comparable import comparable_models
+from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
 
 pytestmark = pytest.mark.timeout(300)
@@ -61,9 +64,9 @@ def beside(services: Services, left: str, right: str, stage: str = "groups") -> 
     """What is drawn at the right of a model with all modules of both open."""
     graphs = [graph_at(services.analyses.get(key), stage) for key in (left, right)]  # type: ignore[arg-type]
     scopes = set().union(*(everything(graph)[0] for graph in graphs))
-    drawn = services.layouts.of({"graph": graphs[0]}, frozenset(scopes), stage, False)
+    drawn = asyncio.run(services.layouts.of(graphs[0], LayoutOptions(frozenset(scopes), stage, False)))
     known = {"model": left, "graph": stage, "shape": False, "scopes": sorted(scopes), "layout": drawn["key"]}
-    return other(services, right, known)
+    return asyncio.run(compared(services, right, known))
 
 
 def layers_marked(services: Services, key: str, stage: str, rows: dict[str, str]) -> dict[str, str]:
@@ -80,10 +83,15 @@ def rows_marked(elements: list[dict[str, Any]]) -> dict[str, str]:
 
 def test_what_can_stand_beside(services: Services) -> None:
     one, two = "compact model of run 1", "compact model of run 2"
-    assert choices(services, "resnet8") == {"compact-2": two, "compact-1": one}
-    assert choices(services, "compact-1") == {"compact-2": two, "resnet8": "the dense resnet8"}
-    assert choices(services, "compact-2") == {"compact-1": one, "resnet8": "the dense resnet8"}
-    assert choices(services, "compact-3") == choices(services, "resnet20") == choices(services, None) == {}
+    assert comparable_models(services, "resnet8") == {"compact-2": two, "compact-1": one}
+    assert comparable_models(services, "compact-1") == {"compact-2": two, "resnet8": "the dense resnet8"}
+    assert comparable_models(services, "compact-2") == {"compact-1": one, "resnet8": "the dense resnet8"}
+    assert (
+        comparable_models(services, "compact-3")
+        == comparable_models(services, "resnet20")
+        == comparable_models(services, None)
+        == {}
+    )
 
 
 @pytest.mark.parametrize("stage", ["trace", "branches", "groups"])

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from geta_engine.drawing.layout import default_open, layout_graph
-from geta_studio.graph.elements import Painter, control_points, elements, scene
+from geta_engine.drawing.layout import layout_graph
+from geta_engine.drawing.opening import default_open
+from geta_studio.graph.elements import control_points, diamond_place, elements
+from geta_studio.graph.scene import scene_of
 from geta_studio.graph.stylesheet import stylesheet
 
 
@@ -77,7 +79,7 @@ def test_control_points_are_shares_of_the_way_and_distances() -> None:
 def test_the_scene_says_what_stands_for_each_node(report: Any) -> None:
     analysis = report("resnet20")
     layout = layout_graph(analysis["graph"], frozenset())
-    made = scene("resnet20", analysis, layout, None, None)
+    made = scene_of("resnet20", analysis, layout)
     assert made["hosts"]["batch_norm"] == "conv2d"
     assert set(made["hosts"].values()) <= {node["id"] for node in layout["nodes"]}
     assert json.loads(json.dumps(made)) == made
@@ -120,13 +122,10 @@ def test_no_mark_lies_on_another(report: Any, model: str) -> None:
 
 def test_a_diamond_gives_way_to_pills() -> None:
     """Three rows side by side, as in attention: a pill on the middle one and at either corner of it."""
-    painter = Painter({"graph": {"nodes": [], "edges": []}, "groups": [], "model": {"macs": 1}}, [])
-    entry = {"x": 100.0, "y": 100.0, "w": 164.0, "h": 42.0}
-    assert painter.free_place(entry) == (176.0, 74.0)
-    painter.pills = [(192.0, 65.0)]
-    assert painter.free_place(entry) == (16.0, 74.0)
-    painter.pills = [(8.0, 65.0), (100.0, 65.0), (192.0, 65.0)]
-    x, _ = painter.free_place(entry)
-    assert min(abs(x - pill) for pill, _ in painter.pills) > 40
-    painter.pills = [(192.0, 165.0)]
-    assert painter.free_place(entry) == (176.0, 74.0)
+    row = {"x": 100.0, "y": 100.0, "w": 164.0, "h": 42.0}
+    assert diamond_place(row, []) == (176.0, 74.0)
+    assert diamond_place(row, [(192.0, 65.0)]) == (16.0, 74.0)
+    pills = [(8.0, 65.0), (100.0, 65.0), (192.0, 65.0)]
+    x, _ = diamond_place(row, pills)
+    assert min(abs(x - pill) for pill, _ in pills) > 40
+    assert diamond_place(row, [(192.0, 165.0)]) == (176.0, 74.0)

@@ -10,9 +10,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from serving import Server
-
-CY = "document.getElementById('graph')._cyreg.cy"
+from screen import CY, STATE
+from serving import Server, children
 
 
 @pytest.fixture
@@ -190,9 +189,9 @@ def test_a_closed_branch_selects_its_quantizer(shown: Any) -> None:
     shown.click("#graph-stage >> text=Branches")
     shown.wait_for_function(f"() => {CY}.nodes('.box.attached').length > 3")
     scope = shown.evaluate(f"() => {CY}.nodes('.box.attached')[0].id().slice(6)")
-    shown.evaluate("scope => getaView.toggle(scope)", scope)
+    shown.evaluate(f"id => {{ {CY}.getElementById(id).emit('tap') }}", f"scope:{scope}|toggle")
     shown.wait_for_function(f"id => {CY}.getElementById(id).hasClass('row')", arg=f"scope:{scope}")
-    shown.evaluate(f"id => {CY}.getElementById(id).emit('tap')", f"scope:{scope}")
+    shown.evaluate(f"id => {{ {CY}.getElementById(id).emit('tap') }}", f"scope:{scope}")
     shown.wait_for_function("() => location.search.includes('select=quantizer:conv1.weight')")
     shown.wait_for_selector("#inspect-head >> text=conv1")
 
@@ -276,10 +275,7 @@ def halted_analysis(server: Server, page: Any, name: str) -> int:
     """Choose a model; its analysis, stopped by the system's own means until it is sent on."""
     choose_model(page, name)
     page.wait_for_selector(f"#model-status:has-text('Analysing {name}')")
-    tasks = Path(f"/proc/{server.pid}/task").glob("*/children")
-    children = [int(child) for task in tasks for child in task.read_text().split()]
-    wanted = f"geta_engine.analysis.process\0{name}\0".encode()
-    (found,) = (child for child in children if wanted in Path(f"/proc/{child}/cmdline").read_bytes())
+    (found,) = children(server.pid, "geta_engine.analysis.process")
     os.kill(found, signal.SIGSTOP)
     return found
 
@@ -292,7 +288,7 @@ def test_what_is_selected_while_another_model_is_analysed_goes_when_it_appears(s
     assert shown.evaluate("() => location.search") == "?model=lenet"
     os.kill(analysis, signal.SIGCONT)
     shown.wait_for_selector("#graph-panel[data-drawn='lenet']")
-    shown.wait_for_function("() => getaView.state.selection === null")
+    shown.wait_for_function(f"async () => {STATE}.selection === null")
     shown.wait_for_function(f"() => {CY}.getElementById('conv2d_1').length && !{CY}.nodes('.chosen').length")
     assert shown.evaluate("() => location.search") == "?model=lenet"
 
@@ -303,7 +299,7 @@ def test_a_model_whose_analysis_fails_leaves_what_is_selected(shown: Any, server
     shown.wait_for_selector("#inspect-head:has-text('layer1.0.conv1')")
     os.kill(halted_analysis(server, shown, "lenet"), signal.SIGKILL)
     shown.wait_for_selector("#model-status.failed")
-    assert shown.evaluate("() => getaView.state.selection") == {"kind": "node", "id": "conv2d_1"}
+    assert shown.evaluate(f"async () => {STATE}.selection") == {"kind": "node", "id": "conv2d_1"}
     assert shown.evaluate(f"() => {CY}.nodes('.chosen').map(node => node.id())") == ["conv2d_1"]
     assert "layer1.0.conv1" in shown.inner_text("#inspect-head")
 
@@ -320,7 +316,7 @@ def test_back_and_forward_bring_the_model_with_what_was_selected_in_it(shown: An
     for page, drawn, selected in ((-2, "resnet20", "conv2d_1"), (2, "lenet", None)):
         shown.evaluate("pages => history.go(pages)", page)
         shown.wait_for_selector(f"#graph-panel[data-drawn='{drawn}']")
-        shown.wait_for_function("id => (getaView.state.selection?.id ?? null) === id", arg=selected)
+        shown.wait_for_function(f"async id => ({STATE}.selection?.id ?? null) === id", arg=selected)
         wanted = f"?model={drawn}&select=node:{selected}" if selected else f"?model={drawn}"
         shown.wait_for_function("search => location.search === search", arg=wanted)
 

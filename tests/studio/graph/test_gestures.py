@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 import pygraphviz
 import pytest
-from screen import CY, MODELS, PLACES, analysis_of, pointed_at, redrawn, scroll_to
+from screen import CY, MODELS, PLACES, STATE, analysis_of, pointed_at, redrawn, scroll_to
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("model", MODELS)]
 Show = Callable[[str], Any]
@@ -143,7 +143,7 @@ def test_the_map_leads_to_where_it_is_pressed(show: Show, model: str) -> None:
     page = show(model)
     page.wait_for_selector("#graph-map.on")
     page.wait_for_timeout(200)
-    size = page.evaluate("() => [getaView.state.scene.width, getaView.state.scene.height]")
+    size = page.evaluate(f"async () => [{STATE}.scene.width, {STATE}.scene.height]")
     box = page.locator("#graph-map").bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     middle = f"{{ const e = {CY}.extent(); return [(e.x1 + e.x2) / 2, (e.y1 + e.y2) / 2]; }}"

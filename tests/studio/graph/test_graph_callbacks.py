@@ -1,6 +1,7 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,11 @@ from dash import no_update
 from geta_engine.documents.snapshots import SnapshotEvent
 from geta_engine.drawing.hierarchy import build
 from geta_engine.drawing.layout import layout_graph
+from geta_engine.drawing.opening import default_open
 from geta_engine.drawing.repeats import is_fold
-from geta_engine.drawing.visible import default_open
+from geta_studio.graph import callbacks
 from geta_studio.graph.accessible_list import tree
-from geta_studio.graph.callbacks import View, apply, at_stage, drawing, matches, state_now, told
+from geta_studio.graph.callbacks import View, apply, at_stage, matches, state_now
 from geta_studio.graph.legend import legend
 from geta_studio.graph.panel import graph_panel, stage_options
 from geta_studio.services.layouts import Layouts
@@ -54,6 +56,16 @@ def layouts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Layouts]:
 @pytest.fixture
 def studio(report: Any, layouts: Layouts) -> Any:
     return Studio(report("resnet20"), layouts)
+
+
+def drawing(
+    studio: Any, key: str | None, command: Mapping[str, Any] | None, view: View, known: Mapping[str, Any] | None
+) -> Any:
+    return asyncio.run(callbacks.drawing(studio, key, command, view, known))
+
+
+def accessible_list(studio: Any, known: Mapping[str, Any] | None) -> Any:
+    return asyncio.run(callbacks.accessible_list(studio, known))
 
 
 def words(part: Any) -> list[str]:
@@ -107,7 +119,7 @@ def test_an_opened_module_stays_in_the_columns_on_screen_and_all_modules_do_not(
 @pytest.mark.parametrize("key", [None, "0" * 64, "../../etc/passwd", ""])
 def test_the_list_tells_what_is_drawn_kept_or_not(studio: Any, key: str | None) -> None:
     opened = drawing(studio, "resnet20", None, PLAIN, None)[2]
-    found = buttons(told(studio, opened if key is None else {**opened, "layout": key}), "tree-item")
+    found = buttons(accessible_list(studio, opened if key is None else {**opened, "layout": key}), "tree-item")
     assert {button[1]["data-shown"] for button in found} > {"conv2d", "scope:layer1", "linear"}
 
 
@@ -191,7 +203,7 @@ def test_no_run_or_no_model_no_state(studio: Any, run_id: int | None, key: str) 
     assert state_now(studio, run_id, key) is None
 
 
-def test_the_readable_twin_lists_what_is_on_screen_in_program_order(report: Any) -> None:
+def test_the_accessible_list_lists_what_is_on_screen_in_program_order(report: Any) -> None:
     analysis = report("resnet20")
     layout = layout_graph(analysis["graph"], frozenset({"layer2"}))
     found = buttons(tree(layout, analysis), "tree-item")
@@ -221,7 +233,7 @@ def items_of(listed: Any) -> list[Any]:
     return list(listed[2:])
 
 
-def test_the_twin_leads_from_branches_and_their_ops_to_quantizers(studio: Any) -> None:
+def test_the_accessible_list_leads_from_branches_and_their_ops_to_quantizers(studio: Any) -> None:
     analysis = at_stage(studio.get("resnet20"), "branches")
     closed = layout_graph(analysis["graph"], frozenset({"layer1", "layer1.0"}))
     opened = layout_graph(analysis["graph"], frozenset(closed["scopes"]))
@@ -249,7 +261,7 @@ def test_matches_follow_the_bounds(report: Any) -> None:
     assert matches(None, "conv", None, bits) == {"query": "conv", "nodes": []}
 
 
-def test_the_twin_is_bounded(report: Any) -> None:
+def test_the_accessible_list_is_bounded(report: Any) -> None:
     analysis = report("resnet56")
     layout = layout_graph(analysis["graph"], default_open(analysis["graph"], 10_000))
     assert len(buttons(tree(layout, analysis), "tree-item")) <= 400

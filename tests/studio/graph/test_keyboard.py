@@ -179,7 +179,7 @@ def test_the_focus_goes_to_the_module_around_an_entry_that_is_gone(shown: Any) -
     press(shown, "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown")
     inside = focused(shown)
     before = shown.evaluate(f"() => {TELLS}")
-    shown.evaluate("() => { getaView.toggle('layer1') }")
+    shown.evaluate(f"() => {{ {CY}.getElementById('scope:layer1|toggle').emit('tap') }}")
     shown.wait_for_function(f"() => {TELLS} > {before}")
     assert not inside.startswith("layer1,") and focused(shown).startswith("layer1,")
     shown.evaluate("() => { dash_clientside.set_props('model-select', { value: 'mlp' }) }")

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import pytest
 
-from geta_studio.header.url import Shown, on_choice, on_open, parse, selection_of
+from geta_studio.header.url import OnScreen, on_choice, on_open, parse_address, selection_of
 
 MODELS = {1: "resnet20", 2: "vgg7"}
 
 
 def test_parse_reads_what_is_there() -> None:
-    place = parse("?model=vgg7&run=2&select=group:3&overlay=bits&beside=compact-2")
-    assert (place.model, place.run, place.overlay, place.beside) == ("vgg7", 2, "bits", "compact-2")
-    assert selection_of(place) == {"kind": "group", "id": 3}
+    address = parse_address("?model=vgg7&run=2&select=group:3&overlay=bits&beside=compact-2")
+    assert (address.model, address.run, address.overlay, address.compared) == ("vgg7", 2, "bits", "compact-2")
+    assert selection_of(address) == {"kind": "group", "id": 3}
 
 
-def test_parse_leaves_out_what_is_not_a_place() -> None:
-    place = parse("?run=x&stage=nonsense&overlay=nonsense&step=nonsense&select=node:")
-    assert place == (None,) * 6
-    assert parse("?run=99999999999999999999").run is None
-    assert parse("?overlay=foo").overlay is None
-    assert parse(None).model is None
+def test_parse_leaves_out_what_cannot_be_read() -> None:
+    address = parse_address("?run=x&stage=nonsense&overlay=nonsense&step=nonsense&select=node:")
+    assert address == (None,) * 6
+    assert parse_address("?run=99999999999999999999").run is None
+    assert parse_address("?overlay=foo").overlay is None
+    assert parse_address(None).model is None
 
 
 @pytest.mark.parametrize(
@@ -38,25 +38,25 @@ def test_parse_leaves_out_what_is_not_a_place() -> None:
     ],
 )
 def test_what_is_selected_stays_as_it_is_written(written: str, kind: str, identity: object) -> None:
-    assert selection_of(parse(f"?select={written}")) == {"kind": kind, "id": identity}
+    assert selection_of(parse_address(f"?select={written}")) == {"kind": kind, "id": identity}
 
 
 def test_an_opened_address_shows_its_run_and_that_run_its_model() -> None:
-    assert on_open(parse("?run=2"), MODELS, "resnet20", None) == Shown("vgg7", 2)
-    assert on_open(parse("?model=resnet20&run=2"), MODELS, "resnet20", None) == Shown("vgg7", 2)
+    assert on_open(parse_address("?run=2"), MODELS, "resnet20", None) == OnScreen("vgg7", 2)
+    assert on_open(parse_address("?model=resnet20&run=2"), MODELS, "resnet20", None) == OnScreen("vgg7", 2)
 
 
 def test_an_unknown_run_shows_no_run() -> None:
-    assert on_open(parse("?run=9"), MODELS, "resnet20", None) == Shown("resnet20", None)
+    assert on_open(parse_address("?run=9"), MODELS, "resnet20", None) == OnScreen("resnet20", None)
 
 
 def test_a_first_visit_shows_the_demo_or_what_is_running() -> None:
-    assert on_open(parse(""), MODELS, "resnet20", None) == Shown("resnet20", None)
-    assert on_open(parse(""), MODELS, "resnet20", 2) == Shown("vgg7", 2)
+    assert on_open(parse_address(""), MODELS, "resnet20", None) == OnScreen("resnet20", None)
+    assert on_open(parse_address(""), MODELS, "resnet20", 2) == OnScreen("vgg7", 2)
 
 
 def test_a_run_brings_its_model_and_a_model_lets_go_of_the_run() -> None:
-    assert on_choice("run", "resnet20", 2, MODELS) == Shown("vgg7", 2)
-    assert on_choice("model", "vgg7", 1, MODELS) == Shown("vgg7", None)
-    assert on_choice("model", "vgg7", 2, MODELS) == Shown("vgg7", 2)
-    assert on_choice("run", "vgg7", None, MODELS) == Shown("vgg7", None)
+    assert on_choice("run", "resnet20", 2, MODELS) == OnScreen("vgg7", 2)
+    assert on_choice("model", "vgg7", 1, MODELS) == OnScreen("vgg7", None)
+    assert on_choice("model", "vgg7", 2, MODELS) == OnScreen("vgg7", 2)
+    assert on_choice("run", "vgg7", None, MODELS) == OnScreen("vgg7", None)

@@ -13,16 +13,17 @@ from torch import Tensor, nn
 
 import geta_engine as ge
 from geta_engine.analysis.report import analysis_report
-from geta_engine.drawing import visible as shown_scopes
+from geta_engine.drawing import opening
 from geta_engine.drawing.hierarchy import build
 from geta_engine.drawing.stages import branch_scopes, graph_at
-from geta_studio.header.url import parse, selection_of
-from geta_studio.inspector.callbacks import HIDDEN, figure_now, run_bounds
+from geta_studio.header.url import parse_address, selection_of
+from geta_studio.inspector.figure import HIDDEN, figure_now
 from geta_studio.inspector.group import norms_figure, sorted_norms
 from geta_studio.inspector.page import empty_page, figure_kind, inspector_panel, live, page
 from geta_studio.inspector.parts import SHOWN_LINKS, Subject, chips
 from geta_studio.inspector.quantizer import formula, stairs
-from geta_studio.run_dock.run_figures import ALL_GROUPS, chosen_quantizer, norms_options
+from geta_studio.inspector.run_subject import run_bounds
+from geta_studio.run_dock.run_figures import ALL_GROUPS, chosen_quantizer, norms_choices
 from geta_studio.services.unit_state import GroupUnits, now, units_by_group
 
 
@@ -83,12 +84,12 @@ def test_an_address_of_what_is_not_there_is_answered_with_a_sentence(report: Any
     """All that follows the selection of an address: page, numbers, figure, and the dock's group and quantizer."""
     analysis = report("mlp")
     subject = Subject(analysis, {}, *frames(analysis))
-    selection = selection_of(parse(f"?model=mlp&select={written}&step=nonsense"))
+    selection = selection_of(parse_address(f"?model=mlp&select={written}&step=nonsense"))
     shown = page(subject, selection)
     assert text(shown.head).startswith(f"Not in this model {sentence}") and text(shown.head).endswith(".")
     assert not shown.body and live(subject, selection) == ([], [])
     assert figure_now(subject, selection, "light", None)[1] == HIDDEN
-    assert norms_options(analysis, selection, ALL_GROUPS)[1] == ALL_GROUPS
+    assert norms_choices(analysis, selection, ALL_GROUPS)[1] == ALL_GROUPS
     assert chosen_quantizer(analysis, selection) is None
 
 
@@ -238,7 +239,7 @@ def test_a_frame_of_a_run_does_not_build_the_hierarchy_again(
     def refuse(*_: Any) -> None:
         raise AssertionError("the hierarchy is built")
 
-    monkeypatch.setattr(shown_scopes, "build", refuse)
+    monkeypatch.setattr(opening, "build", refuse)
     with pytest.raises(AssertionError, match="hierarchy"):
         page(subject, selection)
     assert live(subject, selection) == ([], [])

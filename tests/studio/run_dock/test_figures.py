@@ -18,7 +18,7 @@ from geta_studio.run_dock.run_figures import (
     loss_now,
     members,
     norm_map,
-    norms_options,
+    norms_choices,
     unit_groups,
     unit_names,
     zeros_now,
@@ -123,10 +123,10 @@ def test_selection_chooses_quantizer_and_group(analysis: dict[str, Any]) -> None
     assert chosen_quantizer(analysis, {"kind": "node", "id": "nb"}) == 2
     assert chosen_quantizer(analysis, {"kind": "group", "id": 1}) is None
     assert chosen_quantizer(analysis, None) is None
-    choices, value = norms_options(analysis, {"kind": "group", "id": 1}, "all")
+    choices, value = norms_choices(analysis, {"kind": "group", "id": 1}, "all")
     assert ([choice["value"] for choice in choices], value) == (["all", "1"], "1")
-    assert norms_options(analysis, {"kind": "node", "id": "nb"}, "1")[1] == "1"
-    assert norms_options(None, None, "7")[1] == "all"
+    assert norms_choices(analysis, {"kind": "node", "id": "nb"}, "1")[1] == "1"
+    assert norms_choices(None, None, "7")[1] == "all"
 
 
 def test_numbers_now() -> None:

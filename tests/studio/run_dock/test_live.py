@@ -130,10 +130,24 @@ def test_uploads(make_server: Callable[..., Server], page: Any, tmp_path: Path, 
         assert page.input_value("#model-select") == "resnet20"
         assert page.is_enabled("#launch")
     page.set_input_files("#model-upload input", traced)
-    page.wait_for_selector("#model-summary:has-text('21,386 parameters')")
+    page.wait_for_selector("#model-summary:has-text('21.4 k parameters')")
     page.wait_for_function("() => location.search.startsWith('?model=upload-')")
     page.wait_for_selector("#launch:not([disabled])")
     assert page.input_value("#model-select") == "mine.pt2"
+    page.focus("#model-delete")
+    for answer, left in (("Keep it", True), ("Delete", False)):
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#model-confirm-text:has-text('mine.pt2')")
+        page.focus(f"[role=dialog] button:text-is('{answer}')")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#model-confirm-text", state="hidden")
+        assert any((tmp_path / "models").iterdir()) is left
+        page.wait_for_function(
+            "() => document.activeElement.id === 'model-delete' || !location.search.includes('upload')"
+        )
+    page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
+    assert page.input_value("#model-select") == "resnet20"
+    assert page.is_hidden("#model-delete")
 
 
 def test_the_runs_page_opens_and_deletes(server: Server, page: Any) -> None:

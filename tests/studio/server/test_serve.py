@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from serving import ROOT, Server, free_port, memory_mb
+from serving import ROOT, Server, children, free_port, memory_mb
 
 
 def test_the_server_is_a_small_process_without_torch(make_server: Callable[..., Server]) -> None:
@@ -27,15 +27,9 @@ def test_the_server_is_a_small_process_without_torch(make_server: Callable[..., 
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGKILL, signal.SIGINT])
 def test_nothing_outlives_the_server(make_server: Callable[..., Server], sent: signal.Signals) -> None:
     server = make_server()
-    helpers = wait_for(lambda: children(server.pid))
+    helpers = wait_for(lambda: children(server.pid, "geta_engine.drawing.process"))
     server.stop(sent)
     assert wait_for(lambda: not any(Path(f"/proc/{pid}/exe").exists() for pid in helpers))
-
-
-def children(pid: int) -> list[int]:
-    """The layout process of a server (an analysis ends by itself)."""
-    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in found if "spawn_main" in Path(f"/proc/{child}/cmdline").read_text()]
 
 
 def wait_for(look: Callable[[], Any]) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -19,7 +20,8 @@ def test_what_was_added_is_read_with_its_key(tmp_path: Path) -> None:
 
 
 def test_the_oldest_make_room(tmp_path: Path) -> None:
-    files = LayoutFiles(tmp_path, kept=3)
+    size = len(json.dumps({"key": KEYS[0]}))
+    files = LayoutFiles(tmp_path, budget=3 * size)
     (tmp_path / f"{KEYS[0]}.7-7.part").write_text("{")
     os.utime(tmp_path / f"{KEYS[0]}.7-7.part", (0, 0))
     for age, key in enumerate(KEYS):

@@ -15,11 +15,11 @@ from geta_engine.documents.events import MarkerEvent, StepEvent
 from geta_engine.documents.runs import DEAD_AFTER
 from geta_engine.documents.snapshots import SnapshotEvent
 from geta_engine.runs.workspace import Workspace
-from geta_studio.header.page_state import run_options
-from geta_studio.run_dock.callbacks import polled
+from geta_studio.run_dock.poll import poll_outputs
 from geta_studio.runs_page.callbacks import rows_now
 from geta_studio.services.runs import NO_RUN
 from geta_studio.services.services import Services
+from geta_studio.shell.run_words import run_choices
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_tick_reads_no_snapshot_and_no_document(services: Services) -> None:
         lambda: services.runs.source_run("compact-99"),
         lambda: services.runs.comparable_runs(record),
         lambda: services.runs.runs_with_compact_model("mlp"),
-        lambda: run_options(services),
+        lambda: run_choices(services.runs.heads()),
     ):
         assert columns_read(services, call) == set()
     assert columns_read(services, lambda: services.runs.get(run)) == {"config", "summary"}
@@ -99,9 +99,9 @@ def test_the_version_changes_with_the_list_and_not_with_a_heartbeat(
 
 
 def test_tabs_that_ask_at_once_share_a_version(services: Services) -> None:
-    first = polled(services, None, None, None)
+    first = poll_outputs(services, None, None, None)
     assert first[0] == NO_RUN and first[2] == services.runs.version()
-    assert polled(services, None, NO_RUN, first[2]) == (no_update, no_update, no_update)
+    assert poll_outputs(services, None, NO_RUN, first[2]) == (no_update, no_update, no_update)
     asked: list[str] = []
     sa.event.listen(services.store._reader, "before_cursor_execute", lambda *given: asked.append(given[2]))
     assert [services.runs.version() for _ in range(10)] == [first[2]] * 10

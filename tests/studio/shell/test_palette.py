@@ -1,14 +1,15 @@
 from __future__ import annotations
 
+import json
+import re
 from itertools import combinations, pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-import geta_studio
 from geta_studio.graph.legend import palette_variables
+from geta_studio.server.assets import assets_folder
 from geta_studio.shell.palette import RAMP, SLOT_NAMES, THEMES, contrast, group_slots, mix, shades
 
 NORMAL = np.eye(3)
@@ -89,8 +90,14 @@ def test_resnet20_uses_every_colour(report: Any) -> None:
 
 
 def test_the_stylesheet_of_the_page_has_the_same_palette() -> None:
-    css = Path(geta_studio.__file__).parent / "assets" / "graph.css"
+    css = assets_folder() / "css" / "graph.css"
     assert palette_variables() in css.read_text(encoding="utf-8")
+
+
+def test_the_overlays_of_the_page_have_the_same_scale() -> None:
+    script = assets_folder() / "js" / "graph" / "overlay_values.js"
+    (ramp,) = re.findall(r"const RAMP = (\[.*\]);", script.read_text(encoding="utf-8"))
+    assert json.loads(ramp) == list(RAMP)
 
 
 def test_mix_and_contrast() -> None:
