@@ -9,10 +9,11 @@ from collections.abc import Callable, Collection
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from geta_engine.config import HUGGING_FACE
 from geta_engine.disk_budget import beyond_budget, files_of
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.errors import InputError
 from geta_engine.zoo.names import ZOO
 
@@ -35,7 +36,7 @@ class AnalysisFiles:
     def log(self, key: str) -> Path:
         return self._folder / f"{key}.log"
 
-    def read(self, key: str) -> dict[str, Any] | None:
+    def read(self, key: str) -> AnalysisDocument | None:
         """The document, or None where there is none (any more)."""
         path = self.path(key)
         try:
@@ -43,7 +44,7 @@ class AnalysisFiles:
             path.touch()
         except (OSError, ValueError):
             return None
-        return document
+        return cast(AnalysisDocument, document)
 
     def remove(self, key: str) -> None:
         """Remove the analysis of a key and its log, where there are such."""

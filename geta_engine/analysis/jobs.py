@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable, Collection
 from concurrent.futures import wait
 from contextlib import suppress
-from typing import Any, Literal
+from typing import Literal
 
 from geta_engine.analysis.cache import BUDGET, AnalysisFiles, analysis_key
 from geta_engine.child_process.child import ChildError
 from geta_engine.child_process.pool import ChildPool, Job
+from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.documents.child_process import AnalysisRequest, FailureReason
 from geta_engine.errors import InputError
 from geta_engine.runs.workspace import Workspace
@@ -52,7 +53,7 @@ class AnalysisJob:
         return self._job.progress["text"] if self._job.progress else "Starting PyTorch"
 
     @property
-    def result(self) -> dict[str, Any] | None:
+    def result(self) -> AnalysisDocument | None:
         """The document, once "done" and while it is kept."""
         return self._files.read(self._key) if self.state == "done" else None
 
@@ -105,7 +106,7 @@ class AnalysisJobs:
         self._lock = threading.Lock()
         self._running: dict[str, AnalysisJob] = {}
 
-    def cached(self, spec: str) -> dict[str, Any] | None:
+    def cached(self, spec: str) -> AnalysisDocument | None:
         """The document, if there is one; milliseconds. Raises InputError for a spec that is no model."""
         return self._files.read(analysis_key(spec))
 

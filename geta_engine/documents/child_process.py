@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypedDict, final
 
+from geta_engine.documents.analysis import GraphDocument
+from geta_engine.documents.layout import ScopeColumns
+
 FailureReason = Literal["refused", "memory", "internal", "time", "ended", "cancelled"]
 """Why a job has no result.
 
@@ -56,7 +59,7 @@ class AnalysisRequest(TypedDict):
 class LayoutRequest(TypedDict):
     """Caller to `geta_engine.drawing.process`: lay out a graph with these scopes open (see `layout_graph`)."""
 
-    graph: dict[str, Any]
+    graph: GraphDocument
     open_scopes: list[str]
     show_shape: bool
-    columns: dict[str, dict[str, int]] | None
+    columns: ScopeColumns | None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from geta_engine.child_process.child import Report
 from geta_engine.child_process.serve import serve
 from geta_engine.documents.child_process import LayoutRequest
+from geta_engine.documents.layout import LayoutDocument
 from geta_engine.drawing.layout import layout_graph
 
 
-def lay_out(request: LayoutRequest, report: Report) -> dict[str, Any]:
+def lay_out(request: LayoutRequest, report: Report) -> LayoutDocument:
     """The layout that a request asks for (see `layout_graph`); reports the modules that are done."""
 
     def modules(done: int, total: int) -> None:

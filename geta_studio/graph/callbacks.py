@@ -5,7 +5,6 @@ What may wait for a layout is `async def`: it holds none of the few threads that
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -23,6 +22,7 @@ from geta_studio.graph.panel import shape_item, stage_options
 from geta_studio.graph.scene import scene_of
 from geta_studio.graph.search import search
 from geta_studio.graph.stylesheet import stylesheet
+from geta_studio.services.in_turn import in_turn
 from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
 from geta_studio.services.unit_state import now, values_of
@@ -201,13 +201,13 @@ async def drawing(
     name: str = "",
 ) -> tuple[Any, ...]:
     """(elements, scene, open scopes) for a model, or nothing new where it is not analysed. `name` is the drawing's."""
-    analysis = await asyncio.to_thread(services.analyses.get, key)
-    plan = await asyncio.to_thread(planned, analysis, key, command, view, known)
+    analysis = await in_turn(services.analyses.get, key)
+    plan = await in_turn(planned, analysis, key, command, view, known)
     if plan is None:
         return (no_update,) * 3
     options = LayoutOptions(plan.opened.scopes, view.graph, view.shape)
-    layout = await services.layouts.of(plan.staged, options, plan.after, name)
-    return await asyncio.to_thread(drawn, plan, view, layout)
+    layout = await services.layouts.of(plan.staged["graph"], options, plan.after, name)
+    return await in_turn(drawn, plan, view, layout)
 
 
 class Plan(NamedTuple):
@@ -266,14 +266,14 @@ def at_stage(analysis: Mapping[str, Any], stage: GraphStage) -> dict[str, Any]:
 
 async def accessible_list(services: Services, known: Mapping[str, Any] | None) -> Any:
     """The accessible list of what is on screen."""
-    analysis = await asyncio.to_thread(services.analyses.get, known["model"]) if known else None
+    analysis = await in_turn(services.analyses.get, known["model"]) if known else None
     if known is None or analysis is None:
         return no_update
     staged = at_stage(analysis, known["graph"])
-    layout = await asyncio.to_thread(services.layouts.known, known["layout"])
+    layout = await in_turn(services.layouts.known, known["layout"])
     if layout is None:
-        layout = await services.layouts.of(staged, options_of(known))
-    return await asyncio.to_thread(tree, layout, staged)
+        layout = await services.layouts.of(staged["graph"], options_of(known))
+    return await in_turn(tree, layout, staged)
 
 
 def options_of(known: Mapping[str, Any]) -> LayoutOptions:

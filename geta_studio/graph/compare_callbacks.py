@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from geta_studio.graph.panel import compare_items
 from geta_studio.graph.scene import scene_of
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.services.comparable import comparable_models
+from geta_studio.services.in_turn import in_turn
 from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
 from geta_studio.shell import ids
@@ -65,14 +65,14 @@ def register(app: Dash, services: Services) -> None:
 
 async def compared(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
     """(elements, scene, title, whether there is nothing to wait for) of the graph beside the one on screen."""
-    pair = await asyncio.to_thread(_compared, services, chosen, known)
+    pair = await in_turn(_compared, services, chosen, known)
     if not isinstance(pair, Pair):
         return pair
-    layout = await asyncio.to_thread(services.layouts.known, pair.layout)
+    layout = await in_turn(services.layouts.known, pair.layout)
     if layout is None:
-        layout = await services.layouts.of(pair.left, pair.options)
-    beside = await services.layouts.of(pair.right_alike, pair.options, after=pair.layout)
-    parts, placed = await asyncio.to_thread(_drawn, pair, layout, beside)
+        layout = await services.layouts.of(pair.left["graph"], pair.options)
+    beside = await services.layouts.of(pair.right_alike["graph"], pair.options, after=pair.layout)
+    parts, placed = await in_turn(_drawn, pair, layout, beside)
     return parts, placed, pair.title, True
 
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from geta_engine.analysis.jobs import AnalysisJob, AnalysisJobs
 from geta_engine.documents.analysis import AnalysisDocument
@@ -62,7 +62,7 @@ class Analyses:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         try:
-            found = cast("AnalysisDocument | None", self._jobs.cached(self._library.spec(key)))
+            found = self._jobs.cached(self._library.spec(key))
         except InputError:
             return None
         if found is not None:

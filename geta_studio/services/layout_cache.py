@@ -7,12 +7,12 @@ import logging
 import os
 import re
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from geta_engine.disk_budget import beyond_budget, files_of
+from geta_engine.documents.layout import LayoutDocument, StoredLayout
 
 BUDGET = 200_000_000
 """Bytes; the layout of a large model with everything open takes 2 million, most take a hundredth of that."""
@@ -27,7 +27,7 @@ class LayoutFiles:
         self._folder = folder
         self._budget = budget
 
-    def read(self, key: str | None) -> dict[str, Any] | None:
+    def read(self, key: str | None) -> StoredLayout | None:
         """The layout of a key, or None where there is none (any more). Keys come from browsers: any text may be
         asked for."""
         if key is None or not _KEY.fullmatch(key):
@@ -38,11 +38,11 @@ class LayoutFiles:
             file.touch()
         except (OSError, ValueError):
             return None
-        return layout
+        return cast(StoredLayout, layout)
 
-    def add(self, key: str, layout: Mapping[str, Any]) -> dict[str, Any]:
+    def add(self, key: str, layout: LayoutDocument) -> StoredLayout:
         """The layout with its "key"; it is kept where the disk has room for it."""
-        known = {**layout, "key": key}
+        known: StoredLayout = {**layout, "key": key}
         part = self._folder / f"{key}.{os.getpid()}-{threading.get_ident()}.part"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)

@@ -6,15 +6,18 @@ import asyncio
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from geta_engine.child_process.child import ChildError
 from geta_engine.child_process.pool import ChildPool, Job
+from geta_engine.documents.analysis import GraphDocument
 from geta_engine.documents.child_process import LayoutRequest
+from geta_engine.documents.layout import StoredLayout
 from geta_engine.errors import InputError
+from geta_studio.services.in_turn import in_turn
 from geta_studio.services.layout_cache import LayoutFiles
 
 AT_ONCE = 2
@@ -41,7 +44,7 @@ class LayoutOptions(NamedTuple):
 
 
 class Layouts:
-    """Layouts by analysis, options, and the columns that were there before.
+    """Layouts by graph, options, and the columns that were there before.
 
     A drawing is a place on a page that shows one graph at a time, named by the page: its progress is its own, and
     cancelling it ends what is computed for it alone.
@@ -55,15 +58,15 @@ class Layouts:
         self._lock = threading.Lock()
 
     async def of(
-        self, analysis: Mapping[str, Any], options: LayoutOptions, after: str | None = None, drawing: str = ""
-    ) -> dict[str, Any]:
+        self, graph: GraphDocument, options: LayoutOptions, after: str | None = None, drawing: str = ""
+    ) -> StoredLayout:
         """The layout as plain data, with its "key"; one that follows the layout `after` stays in its columns, so that
         what is on screen depends on the way there. No thread waits for it.
 
         When the caller itself is cancelled, what was computed for it ends. Raises InputError when the drawing is
         cancelled, or the layout takes longer than `SECONDS`.
         """
-        key, request, known = await asyncio.to_thread(self._prepare, analysis, options, after)
+        key, request, known = await in_turn(self._prepare, graph, options, after)
         if known is not None:
             return known
         with self._computing(drawing, request) as job:
@@ -71,9 +74,9 @@ class Layouts:
                 layout = await asyncio.wrap_future(job.future)
             except ChildError as error:
                 raise InputError(_SENTENCES.get(error.reason, f"the graph could not be laid out: {error}")) from None
-        return await asyncio.to_thread(self._files.add, key, layout)
+        return await in_turn(self._files.add, key, layout)
 
-    def known(self, key: str | None) -> dict[str, Any] | None:
+    def known(self, key: str | None) -> StoredLayout | None:
         """The layout of that key, or None where there is none (any more)."""
         return self._files.read(key)
 
@@ -102,15 +105,15 @@ class Layouts:
         self._children.close()
 
     def _prepare(
-        self, analysis: Mapping[str, Any], options: LayoutOptions, after: str | None
-    ) -> tuple[str, LayoutRequest, dict[str, Any] | None]:
+        self, graph: GraphDocument, options: LayoutOptions, after: str | None
+    ) -> tuple[str, LayoutRequest, StoredLayout | None]:
         """The key of a layout, what to ask a child for it, and the layout itself where it is known."""
-        columns = (self.known(after) or {}).get("columns")
+        before = self.known(after)
         request: LayoutRequest = {
-            "graph": analysis["graph"],
+            "graph": graph,
             "open_scopes": sorted(options.open_scopes),
             "show_shape": options.show_shape,
-            "columns": columns,
+            "columns": before["columns"] if before else None,
         }
         key = _key(request, options.stage)
         return key, request, self.known(key)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from geta_engine.documents.analysis import GraphStage
+from geta_engine.documents.analysis import AnalysisDocument, GraphStage
 from geta_engine.errors import GetaError, InputError
 from geta_engine.runs.workspace import Workspace
 from geta_engine.store import Store
@@ -62,7 +60,7 @@ class Services:
         runs = self.runs.heads()
         return {self.library.key_of(run) for run in runs} | {f"compact-{run.id}" for run in runs}
 
-    def dot(self, analysis: Mapping[str, Any], open_scopes: frozenset[str], stage: GraphStage, show_shape: bool) -> str:
+    def dot(self, analysis: AnalysisDocument, open_scopes: frozenset[str], stage: GraphStage, show_shape: bool) -> str:
         """The graph of an analysis at a stage in Graphviz's language."""
         from geta_engine.drawing.dot import to_dot
 

@@ -64,7 +64,7 @@ def beside(services: Services, left: str, right: str, stage: str = "groups") -> 
     """What is drawn at the right of a model with all modules of both open."""
     graphs = [graph_at(services.analyses.get(key), stage) for key in (left, right)]  # type: ignore[arg-type]
     scopes = set().union(*(everything(graph)[0] for graph in graphs))
-    drawn = asyncio.run(services.layouts.of({"graph": graphs[0]}, LayoutOptions(frozenset(scopes), stage, False)))
+    drawn = asyncio.run(services.layouts.of(graphs[0], LayoutOptions(frozenset(scopes), stage, False)))
     known = {"model": left, "graph": stage, "shape": False, "scopes": sorted(scopes), "layout": drawn["key"]}
     return asyncio.run(compared(services, right, known))
 

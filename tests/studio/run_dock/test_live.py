@@ -32,7 +32,7 @@ class Recorder:
         self._thread.start()
 
     def _record(self) -> None:
-        while not self._ended.wait(0.1) and self.step < 400:
+        while not self._ended.wait(0.1):
             self.step += 1
             self._store.append(self.run_id, [StepEvent(self.step, 1 / self.step, None, 0.1, 0.0, 0.2)])
 
@@ -134,6 +134,20 @@ def test_uploads(make_server: Callable[..., Server], page: Any, tmp_path: Path, 
     page.wait_for_function("() => location.search.startsWith('?model=upload-')")
     page.wait_for_selector("#launch:not([disabled])")
     assert page.input_value("#model-select") == "mine.pt2"
+    page.focus("#model-delete")
+    for answer, left in (("Keep it", True), ("Delete", False)):
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#model-confirm-text:has-text('mine.pt2')")
+        page.focus(f"[role=dialog] button:text-is('{answer}')")
+        page.keyboard.press("Enter")
+        page.wait_for_selector("#model-confirm-text", state="hidden")
+        assert any((tmp_path / "models").iterdir()) is left
+        page.wait_for_function(
+            "() => document.activeElement.id === 'model-delete' || !location.search.includes('upload')"
+        )
+    page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
+    assert page.input_value("#model-select") == "resnet20"
+    assert page.is_hidden("#model-delete")
 
 
 def test_the_runs_page_opens_and_deletes(server: Server, page: Any) -> None:

@@ -56,16 +56,18 @@ def opened(*scopes: str) -> LayoutOptions:
 
 
 def test_a_layout_is_computed_once(layouts: Layouts, report: Any) -> None:
-    first = asyncio.run(layouts.of(report("resnet8"), FOLDED))
+    first = asyncio.run(layouts.of(report("resnet8")["graph"], FOLDED))
     assert first["nodes"] and layouts.known(first["key"]) == first
     layouts.close()
-    assert asyncio.run(layouts.of(report("resnet8"), FOLDED)) == first
+    assert asyncio.run(layouts.of(report("resnet8")["graph"], FOLDED)) == first
 
 
 def test_progress_and_cancel_are_of_one_drawing(layouts: Layouts, halted: list[int], report: Any) -> None:
     async def draw_two() -> tuple[Any, Any]:
-        first = asyncio.ensure_future(layouts.of(report("resnet8"), opened("layer1.0"), drawing="first"))
-        second = asyncio.ensure_future(layouts.of(report("resnet8"), opened("layer1.0", "layer2.0"), drawing="second"))
+        first = asyncio.ensure_future(layouts.of(report("resnet8")["graph"], opened("layer1.0"), drawing="first"))
+        second = asyncio.ensure_future(
+            layouts.of(report("resnet8")["graph"], opened("layer1.0", "layer2.0"), drawing="second")
+        )
         await until(lambda: layouts.progress("first") == (0, 2) and layouts.progress("second") == (0, 3))
         assert layouts.progress("third") == (0, 0)
         layouts.cancel("third")
@@ -82,8 +84,8 @@ def test_progress_and_cancel_are_of_one_drawing(layouts: Layouts, halted: list[i
 
 def test_a_caller_that_is_cancelled_takes_its_process_along(layouts: Layouts, halted: list[int], report: Any) -> None:
     async def draw_two() -> Any:
-        going = asyncio.ensure_future(layouts.of(report("resnet8"), FOLDED, drawing="going"))
-        staying = asyncio.ensure_future(layouts.of(report("resnet8"), opened("layer1.0"), drawing="staying"))
+        going = asyncio.ensure_future(layouts.of(report("resnet8")["graph"], FOLDED, drawing="going"))
+        staying = asyncio.ensure_future(layouts.of(report("resnet8")["graph"], opened("layer1.0"), drawing="staying"))
         await until(lambda: layouts.progress("going") == (0, 1) and layouts.progress("staying") == (0, 2))
         going.cancel()
         await until(lambda: len({*halted} & {*children(os.getpid(), CHILD)}) == 1)
@@ -98,7 +100,7 @@ def test_one_that_takes_too_long_says_so(tmp_path: Path, report: Any, monkeypatc
     monkeypatch.setattr(module, "SECONDS", 0.001)
     layouts = Layouts(tmp_path)
     with pytest.raises(InputError, match="could not be laid out in a minute: close some modules"):
-        asyncio.run(layouts.of(report("resnet8"), FOLDED))
+        asyncio.run(layouts.of(report("resnet8")["graph"], FOLDED))
     layouts.close()
 
 
@@ -110,7 +112,7 @@ from geta_studio.services.layouts import LayoutOptions, Layouts
 layouts = Layouts(Path(tempfile.mkdtemp(dir=sys.argv[1])))
 
 async def ask_and_cancel():
-    empty = {"graph": {"nodes": [], "edges": []}}
+    empty = {"nodes": [], "edges": []}
     asked = asyncio.ensure_future(layouts.of(empty, LayoutOptions(frozenset(), "", False)))
     while layouts.progress("") == (0, 0):
         await asyncio.sleep(0)
