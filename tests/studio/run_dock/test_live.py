@@ -12,15 +12,11 @@ from typing import Any
 import pytest
 from serving import ROOT, Server
 
-from geta_engine.config import RunConfig, Schedule
+from geta_engine.config import RunConfig
 from geta_engine.documents.events import StepEvent
 from geta_engine.store import Store
 
 POINTS = "() => document.querySelector('#loss-figure .js-plotly-plot')?._fullData?.[0]?._length ?? 0"
-
-SECONDS_A_STEP = 0.25
-MOST_STEPS = 1000
-"""A longer curve is thinned, and then its points are not the steps. The machine may be busy: this takes four minutes."""
 
 
 class Recorder:
@@ -28,7 +24,7 @@ class Recorder:
 
     def __init__(self, url: str) -> None:
         self._store = Store(url)
-        self.run_id = self._store.create_run(RunConfig(model="mlp", schedule=Schedule(cooldown=MOST_STEPS)), "mlp", "mlp")
+        self.run_id = self._store.create_run(RunConfig(model="mlp"), "mlp", "mlp")
         self.step = 0
         self._ended = threading.Event()
         self._store.set_status(self.run_id, "running")
