@@ -22,9 +22,9 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.cases.training import STAGES, Case, bert_mini, float_step, image_case, plain_step, qasso_step
 from geta_engine.config import make_config
-from geta_engine.quant import kernels
-from geta_engine.quant.compiled import use_compiled
+from geta_engine.quant.compiled import compiled_kernels
 from geta_engine.quant.fake_quant import fake_quantize
+from geta_engine.quant.kernels import EAGER, Kernels
 from geta_engine.runs import control
 from geta_engine.runs.process_tuning import tune_malloc
 from geta_engine.runs.workspace import Workspace
@@ -65,54 +65,47 @@ def show(title: str, seconds: Mapping[str, float], base: str, budgets: Mapping[s
     return rows
 
 
-def stages(repeats: int) -> list[dict[str, Any]]:
+def stages(repeats: int, fastest: Kernels) -> list[dict[str, Any]]:
     rows = []
     for title, make in CASES.items():
         case = make()
-        steps = {"fake-quant, SGD": plain_step(case), **{stage: qasso_step(case, stage) for stage in STAGES}}
+        plain = plain_step(case, fastest)
+        steps = {"fake-quant, SGD": plain, **{stage: qasso_step(case, fastest, stage) for stage in STAGES}}
         rows += show(title, in_turn(steps, repeats), "fake-quant, SGD", dict.fromkeys(STAGES, 1.03))
     return rows
 
 
-def over_float(repeats: int) -> list[dict[str, Any]]:
+def over_float(repeats: int, fastest: Kernels) -> list[dict[str, Any]]:
     case = image_case("resnet20", 128)
-    weights, both = plain_step(case, activations=False), plain_step(case)
     steps = {
         "float": float_step(case),
-        "weights": weights,
-        "weights and activations": both,
-        "weights, eager": _eager(weights),
-        "weights and activations, eager": _eager(both),
+        "weights": plain_step(case, fastest, activations=False),
+        "weights and activations": plain_step(case, fastest),
+        "weights, eager": plain_step(case, EAGER, activations=False),
+        "weights and activations, eager": plain_step(case, EAGER),
     }
     budgets = {"weights": 1.05, "weights and activations": 1.20, "weights and activations, eager": 1.8}
     return show("resnet20, batch 128, 32 x 32", in_turn(steps, repeats), "float", budgets)
 
 
-def one_quantizer(repeats: int) -> list[dict[str, Any]]:
+def one_quantizer(repeats: int, fastest: Kernels) -> list[dict[str, Any]]:
     """A million numbers, forward and backward, beside PyTorch's quantizer without learnable numbers."""
     x, g = torch.randn(1_000_000, requires_grad=True), torch.randn(1_000_000)
     d, q_m = torch.tensor(0.1, requires_grad=True), torch.tensor(2.0, requires_grad=True)
 
-    def ours() -> None:
-        torch.autograd.grad(fake_quantize(x, d, q_m), (x, d, q_m), g)
+    def ours(kernels: Kernels) -> Callable[[], Any]:
+        return lambda: torch.autograd.grad(fake_quantize(x, d, q_m, kernels=kernels), (x, d, q_m), g)
 
     def theirs() -> None:
         torch.autograd.grad(torch.fake_quantize_per_tensor_affine(x, 0.1, 0, -20, 20), x, g)
 
-    steps = {"torch.fake_quantize_per_tensor_affine": theirs, "ours, compiled": ours, "ours, eager": _eager(ours)}
+    steps = {
+        "torch.fake_quantize_per_tensor_affine": theirs,
+        "ours, compiled": ours(fastest),
+        "ours, eager": ours(EAGER),
+    }
     budgets = {"ours, compiled": 0.2, "ours, eager": 2.0}
     return show("1,000,000 numbers", in_turn(steps, 5 * repeats), "torch.fake_quantize_per_tensor_affine", budgets)
-
-
-def _eager(step: Callable[[], None]) -> Callable[[], None]:
-    compiled = kernels.active()
-
-    def run() -> None:
-        kernels.use(kernels.EAGER)
-        step()
-        kernels.use(compiled)
-
-    return run
 
 
 def first_step() -> float:
@@ -140,16 +133,19 @@ def main() -> None:
     launch = median(first_step() for _ in range(3))
     print(f"first recorded step of the demo run: {launch:.1f} s after its launch (<= 8 s)", flush=True)
     started = time.perf_counter()
-    compiled = use_compiled()
+    compiled = compiled_kernels()
+    fastest = compiled or EAGER
     compile_seconds = time.perf_counter() - started
-    print(f"quantizer compiled: {compiled}, in {compile_seconds:.1f} s\n\n| case | step | median | ratio | budget |")
+    print(f"quantizer compiled: {compiled is not None}, in {compile_seconds:.1f} s\n")
+    print("| case | step | median | ratio | budget |")
     print("|---|---|---|---|---|")
-    rows = [*one_quantizer(given.repeats), *over_float(given.repeats), *stages(given.repeats)]
+    tables = (one_quantizer, over_float, stages)
+    rows = [row for table in tables for row in table(given.repeats, fastest)]
     machine = {"cores": os.cpu_count(), "load": os.getloadavg()[0], "torch": version("torch")}
     result = {
         "machine": machine,
         "repeats": given.repeats,
-        "compiled": compiled,
+        "compiled": compiled is not None,
         "compile_s": compile_seconds,
         "first_step_s": launch,
         "rows": rows,

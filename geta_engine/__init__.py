@@ -1,5 +1,5 @@
 """The engine: trace, analyze, prepare, train, compact, verify. Names load on first use, so that importing a
-torch-free room (`geta_engine.store`, `geta_engine.drawing`) does not import torch."""
+torch-free package (`geta_engine.store`, `geta_engine.drawing`) does not import torch."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def __getattr__(name: str) -> Any:
 
 
 class _Engine(ModuleType):
-    """`ge.trace`, `ge.compact`, ... are functions although rooms of the same name exist: importing a room must not
-    rebind the name to the module."""
+    """`ge.trace`, `ge.compact`, ... are functions although packages of the same name exist: importing a package must
+    not rebind the name to the module."""
 
     def __setattr__(self, name: str, value: object) -> None:
         if not (name in _HOMES and isinstance(value, ModuleType)):

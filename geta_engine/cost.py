@@ -18,10 +18,11 @@ from torch import nn
 from torch.fx import GraphModule, Node
 
 from geta_engine.documents.qadg import Block, Qadg
-from geta_engine.qadg.fx_nodes import argument, layer_of, op_name, shape_of
 from geta_engine.qadg.quantizers.branches import find_branches
 from geta_engine.qadg.quantizers.placement import QUANTIZED_OPS
+from geta_engine.quant.insert import PreparedModel, own_parameters
 from geta_engine.trace import TracedModel
+from geta_engine.trace.fx_nodes import argument, layer_of, op_name, shape_of
 
 FLOAT_BITS = 32
 _FLOAT = ("", "")
@@ -56,8 +57,6 @@ def cost(model: TracedModel | nn.Module, bits: Mapping[str, float] | None = None
     `bits` maps quantizer ids (a weight's parameter name, `act.<node>`) to bit widths; what is missing counts as 32.
     Example: a 3x3 convolution from 16 to 32 channels on 8x8 outputs is 16 * 32 * 9 * 64 = 294,912 MACs.
     """
-    from geta_engine.quant.insert import PreparedModel, own_parameters
-
     if isinstance(model, PreparedModel):
         bits = model.bits_by_id() if bits is None else bits
         module: nn.Module = model.program
@@ -70,10 +69,10 @@ def cost(model: TracedModel | nn.Module, bits: Mapping[str, float] | None = None
     bops = sum(
         layer.macs * math.prod(bits.get(q, FLOAT_BITS) for q in operands.get(layer.node, _FLOAT)) for layer in layers
     )
-    own = own_parameters(module)
-    size = sum(p.numel() * bits.get(name, FLOAT_BITS) / 8 for name, p in own.items())
+    parameters = own_parameters(module)
+    size = sum(p.numel() * bits.get(name, FLOAT_BITS) / 8 for name, p in parameters.items())
     return Cost(
-        params=sum(p.numel() for p in own.values()),
+        params=sum(p.numel() for p in parameters.values()),
         macs=sum(layer.macs for layer in layers),
         bops=round(bops),
         bytes=math.ceil(size),
@@ -224,8 +223,8 @@ class CostModel:
 
     def relative_bops(self, share: NDArray[np.float64], bits: NDArray[np.float32]) -> float:
         """BOPs over those of the dense model at 32 x 32 bits; `bits` in the order of the graph's quantizers."""
-        known = np.append(bits, FLOAT_BITS).astype(np.float64)
-        bops = self._macs * share * known[self._weight] * known[self._activation]
+        all_bits = np.append(bits, FLOAT_BITS).astype(np.float64)
+        bops = self._macs * share * all_bits[self._weight] * all_bits[self._activation]
         return float(bops.sum() / (self._macs.sum() * FLOAT_BITS * FLOAT_BITS))
 
 

@@ -12,4 +12,4 @@ class InputError(GetaError):
 
 
 class CheckFailed(GetaError):
-    """A promise did not hold: a certificate, a bound, an exact count (command line: exit 1)."""
+    """What must hold does not: a certificate, a bound, an exact count (command line: exit 1)."""

@@ -41,7 +41,7 @@ def layouts(folder: Path, sizes: Sizes) -> list[Row]:
     """Ticks of a tab with a live run, before and while other tabs each lay out the whole graph another way."""
     folder /= "large"
     services = open_services(folder, sizes.large)
-    model, newest = services.first_model, services.runs.list()[0].id
+    model, newest = services.first_model, services.runs.heads()[0].id
     graph = graph_at(analysis_of(services), "groups")
     services.close()
     scopes = sorted(everything(graph, show_shape=True)[0])
@@ -90,7 +90,7 @@ def tick_latencies(tab: Tab, run_id: int, is_over: Callable[[int], bool]) -> lis
     answers: list[Future[Answer]] = []
     while not is_over(len(answers)):
         sent = time.perf_counter()
-        answers.append(tab.call("live.data", {"tick.n_intervals": 1, "run-id.data": run_id}))
+        answers.append(tab.call("live.data", {"tick-due.data": 1, "run-id.data": run_id}))
         answers[-1].add_done_callback(taking_time(times, sent))
         time.sleep(TICK_S)
     for answer in answers:
@@ -107,7 +107,7 @@ def idle(folder: Path, sizes: Sizes) -> list[Row]:
     """What a page with a finished run in front asks in ten seconds."""
     services = open_services(folder / "light", sizes.light)
     analysis_of(services)
-    done = services.runs.list()[-1].id
+    done = services.runs.heads()[-1].id
     asked: list[str] = []
     statements: list[str] = []
     dash.hooks.websocket_message()(lambda _, message: note(asked, message))

@@ -29,9 +29,11 @@ from benchmarks.cases.stores import (
     store_url,
 )
 from geta_engine.config import Schedule
+from geta_engine.documents.runs import LiveStatus
 from geta_engine.store import Store
-from geta_studio.run_dock.run_figures import norms_view, scalars_view
+from geta_studio.run_dock.run_figures import NewestSnapshot, norms_view, scalars_view
 from geta_studio.runs_page.callbacks import rows_now
+from geta_studio.services.runs import NO_RUN
 from geta_studio.services.series import SeriesCache
 
 
@@ -49,7 +51,7 @@ def live_status(folder: Path, sizes: Sizes) -> list[Row]:
     for name, model in (("large", sizes.large), ("light", sizes.light)):
         services, worker = open_services(folder / name, model), Store(store_url(folder / name))
         units = f"{analysis_of(services)['prunable_units']:,} units, {sizes.runs} runs"
-        newest, total = services.runs.list()[0].id, Schedule().total
+        newest, total = services.runs.heads()[0].id, Schedule().total
         looks, finds = [], []
         for step in range(total + 1, total + sizes.repeats + 1):
             worker.append(newest, [step_event(step)])
@@ -66,16 +68,16 @@ def live_status(folder: Path, sizes: Sizes) -> list[Row]:
 def series(folder: Path, sizes: Sizes) -> list[Row]:
     """The scalars of a long run: all of them, then one step after the other."""
     services, worker = open_services(folder / "large", sizes.large), Store(store_url(folder / "large"))
-    long, last = services.runs.list()[1].id, sizes.steps
+    long, last = services.runs.heads()[1].id, sizes.steps
     cache = SeriesCache(services.store)
     first = milliseconds(cache.columns, long, last)
-    live = {"run": long, "step": last}
+    live: LiveStatus = {**NO_RUN, "run": long, "step": last}
     drawn = milliseconds(scalars_view, services, live, "light", None, None)
     reads, draws = [], []
     for step in range(last + 1, last + sizes.repeats + 1):
         worker.append(long, [step_event(step)])
         reads.append(milliseconds(cache.columns, long, step))
-        live = {"run": long, "step": step}
+        live = {**NO_RUN, "run": long, "step": step}
         draws.append(milliseconds(scalars_view, services, live, "light", None, None))
     worker.truncate(long, last)
     worker.close()
@@ -92,14 +94,14 @@ def series(folder: Path, sizes: Sizes) -> list[Row]:
 def norms(folder: Path, sizes: Sizes) -> list[Row]:
     """The figure of the norms of the newest run, and its next snapshot."""
     services, worker = open_services(folder / "large", sizes.large), Store(store_url(folder / "large"))
-    analysis, newest, total = analysis_of(services), services.runs.list()[0].id, Schedule().total
-    frame = {"run": newest, "frame": total}
+    analysis, newest, total = analysis_of(services), services.runs.heads()[0].id, Schedule().total
+    shown: NewestSnapshot = {"run": newest, "snapshot": total}
     forget_peak()
     before, started = memory_mb("VmRSS"), time.perf_counter()
-    norms_view(services, frame, "all", "light")
+    norms_view(services, shown, "all", "light")
     first, peak, kept = 1e3 * (time.perf_counter() - started), memory_mb("VmHWM"), memory_mb("VmRSS")
     worker.append(newest, snapshots_at(analysis, total + 1, total))
-    following = milliseconds(norms_view, services, frame, "all", "light")
+    following = milliseconds(norms_view, services, {**shown, "snapshot": total + 1}, "all", "light")
     worker.truncate(newest, total)
     worker.close()
     services.close()

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 
 from geta_engine.config import Bounds, RunConfig, Schedule
-from geta_engine.documents.events import MarkerEvent, SnapshotEvent, StepEvent
+from geta_engine.documents.events import MarkerEvent, StepEvent
+from geta_engine.documents.runs import QuantizerRow, RunSummary
+from geta_engine.documents.snapshots import SnapshotEvent
 from geta_engine.runs.workspace import Workspace
 from geta_studio.services.services import Services
 from tools.shaped_models import spec_of
@@ -86,9 +88,12 @@ def fill(folder: Path, model: str, sizes: Sizes) -> None:
     services.close()
 
 
-def summary_of(analysis: Mapping[str, Any]) -> dict[str, Any]:
+def summary_of(analysis: Mapping[str, Any]) -> RunSummary:
     """What a done run has found out, as `training/loop.py` and `training/final_checks.py` write it."""
-    rows = [{"id": q["id"], "kind": q["kind"], "layer": q["layer"], "bits": 6} for q in analysis["quantizers"]]
+    rows: list[QuantizerRow] = [
+        {"id": q["id"], "kind": q["kind"], "layer": q["layer"], "bits": 6, "lower": 4, "upper": 8}
+        for q in analysis["quantizers"]
+    ]
     units, params = analysis["prunable_units"], analysis["model"]["params"]
     return {
         "k_target": units // 2,

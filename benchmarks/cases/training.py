@@ -14,6 +14,7 @@ import geta_engine as ge
 from geta_engine.config import Schedule
 from geta_engine.qasso.base import BaseOptimizer
 from geta_engine.quant.insert import PreparedModel
+from geta_engine.quant.kernels import Kernels
 from geta_engine.trace import TracedModel
 from geta_engine.trace.passes.train_eval import set_training
 from geta_engine.zoo import build
@@ -69,18 +70,18 @@ def float_step(case: Case) -> Callable[[], None]:
     return _step(case, module, torch.optim.SGD(module.parameters(), LR, MOMENTUM))
 
 
-def plain_step(case: Case, activations: bool = True) -> Callable[[], None]:
+def plain_step(case: Case, kernels: Kernels, activations: bool = True) -> Callable[[], None]:
     """The same quantizers under torch.optim.SGD, so slow that they stay what they are: at the network's rate plain
     SGD throws them out of range within a few steps, and a dead network is faster than one that works."""
-    model, _ = _prepared(case, activations)
-    own = [p for p in model.quantizers.parameters() if p.requires_grad]
-    groups = [{"params": list(model.model_parameters().values())}, {"params": own, "lr": 1e-12}]
+    model, _ = _prepared(case, kernels, activations)
+    scalars = [p for p in model.quantizers.parameters() if p.requires_grad]
+    groups = [{"params": list(model.model_parameters().values())}, {"params": scalars, "lr": 1e-12}]
     return _step(case, model, torch.optim.SGD(groups, LR, MOMENTUM))
 
 
-def qasso_step(case: Case, stage: str) -> Callable[[], None]:
+def qasso_step(case: Case, kernels: Kernels, stage: str) -> Callable[[], None]:
     """QASSO in a stage; in the joint one it is the last period, four fifths of K zero and the last fifth redundant."""
-    model, qadg = _prepared(case, True)
+    model, qadg = _prepared(case, kernels, True)
     config = ge.QASSOConfig(SPARSITY, STAGES[stage], BaseOptimizer("sgd", momentum=MOMENTUM))
     optimizer = ge.QASSO(model, qadg, config, lr=LR)
     step = _step(case, model, optimizer)
@@ -93,9 +94,11 @@ def qasso_step(case: Case, stage: str) -> Callable[[], None]:
     return step
 
 
-def _prepared(case: Case, activations: bool) -> tuple[PreparedModel, Any]:
+def _prepared(case: Case, kernels: Kernels, activations: bool) -> tuple[PreparedModel, Any]:
     qadg = ge.analyze(case.traced, activations=activations)
-    return ge.prepare(case.traced, qadg).train(), qadg
+    model = ge.prepare(case.traced, qadg).train()
+    model.use_kernels(kernels)
+    return model, qadg
 
 
 def _step(case: Case, model: nn.Module, optimizer: torch.optim.Optimizer) -> Callable[[], None]:

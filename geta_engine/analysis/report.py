@@ -22,8 +22,8 @@ from geta_engine.documents.analysis import (
 from geta_engine.documents.qadg import Branch, Qadg, Quantizer
 from geta_engine.drawing.stages import fold
 from geta_engine.qadg.analyze import Granularity, analyze_module
-from geta_engine.qadg.fx_nodes import shape_of
 from geta_engine.trace import TracedModel
+from geta_engine.trace.fx_nodes import shape_of
 
 
 def analysis_report(

@@ -15,12 +15,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from geta_engine.cli.typer_internals import UsageError, usage_sentence
 from geta_engine.errors import GetaError, InputError
 
 TRACEBACK_VARIABLE = "GETA_TRACEBACK"
-
-
-_UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 
 class Output:
@@ -85,8 +83,8 @@ def main(commands: typer.Typer, arguments: list[str]) -> int:
     command = typer.main.get_command(commands)
     try:
         return command.main(arguments or ["--help"], prog_name="geta", standalone_mode=False) or 0
-    except _UsageError as error:
-        print_error(_usage(error))
+    except UsageError as error:
+        print_error(usage_sentence(error))
         return 2
     except InputError as error:
         print_error(str(error))
@@ -99,11 +97,6 @@ def main(commands: typer.Typer, arguments: list[str]) -> int:
             raise
         print_error(f"an internal error ({type(error).__name__}: {error}); {TRACEBACK_VARIABLE}=1 shows where")
         return 1
-
-
-def _usage(error: Any) -> str:
-    where = error.ctx.command_path if error.ctx is not None else "geta"
-    return f"{error.format_message().rstrip('.')}: see `{where} --help`"
 
 
 def _finite(value: Any) -> Any:

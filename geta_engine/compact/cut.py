@@ -16,10 +16,11 @@ from geta_engine.compact.removal import Removal
 from geta_engine.compact.rewrites import rewrite
 from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import CheckFailed
-from geta_engine.qadg.fx_nodes import is_leaf_module
+from geta_engine.quant.bank import QuantizerBank
 from geta_engine.quant.fake_quant import fake_quantize
 from geta_engine.quant.insert import BANK, PreparedModel
 from geta_engine.trace import TracedModel
+from geta_engine.trace.fx_nodes import is_leaf_module
 from geta_engine.trace.passes.train_eval import set_training
 from geta_engine.trace.traced import retrace
 
@@ -73,25 +74,25 @@ def bake_quantizers(model: PreparedModel | TracedModel) -> GraphModule:
         return model.graph_module()
     module = copy.deepcopy(model.program)
     set_training(module, False)
-    constants = {q.id: i for i, q in enumerate(model.quantizers.quantizers)}
     bank = model.quantizers
+    position_of = {q.id: i for i, q in enumerate(bank.quantizers)}
     for node in list(module.graph.nodes):
         if node.op == "call_function" and node.target is fake_quantize:
-            i = constants[node.meta["quantizer"]]
-            values = (bank.d[i], bank.q_m[i], bank.t[i] if bank.learn_t else None)
-            _bake(module, node, *values)
+            _bake(module, node, bank, position_of[node.meta["quantizer"]])
     module.graph.eliminate_dead_code()
     delattr(module, BANK)
     module.recompile()
     return module
 
 
-def _bake(module: GraphModule, node: Node, d: Tensor, q_m: Tensor, t: Tensor | None) -> None:
+def _bake(module: GraphModule, node: Node, bank: QuantizerBank, position: int) -> None:
+    """The node replaced by its result: the quantized weight, or plain ops on an activation."""
+    d, q_m, t = bank.d[position], bank.q_m[position], bank.t[position] if bank.learn_t else None
     source = node.args[0]
     assert isinstance(source, Node)
     if source.op == "get_attr" and len(source.users) == 1:
         weight = module.get_parameter(str(source.target))
-        weight.copy_(fake_quantize(weight, d, q_m, t))
+        weight.copy_(fake_quantize(weight, d, q_m, t, bank.kernels))
         node.replace_all_uses_with(source)
     else:
         with module.graph.inserting_before(node):

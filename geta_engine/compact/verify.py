@@ -12,13 +12,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.fx import GraphModule
-from torch.utils._pytree import tree_leaves, tree_map
 
 from geta_engine.compact.cut import bake_quantizers, origin_of, remove_units_in_place, set_to_zero, zero_units
+from geta_engine.compact.widen import ComputeIn, NoFloat64Form, cast, widen
 from geta_engine.config import units_to_remove
+from geta_engine.documents.analysis import PinnedOp
 from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import InputError
 from geta_engine.quant.insert import PreparedModel
+from geta_engine.torch_internals import tree_leaves
 from geta_engine.trace import TracedModel
 from geta_engine.trace.traced import retrace
 
@@ -38,7 +40,7 @@ class Certificate:
     prunable_units: int
     params_dense: int
     params_compact: int
-    pinned_ops: tuple[dict[str, Any], ...]
+    pinned_ops: tuple[PinnedOp, ...]
 
     def to_dict(self) -> dict[str, Any]:
         return {**asdict(self), "pinned_ops": list(self.pinned_ops)}
@@ -94,7 +96,8 @@ def verify(
 ) -> Certificate:
     """Zero random units, compact, and compare both on the traced example inputs.
 
-    `save` is handed the zeroed dense and the compact model.
+    `save` is handed the zeroed dense and the compact model. Raises InputError for a sparsity out of reach, and
+    NoFloat64Form, an InputError, when an op of the program computes in float32 only.
     """
     zero = random_units(qadg, sparsity, seed)
     if save is not None:
@@ -103,15 +106,9 @@ def verify(
             remove_units_in_place(zeroed_copy(traced, qadg, zero), qadg, zero), traced, f"{traced.name}-compact"
         )
         save(zeroed, compact)
-    dense = _widened(zeroed_copy(traced, qadg, zero), dtype)
-    small = remove_units_in_place(_widened(zeroed_copy(traced, qadg, zero), dtype), qadg, zero)
-    try:
-        return certify(dense, small, traced, qadg, int(zero.sum()), dtype)
-    except RuntimeError as error:
-        if dtype != torch.float64:
-            raise
-        reason = str(error).strip().splitlines()[0][:200]
-        raise InputError(f"{traced.name} has no form in float64 ({reason}): verify it in float32") from error
+    dense = widen(zeroed_copy(traced, qadg, zero), dtype)
+    small = remove_units_in_place(widen(zeroed_copy(traced, qadg, zero), dtype), qadg, zero)
+    return certify(dense, small, traced, qadg, int(zero.sum()), dtype)
 
 
 def zeroed_copy(traced: TracedModel, qadg: Qadg, zero: NDArray[np.bool_]) -> GraphModule:
@@ -122,20 +119,21 @@ def zeroed_copy(traced: TracedModel, qadg: Qadg, zero: NDArray[np.bool_]) -> Gra
 
 
 def certify_run(
-    model: PreparedModel, small: TracedModel, qadg: Qadg, inputs: tuple[Tensor, ...] | None = None
+    model: PreparedModel | TracedModel, small: TracedModel, qadg: Qadg, inputs: tuple[Tensor, ...] | None = None
 ) -> Certificate:
     """The certificate of a finished run, in float64: a rounding step of an activation quantizer may flip on the last
-    bit of a float32 sum, which would hide what is compared here - the two programs. Float32 where a program has no
-    float64 form."""
+    bit of a float32 sum, which would hide what is compared here - the two programs. Float32 where an op of the program
+    computes in nothing wider."""
     count = int(zero_units(model, qadg).sum())
+
+    def certify_in(dtype: torch.dtype) -> Certificate:
+        dense = bake_quantizers(model)
+        return certify(dense, small.graph_module(), origin_of(model), qadg, count, dtype, inputs)
+
     try:
-        return certify(
-            bake_quantizers(model), small.graph_module(), origin_of(model), qadg, count, torch.float64, inputs
-        )
-    except RuntimeError:
-        return certify(
-            bake_quantizers(model), small.graph_module(), origin_of(model), qadg, count, torch.float32, inputs
-        )
+        return certify_in(torch.float64)
+    except NoFloat64Form:
+        return certify_in(torch.float32)
 
 
 def certify(
@@ -147,12 +145,15 @@ def certify(
     dtype: torch.dtype,
     inputs: tuple[Tensor, ...] | None = None,
 ) -> Certificate:
-    """Compare outputs of a dense and a compact module, which are used up; `inputs` default to the traced examples."""
+    """Compare outputs of a dense and a compact module, which are used up; `inputs` default to the traced examples.
+
+    Raises NoFloat64Form when `dtype` is float64 and an op of the programs computes in float32 only.
+    """
     args, kwargs = (inputs, {}) if inputs is not None else (origin.example_args, dict(origin.example_kwargs))
-    before, after = _widened(dense, dtype), _widened(small, dtype)
-    given = _cast((args, kwargs), dtype)
+    before, after = widen(dense, dtype), widen(small, dtype)
+    args, kwargs = cast((args, kwargs), dtype)
     with torch.no_grad():
-        absolute, relative = _differences(_outputs(before, given, dtype), _outputs(after, given, dtype))
+        absolute, relative = _differences(*(_outputs(module, args, kwargs, dtype) for module in (before, after)))
     return Certificate(
         ok=bool(np.isfinite(relative)) and relative <= TOLERANCE[dtype],
         max_rel_diff=relative,
@@ -162,38 +163,13 @@ def certify(
         prunable_units=qadg.prunable_units,
         params_dense=_count(dense),
         params_compact=_count(small),
-        pinned_ops=tuple({"op": op, "count": n} for op, n in sorted(qadg.pinned_ops.items())),
+        pinned_ops=tuple(PinnedOp(op=op, count=n) for op, n in sorted(qadg.pinned_ops.items())),
     )
 
 
-def _cast(inputs: Any, dtype: torch.dtype) -> Any:
-    return tree_map(
-        lambda leaf: leaf.to(dtype) if isinstance(leaf, Tensor) and leaf.is_floating_point() else leaf, inputs
-    )
-
-
-def _widened(module: GraphModule, dtype: torch.dtype) -> GraphModule:
-    """The module in `dtype`, casts and constants to narrower floats that are written in the program included."""
-    for node in module.graph.nodes:
-        if node.op == "call_function":
-            node.args, node.kwargs = tree_map(lambda a: _wider(a, dtype), (node.args, node.kwargs))
-    module.recompile()
-    return module.to(dtype)
-
-
-def _wider(argument: Any, dtype: torch.dtype) -> Any:
-    narrow = isinstance(argument, torch.dtype) and argument.is_floating_point and argument.itemsize < dtype.itemsize
-    return dtype if narrow else argument
-
-
-def _outputs(module: nn.Module, given: Any, dtype: torch.dtype) -> list[Tensor]:
-    args, kwargs = given
-    default = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
+def _outputs(module: nn.Module, args: Any, kwargs: Any, dtype: torch.dtype) -> list[Tensor]:
+    with ComputeIn(dtype):
         return [leaf for leaf in tree_leaves(module(*args, **kwargs)) if isinstance(leaf, Tensor)]
-    finally:
-        torch.set_default_dtype(default)
 
 
 def _differences(one: list[Tensor], two: list[Tensor]) -> tuple[float, float]:

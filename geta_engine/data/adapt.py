@@ -17,7 +17,7 @@ def fit_numbers(train: np.ndarray, test: np.ndarray, wanted: Input, name: str) -
     """Both parts as `wanted` has them: each channel (or feature) at mean 0 and deviation 1 by the training part."""
     x_train, x_test = (_images(_to_float(x), wanted.shape) for x in (train, test))
     mean, std = statistics(x_train)
-    fitted = (fit((x - mean) / std, wanted.shape, name).to(wanted.dtype) for x in (x_train, x_test))
+    fitted = (resize((x - mean) / std, wanted.shape, name).to(wanted.dtype) for x in (x_train, x_test))
     return next(fitted), next(fitted)
 
 
@@ -55,7 +55,7 @@ def fit_tokens(array: np.ndarray, wanted: Input, name: str) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array)).to(wanted.dtype)
 
 
-def fit(x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
+def resize(x: Tensor, shape: tuple[int, ...], name: str) -> Tensor:
     """[N, C, H, W] or [N, F] -> [N, *shape]; raises InputError when there is no honest way.
 
     Images are resized bilinearly (with antialiasing) and grey is repeated, or colour averaged, into the model's

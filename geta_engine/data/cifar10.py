@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy._core import multiarray
 
 from geta_engine.data.arrays import RawData
 from geta_engine.data.sources import CIFAR10_FILES, cifar10_folder
@@ -88,9 +87,11 @@ def _to_bytes(text: str, encoding: str) -> bytes:
     return text.encode("latin1")
 
 
+_RECONSTRUCT = np.empty(0).__reduce__()[0]
+"""What numpy writes into a pickle to make an empty array that is filled afterwards."""
 _ALLOWED: dict[tuple[str, str], Any] = {
-    ("numpy.core.multiarray", "_reconstruct"): multiarray._reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): multiarray._reconstruct,
+    ("numpy.core.multiarray", "_reconstruct"): _RECONSTRUCT,
+    ("numpy._core.multiarray", "_reconstruct"): _RECONSTRUCT,
     ("numpy", "ndarray"): np.ndarray,
     ("numpy", "dtype"): np.dtype,
     ("_codecs", "encode"): _to_bytes,

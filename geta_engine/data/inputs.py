@@ -8,10 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import TreeSpec, tree_flatten, tree_unflatten
 
 from geta_engine.data.vocabulary import vocabulary_of
 from geta_engine.errors import InputError
+from geta_engine.torch_internals import TreeSpec, tree_flatten, tree_unflatten
 from geta_engine.trace import TracedModel
 from geta_engine.trace.traced import is_dynamic
 
@@ -73,10 +73,10 @@ def model_inputs(traced: TracedModel) -> ModelInputs:
     if not tensors:
         raise InputError(f"{traced.name} takes no tensor: trace a model that takes a batch of examples")
     rows = len(next((x for x in tensors if x.ndim > 1), tensors[0]))
-    places = traced.template.graph.find_nodes(op="placeholder")
+    given = traced.template.graph.find_nodes(op="placeholder")
     positions = tuple(i for i, x in enumerate(leaves) if isinstance(x, Tensor) and x.ndim and len(x) == rows)
     inputs = tuple(
-        Input(places[i].name, tuple(leaves[i].shape[1:]), leaves[i].dtype, vocabulary_of(places[i]), leaves[i])
+        Input(given[i].name, tuple(leaves[i].shape[1:]), leaves[i].dtype, vocabulary_of(given[i]), leaves[i])
         for i in positions
     )
     return ModelInputs(inputs, tuple(leaves), positions, spec)

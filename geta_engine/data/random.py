@@ -21,8 +21,8 @@ def random_inputs(inputs: Sequence[Input], most_bytes: int) -> tuple[tuple[Tenso
     truth values repeat the rows of the traced example.
     """
     generator = torch.Generator().manual_seed(SEED)
-    room = most_bytes // max(1, sum(x.bytes for x in inputs))
-    train = max(1, min(TRAIN, room * TRAIN // (TRAIN + TEST)))
+    most_rows = most_bytes // max(1, sum(x.bytes for x in inputs))
+    train = max(1, min(TRAIN, most_rows * TRAIN // (TRAIN + TEST)))
     test = max(1, train * TEST // TRAIN)
     drawn = [_draw(x, train + test, generator) for x in inputs]
     return tuple(x[:train] for x in drawn), tuple(x[train:] for x in drawn)

@@ -38,9 +38,9 @@ def parse(data: str) -> Source:
     Raises:
         InputError: the kind is unknown, or a path is missing or was given where none belongs.
     """
-    kind, colon, place = data.partition(":")
+    kind, colon, location = data.partition(":")
     if kind == DISTILL:
-        return _parse_distill(data, place) if colon else Source(RANDOM, distill=True)
+        return _parse_distill(data, location) if colon else Source(RANDOM, distill=True)
     if kind not in _CHECKS:
         close = get_close_matches(kind, [*_CHECKS, DISTILL], n=1)
         hint = f"did you mean {close[0]!r}?" if close else "choose one of these."
@@ -49,8 +49,8 @@ def parse(data: str) -> Source:
         if colon:
             raise InputError(f"data {data!r} names a place, but digits comes with scikit-learn: give just 'digits'")
         return Source(kind)
-    if place:
-        return Source(kind, Path(place).expanduser())
+    if location:
+        return Source(kind, Path(location).expanduser())
     if kind == "fashion-mnist":
         return Source(kind, FASHION_MNIST_DIR)
     wanted = "FILE" if kind == "npz" else "DIR"
@@ -71,10 +71,10 @@ def absolute(data: str) -> str:
 
     `"distill:npz:x.npz"` in /home/me is `"distill:npz:/home/me/x.npz"`.
     """
-    kind, colon, place = data.partition(":")
+    kind, colon, location = data.partition(":")
     if not colon:
         return data
-    return f"{kind}:{absolute(place) if kind == DISTILL else Path(place).expanduser().resolve()}"
+    return f"{kind}:{absolute(location) if kind == DISTILL else Path(location).expanduser().resolve()}"
 
 
 def check(data: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.fx import Node
 
-from geta_engine.trace.passes.functionalize import is_view
+from geta_engine.trace.fx_nodes import is_view
 
 _aten = torch.ops.aten
 _COPIES = {_aten.to.dtype, _aten.to.dtype_layout, _aten._to_copy.default, _aten.clone.default, _aten.contiguous.default}

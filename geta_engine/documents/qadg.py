@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
+
+from geta_engine.documents.analysis import BranchKind, LinkDocument, PinnedOp, QuantizerKind
 
 Role = Literal["producer", "consumer", "statistic"]
 """producer: its slices are set to zero with the unit; consumer: reads the unit's zeros; statistic: only cut."""
@@ -99,7 +101,7 @@ class Quantizer:
 
     id: str
     layer: str
-    kind: Literal["weight", "activation"]
+    kind: QuantizerKind
     source: str
     readers: tuple[str, ...]
     reads: tuple[str, ...]
@@ -121,7 +123,7 @@ class Branch:
     not, cutting zeroed channels out of the source is not exact.
     """
 
-    kind: Literal["attached", "inserted"]
+    kind: BranchKind
     source: str
     result: str
     nodes: tuple[str, ...]
@@ -131,6 +133,65 @@ class Branch:
     per_channel: tuple[tuple[str, int], ...]
     scalars: tuple[str, ...]
     keeps_zero: bool
+
+
+class MemberSummary(TypedDict):
+    """A member without its index array."""
+
+    parameter: str
+    dim: int
+    role: Role
+    per_unit: int  # indices along `dim` for each unit
+
+
+class GroupSummary(TypedDict):
+    """A group without index arrays."""
+
+    id: int
+    name: str
+    size: int
+    prunable: bool
+    reason: str | None
+    members: Sequence[MemberSummary]
+    via: Sequence[str]
+    links: Sequence[LinkDocument]
+
+
+class QuantizerSummary(TypedDict):
+    """What tells one quantizer from another."""
+
+    id: str
+    layer: str
+    kind: QuantizerKind
+
+
+class BranchSummary(TypedDict):
+    """The fields of `Branch`."""
+
+    kind: BranchKind
+    source: str
+    result: str
+    nodes: Sequence[str]
+    parameters: Sequence[str]
+    layer: str
+    readers: Sequence[str]
+    per_channel: Sequence[tuple[str, int]]
+    scalars: Sequence[str]
+    keeps_zero: bool
+
+
+class QadgDocument(TypedDict):
+    """A `Qadg` as `to_json` writes it."""
+
+    nodes: int
+    edges: int
+    groups: Sequence[GroupSummary]
+    quantizers: Sequence[QuantizerSummary]
+    branches: Sequence[BranchSummary]
+    prunable_units: int
+    total_units: int
+    max_zero_units: int
+    pinned_ops: Sequence[PinnedOp]
 
 
 @dataclass(frozen=True)
@@ -179,13 +240,14 @@ class Qadg:
         """Groups, quantizers and counts as JSON text (without the index arrays)."""
         return json.dumps(self.to_dict(), indent=1)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> QadgDocument:
+        """Groups, quantizers, branches and counts as plain data, without the index arrays."""
         return {
             "nodes": self.nodes,
             "edges": self.edges,
-            "groups": [_group_dict(group) for group in self.groups],
+            "groups": [_group_document(group) for group in self.groups],
             "quantizers": [{"id": q.id, "layer": q.layer, "kind": q.kind} for q in self.quantizers],
-            "branches": [asdict(branch) for branch in self.branches],
+            "branches": [_branch_document(branch) for branch in self.branches],
             "prunable_units": self.prunable_units,
             "total_units": self.total_units,
             "max_zero_units": self.max_zero_units,
@@ -203,7 +265,7 @@ class Qadg:
         return "\n".join([*lines, "}"])
 
 
-def _group_dict(group: Group) -> dict[str, Any]:
+def _group_document(group: Group) -> GroupSummary:
     return {
         "id": group.id,
         "name": group.name,
@@ -216,4 +278,19 @@ def _group_dict(group: Group) -> dict[str, Any]:
         ],
         "via": list(group.via),
         "links": [{"before": link.before, "after": link.after, "ops": list(link.ops)} for link in group.links],
+    }
+
+
+def _branch_document(branch: Branch) -> BranchSummary:
+    return {
+        "kind": branch.kind,
+        "source": branch.source,
+        "result": branch.result,
+        "nodes": branch.nodes,
+        "parameters": branch.parameters,
+        "layer": branch.layer,
+        "readers": branch.readers,
+        "per_channel": branch.per_channel,
+        "scalars": branch.scalars,
+        "keeps_zero": branch.keeps_zero,
     }

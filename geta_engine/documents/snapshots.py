@@ -12,8 +12,12 @@ BITS = 0
 """The column of the bit width in a snapshot of quantizers."""
 NORM, STATE = 0, 1
 """The columns of a snapshot of units."""
-KEPT, REDUNDANT, ZERO = 0, 1, 2
-"""The states of a unit."""
+KEPT = 0
+"""A unit that is trained like any other."""
+REDUNDANT = 1
+"""A unit on its way to zero: it becomes zero at the end of the period."""
+ZERO = 2
+"""A unit whose producer entries are 0 and stay so; compaction cuts it."""
 
 
 @dataclass(frozen=True, slots=True)

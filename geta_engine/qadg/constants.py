@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.fx import GraphModule, Node
-from torch.utils._pytree import tree_map
 
-from geta_engine.trace.passes.functionalize import is_view
+from geta_engine.torch_internals import is_op, tree_map, writes_into_operand
+from geta_engine.trace.fx_nodes import is_view
 
 _LARGEST = 1_000_000
 """Elements: larger tables are not worth evaluating for the sake of a label."""
@@ -36,22 +36,22 @@ def _evaluated(module: GraphModule, node: Node) -> Tensor | None:
     order = _ancestors(node)
     if order is None:
         return None
-    known: dict[Node, Any] = {}
+    computed: dict[Node, Any] = {}
     try:
         with torch.no_grad(), torch.device("cpu"):
             for step in order:
                 if step.op == "get_attr":
-                    known[step] = _attribute(module, str(step.target))
+                    computed[step] = _attribute(module, str(step.target))
                 else:
                     args, kwargs = tree_map(
-                        lambda a: known.get(a, a) if isinstance(a, Node) else a,
+                        lambda a: computed.get(a, a) if isinstance(a, Node) else a,
                         (tuple(step.args), dict(step.kwargs)),
                         is_leaf=lambda a: isinstance(a, Node),
                     )
-                    known[step] = step.target(*args, **kwargs)  # type: ignore[operator]
+                    computed[step] = step.target(*args, **kwargs)  # type: ignore[operator]
     except (RuntimeError, TypeError, AttributeError, IndexError, NotImplementedError):
         return None
-    value = known[node]
+    value = computed[node]
     return value if isinstance(value, Tensor) and not value.is_meta else None
 
 
@@ -68,7 +68,7 @@ def _is_written(node: Node) -> bool:
     waiting = list(node.users)
     while waiting:
         user = waiting.pop()
-        if isinstance(user.target, torch._ops.OpOverload) and user.target._schema.is_mutable:
+        if is_op(user.target) and writes_into_operand(user.target):
             return True
         if is_view(user):
             waiting.extend(user.users)

@@ -37,10 +37,10 @@ def require_reachable(sizes: Sequence[int], taken: Sequence[int], units: int, di
     near = [*([below] if below >= 0 else []), *([units + (above & -above).bit_length() - 1] if above else [])]
     kept = "one unit" if divisible == 1 else f"a multiple of {divisible} units"
     already = f" and {sum(taken)} are zero already" if any(taken) else ""
-    places = " or ".join(f"{k} (sparsity {k / total:.4f})" for k in near)
+    alternatives = " or ".join(f"{k} (sparsity {k / total:.4f})" for k in near)
     raise InputError(
         f"sparsity {sparsity} asks for K = {units} zero units, which is not to be had when every group keeps "
-        f"{kept}{already}: give {places}; the largest K is {reached.bit_length() - 1} of {total}"
+        f"{kept}{already}: give {alternatives}; the largest K is {reached.bit_length() - 1} of {total}"
     )
 
 
@@ -109,8 +109,8 @@ def _spread(choices: Sequence[Sequence[range]], wanted: Sequence[float], units: 
     counts: list[int] = []
     carry = 0.0
     for i, (options, want) in enumerate(zip(choices, wanted)):
-        left, target = units - sum(counts), want + carry
-        fits = (n for n in _nearest(options, target) if n <= left and after[i + 1] >> (left - n) & 1)
+        remaining, target = units - sum(counts), want + carry
+        fits = (n for n in _nearest(options, target) if n <= remaining and after[i + 1] >> (remaining - n) & 1)
         counts.append(next(fits))
         carry = target - counts[-1]
     return counts

@@ -10,6 +10,16 @@ import torch
 from torch import Tensor
 
 from geta_engine.errors import InputError
+from geta_engine.torch_internals import (
+    foreach_add,
+    foreach_add_,
+    foreach_addcmul_,
+    foreach_div,
+    foreach_div_,
+    foreach_lerp_,
+    foreach_mul_,
+    foreach_sqrt,
+)
 
 Method = Literal["sgd", "adam", "adamw"]
 _ADAM = ("method", "betas", "eps", "weight_decay")
@@ -62,7 +72,7 @@ class BaseOptimizer:
         if not grad:
             return grad
         if self.weight_decay and self.method != "adamw":
-            grad = list(torch._foreach_add(grad, list(x), alpha=self.weight_decay))
+            grad = list(foreach_add(grad, list(x), alpha=self.weight_decay))
         if self.method == "sgd":
             return self._sgd(grad, states)
         return self._adam(list(x), grad, states)
@@ -70,14 +80,14 @@ class BaseOptimizer:
     def _sgd(self, grad: list[Tensor], states: Sequence[dict[str, Any]]) -> list[Tensor]:
         if not self.momentum:
             return grad
-        known = [(state["momentum"], g) for state, g in zip(states, grad) if "momentum" in state]
-        if known:
-            self._accumulate(*([pair[i] for pair in known] for i in (0, 1)))
+        started = [(state["momentum"], g) for state, g in zip(states, grad) if "momentum" in state]
+        if started:
+            self._accumulate(*([pair[i] for pair in started] for i in (0, 1)))
         for state, g in zip(states, grad):
             if "momentum" not in state:
                 state["momentum"] = g.detach().clone()
         buffers = [state["momentum"] for state in states]
-        return list(torch._foreach_add(grad, buffers, alpha=self.momentum)) if self.nesterov else list(buffers)
+        return list(foreach_add(grad, buffers, alpha=self.momentum)) if self.nesterov else list(buffers)
 
     def _accumulate(self, memory: list[Tensor], grad: list[Tensor]) -> None:
         """memory <- momentum * memory + (1 - dampening) * grad. A CPU waits for memory, of which one pass needs least;
@@ -86,8 +96,8 @@ class BaseOptimizer:
             for buffer, g in zip(memory, grad):
                 torch.add(g, buffer, alpha=self.momentum, out=buffer)
         else:
-            torch._foreach_mul_(memory, self.momentum)
-            torch._foreach_add_(memory, grad, alpha=1 - self.dampening)
+            foreach_mul_(memory, self.momentum)
+            foreach_add_(memory, grad, alpha=1 - self.dampening)
 
     def _adam(self, x: list[Tensor], grad: list[Tensor], states: Sequence[dict[str, Any]]) -> list[Tensor]:
         first, second = self.betas
@@ -97,14 +107,14 @@ class BaseOptimizer:
             state["step"] += 1
         mean = [state["exp_avg"] for state in states]
         square = [state["exp_avg_sq"] for state in states]
-        torch._foreach_lerp_(mean, grad, 1 - first)
-        torch._foreach_mul_(square, second)
-        torch._foreach_addcmul_(square, grad, grad, 1 - second)
-        scale = torch._foreach_sqrt(square)
-        torch._foreach_div_(scale, [(1 - second ** state["step"]) ** 0.5 for state in states])
-        torch._foreach_add_(scale, self.eps)
-        direction = torch._foreach_div(mean, scale)
-        torch._foreach_div_(direction, [1 - first ** state["step"] for state in states])
+        foreach_lerp_(mean, grad, 1 - first)
+        foreach_mul_(square, second)
+        foreach_addcmul_(square, grad, grad, 1 - second)
+        scale = foreach_sqrt(square)
+        foreach_div_(scale, [(1 - second ** state["step"]) ** 0.5 for state in states])
+        foreach_add_(scale, self.eps)
+        direction = foreach_div(mean, scale)
+        foreach_div_(direction, [1 - first ** state["step"] for state in states])
         if self.weight_decay and self.method == "adamw":
-            torch._foreach_add_(direction, x, alpha=self.weight_decay)
+            foreach_add_(direction, x, alpha=self.weight_decay)
         return list(direction)

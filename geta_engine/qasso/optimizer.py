@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torch import Tensor
@@ -12,18 +12,32 @@ from torch import Tensor
 from geta_engine.compact.verify import units_wanted
 from geta_engine.config import INITIAL_BITS, Schedule
 from geta_engine.documents.qadg import Qadg
+from geta_engine.documents.snapshots import KEPT, REDUNDANT, ZERO
 from geta_engine.errors import CheckFailed, InputError
 from geta_engine.qasso.allocation import Allocation, counts_now, final_counts, require_reachable
 from geta_engine.qasso.base import BaseOptimizer
 from geta_engine.qasso.joint import JointStep
-from geta_engine.qasso.saliency import SaliencyWeights, choose, saliency
+from geta_engine.qasso.saliency import SaliencyWeights, lowest_units, saliency
 from geta_engine.qasso.schedule import StageStep, projected_share, stage_at, units_due
 from geta_engine.qasso.slices import IndexSlice, UnitSlices
 from geta_engine.qasso.updates import JointRule, JointSums, project_steps
 from geta_engine.quant.formula import step_size
 from geta_engine.quant.insert import PreparedModel
+from geta_engine.torch_internals import foreach_add_, foreach_exp, foreach_mul, foreach_mul_, version_of
 
-KEPT, REDUNDANT, ZERO = 0, 1, 2
+
+class QassoState(TypedDict):
+    """What `QASSO.state_dict()` holds besides the base method's: everything else that `step` reads.
+
+    unit_state [units] uint8, saliency [units], frozen_bits [quantizers]. rule: the parameters that the joint rule last
+    changed, and the fields of its JointSums and JointRule.
+    """
+
+    steps: int
+    unit_state: Tensor
+    saliency: Tensor
+    frozen_bits: Tensor | None
+    rule: tuple[list[str], dict[str, Tensor], dict[str, Tensor]] | None
 
 
 @dataclass(frozen=True)
@@ -45,12 +59,13 @@ class QASSOConfig:
 class QASSO(torch.optim.Optimizer):
     """Runs the stages of `config.schedule`, one `step()` a training step.
 
-    At the end exactly K = floor(sparsity * |G|) units are zero and every bit width is an integer within its
-    bounds; `check()` asserts both. `param_groups[0]` holds the network's parameters and the base method's settings,
-    `param_groups[1]` the quantizers' parameters (their own learning rate), so that `torch.optim.lr_scheduler` works on
-    it. Quantizers always move by Adam's direction on the logarithms of d, q_m and t (**ours**: their gradients are sums
-    over whole tensors, 1e5 and more for one layer, and d spans four decades, so a plain step has no scale; positive
-    by construction). Raises InputError at construction, naming the largest K, when the sparsity cannot be reached.
+    At the end exactly K = floor(sparsity * |G|) units are zero and every bit width is an integer within its bounds;
+    `assert_constraints()` checks both. `param_groups[0]` holds the network's parameters and the base method's settings,
+    `param_groups[1]` the quantizers' parameters (with a learning rate of their own), so that
+    `torch.optim.lr_scheduler` works on it. Quantizers always move by Adam's direction on the logarithms of d, q_m and t
+    (**ours**: their gradients are sums over whole tensors, 1e5 and more for one layer, and d spans four decades, so a
+    plain step has no scale; positive by construction). Raises InputError at construction, naming the largest K, when
+    the sparsity cannot be reached.
     """
 
     def __init__(self, model: PreparedModel, qadg: Qadg, config: QASSOConfig = QASSOConfig(), lr: float = 1e-3) -> None:
@@ -81,7 +96,7 @@ class QASSO(torch.optim.Optimizer):
         )
         weights = [(q.id, i) for i, q in enumerate(self.bank.quantizers) if q.kind == "weight"]
         self._quantizer_of = {self.slices.position_of[name]: i for name, i in weights}
-        self._redundant: JointStep | None = None
+        self._joint_step: JointStep | None = None
         self._zero_rows: list[IndexSlice] = []
         self._versions: list[int] | None = None
         self._start()
@@ -118,14 +133,14 @@ class QASSO(torch.optim.Optimizer):
             self._mark_redundant(at, x, grads)
         lr = float(group["lr"])
         direction = self._direction(group, x, grads, moving)
-        ruled = self._forget(at, x, direction, lr)
+        ruled = self._apply_joint_step(at, x, direction, lr)
         if at.stage != "pretrain" and self.bank.quantizers:
             self._step_quantizers(at, ruled)
         if moving:
-            torch._foreach_add_([x[i] for i in moving], [direction[i] for i in moving], alpha=-lr)
+            foreach_add_([x[i] for i in moving], [direction[i] for i in moving], alpha=-lr)
         if at.stage == "joint" and at.ends_period:
             self._set_zero(x)
-        self._versions = [p._version for p in x]
+        self._versions = [version_of(p) for p in x]
         self.steps += 1
         if self.frozen_bits is None and self.position.stage == "cooldown":
             self._freeze_bits()
@@ -137,18 +152,18 @@ class QASSO(torch.optim.Optimizer):
         """The base method's direction for the parameters that move, zero for the others."""
         direction = list(grads)
         states = [self.state[x[i]] for i in moving]
-        own = BaseOptimizer.of(group).direction([x[i] for i in moving], [grads[i] for i in moving], states)
-        for i, g in zip(moving, own):
+        directions = BaseOptimizer.of(group).direction([x[i] for i in moving], [grads[i] for i in moving], states)
+        for i, g in zip(moving, directions):
             direction[i] = g
         return direction
 
-    def _forget(self, at: StageStep, x: list[Tensor], direction: list[Tensor], lr: float) -> Tensor | None:
+    def _apply_joint_step(self, at: StageStep, x: list[Tensor], direction: list[Tensor], lr: float) -> Tensor | None:
         """Take gamma * x_Q off the redundant entries; d of each quantizer by the joint rule (NaN: none)."""
-        if self._redundant is None:
+        if self._joint_step is None:
             return None
-        sums, rule = self._redundant.apply(x, direction, lr, at.length - at.offset)
-        self.rule = ([self.slices.names[p] for p in self._redundant.parameters], sums, rule)
-        return self._redundant.steps_by_quantizer(rule) if lr > 0 else None
+        sums, rule = self._joint_step.apply(x, direction, lr, at.length - at.offset)
+        self.rule = ([self.slices.names[p] for p in self._joint_step.parameters], sums, rule)
+        return self._joint_step.steps_by_quantizer(rule) if lr > 0 else None
 
     def _mark_redundant(self, at: StageStep, x: list[Tensor], grads: list[Tensor]) -> None:
         """Choose the units that the period makes zero: K * p / P in all, the lowest scores of each group."""
@@ -158,10 +173,10 @@ class QASSO(torch.optim.Optimizer):
         lost = self._counts(taken)
         final = final_counts(sizes, lost, self._wanted(taken), self.k_target, self.config.group_divisible)
         most = counts_now(lost, final, due) if self.config.allocation == "proportional" else final
-        chosen = choose(self.saliency, self.slices, taken, due - self._n_removed, most)
+        chosen = lowest_units(self.saliency, self.slices, taken, due - self._n_removed, most)
         self._n_removed = due
         self.unit_state[chosen] = REDUNDANT
-        self._redundant = self._redundant_units()
+        self._joint_step = self._make_joint_step()
 
     def _counts(self, units: Tensor) -> list[int]:
         counts: list[int] = torch.bincount(self.slices.group[units], minlength=len(self.slices.sizes)).tolist()
@@ -173,10 +188,10 @@ class QASSO(torch.optim.Optimizer):
         if self.config.allocation == "proportional":
             return [size * self.k_target / sum(sizes) for size in sizes]
         most = [size - 1 for size in sizes]
-        lowest = choose(self.saliency, self.slices, taken, self.k_target - self._n_removed, most)
+        lowest = lowest_units(self.saliency, self.slices, taken, self.k_target - self._n_removed, most)
         return [float(n) for n in self._counts(lowest | taken)]
 
-    def _redundant_units(self) -> JointStep | None:
+    def _make_joint_step(self) -> JointStep | None:
         entries = self.slices.entries(self.unit_state == REDUNDANT)
         return JointStep(entries, self._quantizer_of, self.bank, self.slices.parameters) if entries else None
 
@@ -188,7 +203,7 @@ class QASSO(torch.optim.Optimizer):
         if self.frozen_bits is not None:
             self._follow_steps(logs)
         direction = BaseOptimizer.of(group).direction(parameters, logs, [self.state[p] for p in parameters])
-        torch._foreach_mul_(parameters, torch._foreach_exp(torch._foreach_mul(direction, -float(group["lr"]))))
+        foreach_mul_(parameters, foreach_exp(foreach_mul(direction, -float(group["lr"]))))
         bank.t.clamp_(0.1, 10.0)
         if ruled is not None:
             bank.d.copy_(torch.where(ruled.isnan(), bank.d, ruled))
@@ -212,7 +227,7 @@ class QASSO(torch.optim.Optimizer):
         Where both are 0 and the gradient is, as `step` sees to, every base method's direction is 0: they stay so.
         """
         self.unit_state[self.unit_state == REDUNDANT] = ZERO
-        self._redundant = None
+        self._joint_step = None
         self._zero_rows = self.slices.rows(self.unit_state == ZERO)
         for rows in self._zero_rows:
             for memory in filter(torch.is_tensor, self.state[x[rows.parameter]].values()):
@@ -221,7 +236,7 @@ class QASSO(torch.optim.Optimizer):
 
     def _externally_modified(self, x: list[Tensor]) -> list[int]:
         """Parameters that someone else wrote to after the last step: an average, a hook."""
-        return [i for i, p in enumerate(x) if self._versions is None or p._version != self._versions[i]]
+        return [i for i, p in enumerate(x) if self._versions is None or version_of(p) != self._versions[i]]
 
     def _clear_zero_units(self, tensors: list[Tensor], where: Sequence[int]) -> None:
         chosen = set(where)
@@ -236,9 +251,9 @@ class QASSO(torch.optim.Optimizer):
 
     @torch.no_grad()
     def project_onto_constraints(self, model: PreparedModel) -> None:
-        """Make an average of the model's past (EMA) keep the promise too: zero units at 0, d of the frozen bits."""
+        """Make an average of the model's past (EMA) keep the constraints too: zero units at 0, d of the frozen bits."""
         named = model.model_parameters(aliases=True)
-        parameters = {place: named[name] for name, place in self.slices.position_of.items()}
+        parameters = {position: named[name] for name, position in self.slices.position_of.items()}
         self._clear_zero_units([parameters[i] for i in range(len(parameters))], range(len(parameters)))
         if self.frozen_bits is not None:
             bank = model.quantizers
@@ -246,7 +261,7 @@ class QASSO(torch.optim.Optimizer):
 
     @torch.no_grad()
     def assert_constraints(self) -> None:
-        """Assert the promise: exactly K units of zeros, integer bits within bounds. Raises CheckFailed."""
+        """Raises CheckFailed unless exactly K units are zero and every bit width is an integer within its bounds."""
         zeros = int(self.slices.zero().sum())
         if zeros != self.k_target or int((self.unit_state == ZERO).sum()) != self.k_target:
             raise CheckFailed(f"{zeros} units are zero, not K = {self.k_target}")
@@ -263,27 +278,27 @@ class QASSO(torch.optim.Optimizer):
 
     def state_dict(self) -> dict[str, Any]:
         """Everything `step` reads: base slots, unit states, saliency, bits, the number of steps done; and `rule`."""
-        own = {
+        qasso: QassoState = {
             "steps": self.steps,
             "unit_state": self.unit_state.clone(),
             "saliency": self.saliency.clone(),
             "frozen_bits": None if self.frozen_bits is None else self.frozen_bits.clone(),
-            "rule": None if self.rule is None else (self.rule[0], *(part._asdict() for part in self.rule[1:])),
+            "rule": None if self.rule is None else (self.rule[0], self.rule[1]._asdict(), self.rule[2]._asdict()),
         }
-        return {**super().state_dict(), "qasso": own}
+        return {**super().state_dict(), "qasso": qasso}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        own = state_dict["qasso"]
+        qasso: QassoState = state_dict["qasso"]
         super().load_state_dict({key: value for key, value in state_dict.items() if key != "qasso"})
-        self.steps = own["steps"]
-        self.unit_state = own["unit_state"].clone()
-        self.saliency = own["saliency"].clone()
-        self.frozen_bits = None if own["frozen_bits"] is None else own["frozen_bits"].clone()
+        self.steps = qasso["steps"]
+        self.unit_state = qasso["unit_state"].clone()
+        self.saliency = qasso["saliency"].clone()
+        self.frozen_bits = None if qasso["frozen_bits"] is None else qasso["frozen_bits"].clone()
         self._n_removed = int((self.unit_state > KEPT).sum())
         self.rule = None
-        if own["rule"] is not None:
-            names, sums, rule = own["rule"]
+        if qasso["rule"] is not None:
+            names, sums, rule = qasso["rule"]
             self.rule = (names, JointSums(**sums), JointRule(**rule))
-        self._redundant = self._redundant_units()
+        self._joint_step = self._make_joint_step()
         self._versions = None
         self._zero_rows = self.slices.rows(self.unit_state == ZERO)

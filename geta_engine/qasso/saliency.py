@@ -41,7 +41,7 @@ def saliency(
     return torch.where(candidates, total, torch.inf)
 
 
-def choose(score: Tensor, slices: UnitSlices, taken: Tensor, count: int, most: Sequence[int]) -> Tensor:
+def lowest_units(score: Tensor, slices: UnitSlices, taken: Tensor, count: int, most: Sequence[int]) -> Tensor:
     """The `count` units of lowest score, no group losing more than `most` in all; ties break by unit id.
 
     `taken` marks units that are redundant or zero already. Returns a bool tensor of shape [units].
@@ -53,10 +53,10 @@ def choose(score: Tensor, slices: UnitSlices, taken: Tensor, count: int, most: S
     starts = torch.cumsum(sizes, 0) - sizes
     rank = torch.empty_like(order)
     rank[by_group] = torch.arange(len(order), device=score.device) - starts[group[by_group]]
-    left = torch.tensor(most, dtype=torch.int64, device=score.device) - torch.bincount(
+    allowance = torch.tensor(most, dtype=torch.int64, device=score.device) - torch.bincount(
         slices.group[taken], minlength=len(sizes)
     )
-    allowed = (rank < left[group]) & ~taken[order]
+    allowed = (rank < allowance[group]) & ~taken[order]
     chosen = torch.zeros_like(taken)
     chosen[order[allowed][:count]] = True
     return chosen

@@ -7,7 +7,7 @@ from typing import Literal
 
 from geta_engine.config import Schedule
 
-Stage = Literal["pretrain", "warmup", "projection", "joint", "cooldown"]
+TrainingStage = Literal["pretrain", "warmup", "projection", "joint", "cooldown"]
 
 
 @dataclass(frozen=True)
@@ -15,7 +15,7 @@ class StageStep:
     """Where a step stands: its stage, the period in it (from 0; 0 in stages without periods), and the step in that
     period of `length` steps (from 0)."""
 
-    stage: Stage
+    stage: TrainingStage
     period: int
     offset: int
     length: int

@@ -104,8 +104,8 @@ class UnitSlices:
     def __init__(self, qadg: Qadg, named: Mapping[str, Tensor]) -> None:
         unique = {id(parameter): parameter for parameter in named.values()}
         self.parameters = list(unique.values())
-        places = {key: i for i, key in enumerate(unique)}
-        self.position_of = {name: places[id(parameter)] for name, parameter in named.items()}
+        position = {key: i for i, key in enumerate(unique)}
+        self.position_of = {name: position[id(parameter)] for name, parameter in named.items()}
         self.names = [next(name for name, q in named.items() if q is p) for p in self.parameters]
         self.units = qadg.prunable_units
         device = self.parameters[0].device if self.parameters else torch.device("cpu")

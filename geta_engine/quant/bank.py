@@ -10,25 +10,28 @@ from torch import Tensor, nn
 from geta_engine.config import INITIAL_BITS, Bounds
 from geta_engine.documents.qadg import Quantizer
 from geta_engine.quant.formula import bit_width, step_size
+from geta_engine.quant.kernels import EAGER, Kernels
 
 
 class QuantizerBank(nn.Module):
     """Step sizes, clips and exponents of n quantizers, each a tensor of shape [n], in the order of the graph.
 
-    `lower` and `upper` are the bounds on b. `t` is fixed at 1 unless `learn_t`.
+    `lower` and `upper` are the bounds on b. `t` is fixed at 1 unless `learn_t`. `kernels` is how the model of this bank
+    runs its quantizers.
     """
 
     lower: Tensor
     upper: Tensor
 
     def __init__(
-        self, quantizers: Sequence[Quantizer], bits: Bounds, own_bits: Mapping[str, Bounds], learn_t: bool = False
+        self, quantizers: Sequence[Quantizer], bits: Bounds, layer_bits: Mapping[str, Bounds], learn_t: bool = False
     ) -> None:
         super().__init__()
         self.quantizers = tuple(quantizers)
         self.learn_t = learn_t
+        self.kernels: Kernels = EAGER
         count = len(self.quantizers)
-        bounds = [own_bits.get(q.id, bits) for q in self.quantizers]
+        bounds = [layer_bits.get(q.id, bits) for q in self.quantizers]
         self.register_buffer("lower", torch.tensor([float(b.lower) for b in bounds]))
         self.register_buffer("upper", torch.tensor([float(b.upper) for b in bounds]))
         self.q_m = nn.Parameter(torch.ones(count))

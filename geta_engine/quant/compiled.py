@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor
 
 from geta_engine.quant import kernels
+from geta_engine.torch_internals import can_compile, compile_formula
 
 SMALLEST = 4096
 WORTH_COMPILING = 5e9
@@ -19,14 +19,13 @@ WORTH_COMPILING = 5e9
 _log = logging.getLogger(__name__)
 
 
-def use_compiled(device: str = "cpu", learn_t: bool = False) -> bool:
-    """Compile for float32 arrays on `device` and use it from now on in this process.
+def compiled_kernels(device: str = "cpu", learn_t: bool = False) -> kernels.Kernels | None:
+    """The formulas compiled for float32 arrays on `device`, for `PreparedModel.use_kernels`.
 
-    It takes seconds, fewer once it is cached on disk. False, and everything as before, where there is no compiler or
-    it fails.
+    Compiling takes seconds, fewer once it is cached on disk. None where there is no compiler or it fails.
     """
-    if not _compiler_is_there(device):
-        return False
+    if not can_compile(device):
+        return None
     formulas: tuple[Callable[..., Any], ...] = (
         kernels.forward,
         kernels.backward,
@@ -38,9 +37,8 @@ def use_compiled(device: str = "cpu", learn_t: bool = False) -> bool:
         _try(run, device, learn_t)
     except Exception as error:  # a compiler can fail in any way, and training goes on without it
         _log.warning("the quantizer runs eagerly: its compilation failed (%s)", str(error).splitlines()[0][:200])
-        return False
-    kernels.use(run)
-    return True
+        return None
+    return run
 
 
 class _Compiled:
@@ -67,36 +65,11 @@ class _Compiled:
 
 
 def _compile(formula: Callable[..., Any], tensors: tuple[Tensor, ...]) -> Callable[[list[Tensor]], Any]:
-    from torch._guards import TracingContext, tracing
-    from torch._inductor import config
-    from torch._inductor.compile_fx import compile_fx_inner
-    from torch._inductor.decomposition import select_decomp_table
-    from torch.fx.experimental.proxy_tensor import make_fx
-
     def as_tuple(*args: Tensor) -> tuple[Tensor, ...]:
         result = formula(*args)
         return result if isinstance(result, tuple) else (result,)
 
-    config.compile_threads = 1
-    with torch.no_grad():
-        pure = torch.func.functionalize(as_tuple)
-        graph = make_fx(pure, select_decomp_table(), tracing_mode="symbolic")(*(t.detach() for t in tensors))
-    inputs = [node.meta["val"] for node in graph.graph.find_nodes(op="placeholder")]
-    with tracing(TracingContext(inputs[0].fake_mode)):
-        run: Callable[[list[Tensor]], Any] = compile_fx_inner(graph, inputs)
-    return run
-
-
-def _compiler_is_there(device: str) -> bool:
-    if device != "cpu":
-        return importlib.util.find_spec("triton") is not None
-    from torch._inductor.cpp_builder import get_cpp_compiler
-    from torch._inductor.exc import InvalidCxxCompiler
-
-    try:
-        return bool(get_cpp_compiler())
-    except InvalidCxxCompiler:
-        return False
+    return compile_formula(as_tuple, tensors)
 
 
 def _try(run: kernels.Kernels, device: str, learn_t: bool) -> None:

@@ -14,11 +14,13 @@ from torch.fx import GraphModule, Node
 from geta_engine.config import Bounds
 from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import InputError
-from geta_engine.qadg.fx_nodes import shape_of
 from geta_engine.quant.bank import QuantizerBank
 from geta_engine.quant.fake_quant import fake_quantize
+from geta_engine.quant.kernels import Kernels
 from geta_engine.quant.programs import weights_together, without_quantizers
+from geta_engine.torch_internals import foreach_norm
 from geta_engine.trace import TracedModel
+from geta_engine.trace.fx_nodes import shape_of
 from geta_engine.trace.passes.train_eval import set_training
 
 BANK = "geta_quantizers"
@@ -47,9 +49,14 @@ class PreparedModel(nn.Module):
         self._derive(dense=False)
         self.eval()
 
+    def use_kernels(self, kernels: Kernels) -> None:
+        """Run this model's quantizers with `kernels` from now on; other models of the process keep theirs."""
+        self.quantizers.kernels = kernels
+        self._derive(dense=bool(self._dense))
+
     def _derive(self, dense: bool) -> None:
-        place = {q.id: i for i, q in enumerate(self.quantizers.quantizers)}
-        self._quantized = (weights_together(self.program, place, BANK, self.quantizers.learn_t),)
+        position_of = {q.id: i for i, q in enumerate(self.quantizers.quantizers)}
+        self._quantized = (weights_together(self.program, position_of, BANK, self.quantizers.learn_t),)
         self._dense = (without_quantizers(self.program),) if dense else ()
 
     def _apply(self, fn: Any, recurse: bool = True) -> PreparedModel:
@@ -98,16 +105,16 @@ def prepare(
     `bits` bounds every quantizer, `layer_bits` single ones by id. Activation clips are set by `calibrate`.
     Raises InputError for an id that the graph does not have.
     """
-    own = dict(layer_bits or {})
-    known = {q.id for q in qadg.quantizers}
-    for name in own:
-        if name not in known:
+    bounds_of = dict(layer_bits or {})
+    ids = {q.id for q in qadg.quantizers}
+    for name in bounds_of:
+        if name not in ids:
             raise InputError(
-                f"there is no quantizer {name!r}: `geta analyze` lists their ids, such as {min(known, default='')!r}"
+                f"there is no quantizer {name!r}: `geta analyze` lists their ids, such as {min(ids, default='')!r}"
             )
     bounds = Bounds.parse(bits) if isinstance(bits, str) else bits
     program = traced.graph_module()
-    bank = QuantizerBank(qadg.quantizers, bounds, own, learn_t)
+    bank = QuantizerBank(qadg.quantizers, bounds, bounds_of, learn_t)
     program.add_module(BANK, bank)
     _insert(program, qadg, learn_t)
     model = PreparedModel(program, bank, traced)
@@ -122,7 +129,7 @@ def refresh_weight_clips(model: PreparedModel) -> None:
     if weights:
         parameters = dict(model.program.named_parameters(remove_duplicate=False))
         tensors = [parameters[name].detach() for name in weights]
-        peaks = torch.stack(torch._foreach_norm(tensors, float("inf"))).tolist()
+        peaks = torch.stack(foreach_norm(tensors, float("inf"))).tolist()
         model.quantizers.set_clips({n: peak or _first_clip(w) for n, w, peak in zip(weights, tensors, peaks)})
 
 

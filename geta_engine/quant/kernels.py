@@ -72,12 +72,18 @@ def _like(result: Tensor, x: Tensor) -> Tensor:
 
 
 class Kernels(NamedTuple):
-    """The four formulas, in one way of running them; arguments are flat and contiguous, scalars 0-d."""
+    """The four formulas, in one way of running them; arguments are flat and contiguous, scalars 0-d.
+
+    Kernels hold no numbers, so that a copy of a model runs the same ones.
+    """
 
     forward: Callable[..., Tensor]
     backward: Callable[..., tuple[Tensor, ...]]
     forward_t: Callable[..., Tensor]
     backward_t: Callable[..., tuple[Tensor, ...]]
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Kernels:
+        return self
 
 
 def _forward_by_pieces(formula: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -113,15 +119,4 @@ EAGER = Kernels(
     _forward_by_pieces(forward_t),
     _backward_by_pieces(backward_t),
 )
-_active = EAGER
-
-
-def active() -> Kernels:
-    """What `fake_quantize` runs in this process."""
-    return _active
-
-
-def use(kernels: Kernels) -> None:
-    """Run these from now on in this process."""
-    global _active
-    _active = kernels
+"""The formulas as PyTorch runs them, piece by piece."""

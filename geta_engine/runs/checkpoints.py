@@ -8,9 +8,10 @@ import pickle
 import re
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import torch
+
+from geta_engine.training.loop import LoopState
 
 KEEP = 2
 _NAME = re.compile(r"step-(\d{9})\.pt")
@@ -25,7 +26,7 @@ class Checkpoints:
         for unfinished in folder.glob("*.partial"):
             unfinished.unlink(missing_ok=True)
 
-    def save(self, step: int, state: dict[str, Any]) -> Path:
+    def save(self, step: int, state: LoopState) -> Path:
         """Write `state` (tensors and plain data) for `step`: temporary name, synced, renamed, folder synced."""
         target = self._folder / f"step-{step:09d}.pt"
         partial = target.with_suffix(".partial")
@@ -39,7 +40,7 @@ class Checkpoints:
             old.unlink(missing_ok=True)
         return target
 
-    def newest(self) -> tuple[int, dict[str, Any]] | None:
+    def newest(self) -> tuple[int, LoopState] | None:
         """(step, state) of the newest checkpoint that can be read, or None; never unpickles code."""
         for path in self.files():
             try:

@@ -1,4 +1,4 @@
-"""Model source -> TracedModel. The only room that reads ExportedProgram."""
+"""Model source -> TracedModel. The only package that reads ExportedProgram."""
 
 from geta_engine.trace.spec import load
 from geta_engine.trace.traced import TracedModel, trace

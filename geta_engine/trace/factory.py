@@ -29,10 +29,10 @@ def call_factory(spec: str, meta: bool = False) -> Made:
     Raises:
         InputError: it cannot be imported or fails, or what it returns is not one of these.
     """
-    place, _, attribute = spec.rpartition(":")
-    folder = Path(place).parent if place.endswith(".py") else Path()
+    module_path, _, attribute = spec.rpartition(":")
+    folder = Path(module_path).parent if module_path.endswith(".py") else Path()
     with _importable(folder.resolve()):
-        factory = _imported(place, attribute, spec)
+        factory = _imported(module_path, attribute, spec)
         if isinstance(factory, nn.Module):
             return _unpacked(factory, spec)
         if not callable(factory):
@@ -60,22 +60,24 @@ def _importable(folder: Path) -> Iterator[None]:
         sys.path.remove(str(folder))
 
 
-def _imported(place: str, attribute: str, spec: str) -> Any:
+def _imported(module_path: str, attribute: str, spec: str) -> Any:
     try:
-        module = _from_file(place) if place.endswith(".py") else importlib.import_module(place)
+        module = _from_file(module_path) if module_path.endswith(".py") else importlib.import_module(module_path)
     except Exception as error:
         raise InputError(
             f"{spec!r} cannot be imported ({_reason(error)}): give package.module:factory or path/file.py:factory"
         ) from error
     found = getattr(module, attribute, None)
     if found is None:
-        raise InputError(f"{spec!r} cannot be used, for {place} has no {attribute!r}: name a function that is there")
+        raise InputError(
+            f"{spec!r} cannot be used, for {module_path} has no {attribute!r}: name a function that is there"
+        )
     return found
 
 
-def _from_file(place: str) -> Any:
+def _from_file(module_path: str) -> Any:
     """A module under a name of its own, so that `torch.py` hides nothing."""
-    module_spec = importlib.util.spec_from_file_location(f"geta_factory_{Path(place).stem}", place)
+    module_spec = importlib.util.spec_from_file_location(f"geta_factory_{Path(module_path).stem}", module_path)
     assert module_spec is not None and module_spec.loader is not None
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[module_spec.name] = module

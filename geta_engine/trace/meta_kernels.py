@@ -7,6 +7,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+from geta_engine.torch_internals import has_meta_kernel
+
 
 @cache
 def register_shapes() -> torch.library.Library:
@@ -23,7 +25,7 @@ def register_shapes() -> torch.library.Library:
 
 
 def _register(library: torch.library.Library, name: str, shape: object) -> None:
-    if not torch._C._dispatch_has_kernel_for_dispatch_key(f"aten::{name}", "Meta"):
+    if not has_meta_kernel(name):
         library.impl(name, shape, "Meta")
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves, tree_map
 
 from geta_engine.config import HUGGING_FACE
 from geta_engine.errors import InputError
+from geta_engine.torch_internals import tree_leaves, tree_map
 from geta_engine.trace.factory import Made, call_factory
 from geta_engine.trace.traced import TracedModel, trace
 

@@ -20,13 +20,13 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.fx import GraphModule
-from torch.utils._pytree import tree_leaves, tree_map
 
 from geta_engine.errors import InputError
+from geta_engine.torch_internals import tree_leaves, tree_map
 from geta_engine.trace.meta_kernels import register_shapes
 from geta_engine.trace.passes.functionalize import functionalize
-from geta_engine.trace.passes.graph_passes import drop_dtype_checks, drop_whole_slices, explicit_epsilon
 from geta_engine.trace.passes.inline import inline_regions
+from geta_engine.trace.passes.normalize import drop_dtype_checks, drop_whole_slices, explicit_epsilon
 from geta_engine.trace.passes.train_eval import set_training
 
 
@@ -60,7 +60,7 @@ class TracedModel:
 
     def graph_module(self) -> GraphModule:
         """A fresh copy of `template` whose parameters and buffers are its own."""
-        return _own_parameters(self.template)
+        return _with_own_tensors(self.template)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.graph_module()(*args, **kwargs)
@@ -161,15 +161,15 @@ def _batch_shapes(model: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any
             named.update(named.pop(name, {}))
     batches = {len(x) for x in tree_leaves(named) if isinstance(x, Tensor) and x.ndim >= 2}
 
-    def free(leaf: Any) -> Any:
+    def batch_dim(leaf: Any) -> Any:
         """Dim 0 of a matrix, and of a vector with one number a row."""
         is_batch = isinstance(leaf, Tensor) and (leaf.ndim >= 2 or (leaf.ndim == 1 and len(leaf) in batches))
         return {0: Dim.AUTO} if is_batch else None
 
-    return tree_map(free, named)
+    return tree_map(batch_dim, named)
 
 
-def _own_parameters(module: GraphModule) -> GraphModule:
+def _with_own_tensors(module: GraphModule) -> GraphModule:
     """Deep copy, so that training the copy leaves the program as it was."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)

@@ -10,6 +10,7 @@ from torch import Tensor
 from geta_engine.config import RunConfig
 from geta_engine.errors import CheckFailed
 from geta_engine.qasso.base import BaseOptimizer
+from geta_engine.torch_internals import foreach_add_
 from geta_engine.trace import TracedModel
 from geta_engine.trace.passes.train_eval import set_training
 from geta_engine.training.distributed import DistributedContext
@@ -58,5 +59,5 @@ def _train(model: torch.fx.GraphModule, config: RunConfig, training_data: Traini
         grads = [p.grad if p.grad is not None else torch.zeros_like(p) for p in parameters]
         with torch.no_grad():
             direction = base.direction(parameters, grads, states)
-            torch._foreach_add_(parameters, direction, alpha=-lr)
+            foreach_add_(parameters, direction, alpha=-lr)
     set_training(model, False)

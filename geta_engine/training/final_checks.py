@@ -1,4 +1,4 @@
-"""The end of a run: its promises asserted, and the small model's certificate and size as plain data."""
+"""The end of a run: its constraints asserted, and the small model's certificate and size as plain data."""
 
 from __future__ import annotations
 

@@ -6,23 +6,24 @@ import copy
 import math
 import time
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from geta_engine.compact.cut import compact
 from geta_engine.config import RunConfig
 from geta_engine.cost import CostModel
 from geta_engine.documents.events import Event, LogEvent, MarkerEvent, ResultEvent, StepEvent
 from geta_engine.documents.runs import MetricValues, RunPlan, RunSummary
+from geta_engine.documents.snapshots import ZERO
 from geta_engine.errors import CheckFailed
 from geta_engine.qadg import analyze
 from geta_engine.qasso import QASSO, QASSOConfig
-from geta_engine.qasso.optimizer import ZERO
 from geta_engine.qasso.saliency import SaliencyWeights
-from geta_engine.quant import PreparedModel, calibrate, kernels, prepare
-from geta_engine.quant.compiled import WORTH_COMPILING, use_compiled
+from geta_engine.quant import PreparedModel, calibrate, prepare
+from geta_engine.quant.compiled import WORTH_COMPILING, compiled_kernels
 from geta_engine.quant.insert import quantized_numbers, refresh_weight_clips
 from geta_engine.trace import TracedModel
 from geta_engine.training.baseline import base_optimizer_from, train_dense
@@ -34,12 +35,25 @@ from geta_engine.training.training_data import TrainingData, learning_rate_facto
 _CALIBRATION_BATCHES = 4
 
 
+class LoopState(TypedDict):
+    """What a checkpoint of a run holds: the state dicts of the model and of QASSO, and what was measured so far.
+
+    dense_metric: the baseline's, NaN where it diverged, None where it was not trained. seconds: spent on training.
+    """
+
+    model: dict[str, Tensor]
+    optimizer: dict[str, Any]
+    dense_metric: float | None
+    seconds: float
+
+
 class Loop:
     """One run of QASSO on one traced model, by one process or as a member of a context.
 
     Raises InputError before any training when the configuration, data and model do not go together. Everything that
     decides the next step is in `state()`; batches are a pure function of (seed, step), so a restored run ends
-    bit-identical.
+    bit-identical. Loops of one process may take turns: each ends as it does alone. Two threads must not train at once,
+    since PyTorch's generator and its tracer belong to the process.
     """
 
     def __init__(self, traced: TracedModel, config: RunConfig, context: DistributedContext | None = None) -> None:
@@ -145,11 +159,12 @@ class Loop:
 
     def _choose_kernels(self) -> Iterator[Event]:
         """Compile the quantizer where the run is long enough to win it back: the same choice on every resume."""
-        kernels.use(kernels.EAGER)
         rows = self.config.batch_size * self.config.accumulate / self.training_data.inputs.rows
         if quantized_numbers(self.model, rows) * self.total >= WORTH_COMPILING:
             yield LogEvent(self.optimizer.steps, "info", "compiling the quantizer")
-            use_compiled(learn_t=self.config.learn_t)
+            compiled = compiled_kernels(learn_t=self.config.learn_t)
+            if compiled is not None:
+                self.model.use_kernels(compiled)
 
     def _prepare_ranges(self) -> None:
         """Clips from the weights and the data: when the quantizers come in, and again when the bits begin to come down,
@@ -232,7 +247,7 @@ class Loop:
             "seconds": round(self._seconds + time.perf_counter() - started, 2),
         }
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> LoopState:
         """Everything that decides the next step, as tensors and plain data of its own: the run may go on."""
         return {
             "model": {name: tensor.clone() for name, tensor in self.model.state_dict().items()},
@@ -241,7 +256,7 @@ class Loop:
             "seconds": self._seconds,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: LoopState) -> None:
         """Go on from `state()` of a loop with the same model and configuration; the state stays as it is."""
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(copy.deepcopy(state["optimizer"]))

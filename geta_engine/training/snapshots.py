@@ -42,12 +42,12 @@ def _by_group(optimizer: QASSO) -> np.ndarray:
     not touch it."""
     assert optimizer.rule is not None
     names, _, rule = optimizer.rule
-    places = (optimizer.slices.position_of[name] for name in names)
-    values = dict(zip(places, torch.stack([rule.gamma, rule.cos_g, rule.cos_d], dim=1).numpy()))
+    positions = (optimizer.slices.position_of[name] for name in names)
+    values = dict(zip(positions, torch.stack([rule.gamma, rule.cos_g, rule.cos_d], dim=1).numpy()))
     means = np.zeros((3, len(optimizer.qadg.prunable)), np.float32)
     for column, group in enumerate(optimizer.qadg.prunable):
         producers = {optimizer.slices.position_of[m.parameter] for m in group.members if m.role == "producer"}
-        own = [values[place] for place in sorted(producers & values.keys())]
-        if own:
-            means[:, column] = np.mean(own, axis=0)
+        ruled = [values[position] for position in sorted(producers & values.keys())]
+        if ruled:
+            means[:, column] = np.mean(ruled, axis=0)
     return means

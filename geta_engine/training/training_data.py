@@ -48,11 +48,11 @@ class TrainingData:
         """Rows of a batch."""
         return min(self._config.batch_size, len(self.dataset.train))
 
-    def batch(self, number: int, own: slice = WHOLE) -> Batch:
+    def batch(self, number: int, shard: slice = WHOLE) -> Batch:
         """The rows `own` of batch `number` of the training split, counted from 0."""
         train, config = self.dataset.train, self._config
         rows = batch_indices(len(train), config.batch_size, config.seed, number)
-        return self.task.batch(train.take(rows), config.seed, number, own=own)
+        return self.task.batch(train.take(rows), config.seed, number, shard=shard)
 
     def gradients(self, model: nn.Module, parameters: list[Tensor], step: int, context: DistributedContext) -> float:
         """Leave the gradients of step `step`, averaged over its batches and clipped, in `parameters`; the mean loss.

@@ -5,7 +5,6 @@ What may wait for a layout is `async def`: it holds none of the few threads that
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, NoUpdate, Output, State, ctx, no_update
@@ -17,6 +16,7 @@ from geta_studio.graph.panel import shape_item, stage_options
 from geta_studio.graph.plan import View, at_stage, drawn, options_of, planned, progress_text, question, too_many
 from geta_studio.graph.scene import DrawnGraph, GraphCommand, Matches
 from geta_studio.graph.stylesheet import stylesheet
+from geta_studio.services.in_turn import in_turn
 from geta_studio.services.services import Services
 from geta_studio.services.unit_state import LiveValues
 from geta_studio.shell import ids
@@ -173,24 +173,24 @@ async def drawing(
     name: str = "",
 ) -> tuple[Any, Any, Any]:
     """(elements, scene, open scopes) for a model, or nothing new where it is not analysed. `name` is the drawing's."""
-    analysis = await asyncio.to_thread(services.analyses.get, key)
-    plan = await asyncio.to_thread(planned, analysis, key, command, view, known)
+    analysis = await in_turn(services.analyses.get, key)
+    plan = await in_turn(planned, analysis, key, command, view, known)
     if plan is None:
         return no_update, no_update, no_update
     layout = await services.layouts.of(plan.staged["graph"], plan.options, plan.after, name)
-    return await asyncio.to_thread(drawn, plan, layout)
+    return await in_turn(drawn, plan, layout)
 
 
 async def accessible_list(services: Services, known: DrawnGraph | None) -> list[Plain] | NoUpdate:
     """The accessible list of what is on screen."""
-    analysis = await asyncio.to_thread(services.analyses.get, known["model"]) if known else None
+    analysis = await in_turn(services.analyses.get, known["model"]) if known else None
     if known is None or analysis is None:
         return no_update
     staged = at_stage(analysis, known["graph"])
-    layout = await asyncio.to_thread(services.layouts.known, known["layout"])
+    layout = await in_turn(services.layouts.known, known["layout"])
     if layout is None:
         layout = await services.layouts.of(staged["graph"], options_of(known))
-    return await asyncio.to_thread(tree, layout, staged)
+    return await in_turn(tree, layout, staged)
 
 
 def ask_first(services: Services, command: GraphCommand | None, known: DrawnGraph | None) -> tuple[bool, Any]:

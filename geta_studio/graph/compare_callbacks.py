@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,6 +20,7 @@ from geta_studio.graph.plan import at_stage, options_of
 from geta_studio.graph.scene import AwaitedScene, ComparedScene, DrawnGraph, scene_of
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.services.comparable import comparable_models
+from geta_studio.services.in_turn import in_turn
 from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
 from geta_studio.shell import ids
@@ -70,14 +70,14 @@ def register(app: Dash, services: Services) -> None:
 
 async def compared(services: Services, chosen: str | None, known: DrawnGraph | None) -> RightSide:
     """What stands at the right of the drawing on screen."""
-    pair = await asyncio.to_thread(_compared, services, chosen, known)
+    pair = await in_turn(_compared, services, chosen, known)
     if not isinstance(pair, Pair):
         return pair
-    layout = await asyncio.to_thread(services.layouts.known, pair.layout)
+    layout = await in_turn(services.layouts.known, pair.layout)
     if layout is None:
         layout = await services.layouts.of(pair.left["graph"], pair.options)
     right_layout = await services.layouts.of(pair.right_alike["graph"], pair.options, after=pair.layout)
-    right_elements, scene = await asyncio.to_thread(_drawn, pair, layout, right_layout)
+    right_elements, scene = await in_turn(_drawn, pair, layout, right_layout)
     return right_elements, scene, pair.title, True
 
 

@@ -7,8 +7,9 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_engine.documents.analysis import GroupDocument, MemberDocument
+from geta_engine.documents.snapshots import REDUNDANT, ZERO
 from geta_studio.inspector.parts import Subject, chips, facts, reason_box
-from geta_studio.services.unit_state import REDUNDANT, ZERO, GroupUnits
+from geta_studio.services.unit_state import GroupUnits
 from geta_studio.shell.data_attributes import named
 from geta_studio.shell.figure_style import FONT, Figure, ink
 from geta_studio.shell.format import count, percent

@@ -12,11 +12,11 @@ from geta_engine.documents.analysis import GroupDocument, NodeDocument, Quantize
 from geta_engine.drawing.opening import nodes_inside
 from geta_engine.drawing.repeats import display_name, is_fold
 from geta_engine.drawing.stages import graph_at
+from geta_studio.inspector import ids
 from geta_studio.inspector.group import group_body, group_head, group_live
 from geta_studio.inspector.missing import missing_head
 from geta_studio.inspector.parts import Subject, chips, facts, head, link, reason_box, share
 from geta_studio.inspector.quantizer import quantizer_body, quantizer_head, quantizer_live
-from geta_studio.shell import ids
 from geta_studio.shell.format import count
 from geta_studio.shell.stores import Selection
 

@@ -52,7 +52,7 @@ def cost_figure(axis: Axis, relative_bops: Curve, sparsity: Curve) -> Figure:
 
 
 class BitLines(NamedTuple):
-    """Bit widths over time: steps [frames], bits [frames, quantizers], which are of weights, and names."""
+    """Bit widths over time: steps [snapshots], bits [snapshots, quantizers], which are of weights, and names."""
 
     step: np.ndarray
     bits: np.ndarray
@@ -90,7 +90,7 @@ def _bundle(lines: BitLines, members: np.ndarray, name: str, colour: str) -> Fig
 
 
 class NormMap(NamedTuple):
-    """Unit norms over time: steps [frames], norms and states [units, frames] (state 0 kept, 1 redundant, 2 zero).
+    """Unit norms over time: steps [snapshots], norms and states [units, snapshots] (state 0 kept, 1 redundant, 2 zero).
 
     `scale` [units, 1] is the norm drawn darkest; `names` has one a unit; `ticks` are (row, label) pairs.
     """
@@ -110,7 +110,7 @@ ZERO_LEVEL, REDUNDANT_LEVEL, KEPT_LEVEL = 0, 1, 128
 
 
 def norm_levels(norms: np.ndarray, states: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """[units, frames] norms and states -> uint8 levels; `scale` [units, 1] is the norm drawn darkest.
+    """[units, snapshots] norms and states -> uint8 levels; `scale` [units, 1] is the norm drawn darkest.
 
     A kept unit at half its scale: 128 + 0.5 * 127 = 191 (rounded down); a zero unit: 0.
     """

@@ -7,9 +7,10 @@ from typing import Any
 from dash import Dash, Input, Output, State, ctx, no_update
 
 from geta_engine.documents.commands import Resume
+from geta_studio.runs_page import ids
 from geta_studio.runs_page.grid import RunRow, confirm_text, disabled_actions, run_row
 from geta_studio.services.services import Services
-from geta_studio.shell import ids
+from geta_studio.shell import ids as shared
 
 
 def register(app: Dash, services: Services) -> None:
@@ -17,8 +18,8 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(
         Output(ids.RUNS_GRID, "rowData"),
-        Input(ids.RUNS_VERSION, "data"),
-        Input(ids.URL, "pathname"),
+        Input(shared.RUNS_VERSION, "data"),
+        Input(shared.URL, "pathname"),
         Input(ids.RUNS_CONFIRM, "opened"),
     )
     def refresh(_: str | None, path: str, __: bool) -> Any:
@@ -35,8 +36,8 @@ def register(app: Dash, services: Services) -> None:
         return disabled_actions(selected, rows)
 
     @app.callback(
-        Output(ids.URL, "pathname"),
-        Output(ids.RUN_SELECT, "value", allow_duplicate=True),
+        Output(shared.URL, "pathname"),
+        Output(shared.RUN_SELECT, "value", allow_duplicate=True),
         Input(ids.RUNS_OPEN, "n_clicks"),
         Input(ids.RUNS_GRID, "cellDoubleClicked"),
         State(ids.RUNS_GRID, "selectedRows"),

@@ -11,7 +11,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_engine.documents.runs import RunReport, Status
-from geta_studio.shell import ids
+from geta_studio.runs_page import ids
 from geta_studio.shell.format import duration
 from geta_studio.shell.format import metric as metric_text
 from geta_studio.shell.icons import icon

@@ -6,8 +6,9 @@ import dash_mantine_components as dmc
 from dash import html
 from dash.development.base_component import Component
 
+from geta_studio.runs_page import ids
 from geta_studio.runs_page.grid import runs_grid, toolbar
-from geta_studio.shell import ids
+from geta_studio.shell import ids as shared
 
 
 def runs_page() -> Component:
@@ -30,7 +31,7 @@ def runs_page() -> Component:
         ],
     )
     return html.Div(
-        id=ids.RUNS_PAGE,
+        id=shared.RUNS_PAGE,
         className="runs-page",
         style={"display": "none"},
         children=[

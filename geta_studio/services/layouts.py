@@ -17,6 +17,7 @@ from geta_engine.documents.analysis import GraphDocument
 from geta_engine.documents.child_process import LayoutRequest
 from geta_engine.documents.layout import StoredLayout
 from geta_engine.errors import InputError
+from geta_studio.services.in_turn import in_turn
 from geta_studio.services.layout_cache import LayoutFiles
 
 AT_ONCE = 2
@@ -65,7 +66,7 @@ class Layouts:
         When the caller itself is cancelled, what was computed for it ends. Raises InputError when the drawing is
         cancelled, or the layout takes longer than `SECONDS`.
         """
-        key, request, known = await asyncio.to_thread(self._prepare, graph, options, after)
+        key, request, known = await in_turn(self._prepare, graph, options, after)
         if known is not None:
             return known
         with self._computing(drawing, request) as job:
@@ -73,7 +74,7 @@ class Layouts:
                 layout = await asyncio.wrap_future(job.future)
             except ChildError as error:
                 raise InputError(_SENTENCES.get(error.reason, f"the graph could not be laid out: {error}")) from None
-        return await asyncio.to_thread(self._files.add, key, layout)
+        return await in_turn(self._files.add, key, layout)
 
     def known(self, key: str | None) -> StoredLayout | None:
         """The layout of that key, or None where there is none (any more)."""

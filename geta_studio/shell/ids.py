@@ -9,11 +9,8 @@ GRAPH_SEARCH = "graph-search"
 GRAPH_STAGE = "graph-stage"
 GRAPH_OVERLAY = "graph-overlay"
 GRAPH_LEGEND = "graph-legend"
-INSPECTOR = "inspector"
-
 SIDE_TABS = "side-tabs"
 RUN_SELECT = "run-select"
-RUNS_GRID = "runs-grid"
 URL = "url"
 COLOR_SCHEME = "color-scheme"
 
@@ -49,13 +46,6 @@ RESULT_TAB = "result-tab"
 # Runs
 RUNS_VERSION = "runs-version"
 """dcc.Store: `services.runs.version()`, a text; changes whenever the list of runs does."""
-RUNS_OPEN = "runs-open"
-RUNS_RESUME = "runs-resume"
-RUNS_DELETE = "runs-delete"
-RUNS_CONFIRM = "runs-confirm"
-RUNS_CONFIRM_TEXT = "runs-confirm-text"
-RUNS_DELETE_NOW = "runs-delete-now"
-RUNS_DELETE_CANCEL = "runs-delete-cancel"
 
 # Graph
 GRAPH_OPEN = "graph-open"
@@ -100,12 +90,5 @@ GRAPH_SINKS = tuple(
 """dcc.Store: sinks of clientside callbacks that only draw."""
 
 # Inspector
-INSPECT_HEAD = "inspect-head"
-INSPECT_LIVE = "inspect-live"
-INSPECT_FIGURE = "inspect-figure"
-INSPECT_NOTE = "inspect-note"
-INSPECT_BODY = "inspect-body"
-
 PAINTED = "painted"
 """dcc.Store: True once the first graph is on screen; what is slow to load waits for it."""
-INSPECT_PLOT = "inspect-plot"

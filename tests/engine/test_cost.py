@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 import geta_engine as ge
 from geta_engine.cost import CostModel, layer_costs
-from geta_engine.qadg.fx_nodes import op_name
+from geta_engine.trace.fx_nodes import op_name
 
 
 class Applied(nn.Module):

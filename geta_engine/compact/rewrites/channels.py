@@ -10,7 +10,7 @@ from torch.fx import Node
 
 from geta_engine.compact.removal import Removal
 from geta_engine.compact.rewrites.registry import kept_of, rewrites, source_of
-from geta_engine.qadg.fx_nodes import argument, op_name, shape_of
+from geta_engine.trace.fx_nodes import argument, op_name, shape_of
 
 
 @rewrites("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "convolution")
@@ -20,13 +20,13 @@ def convolution(node: Node, removal: Removal) -> None:
     groups = argument(node, position, "groups", 1)
     index = removal.kept(node.name).get(1)
     if groups != 1 and index is not None:
-        left = groups_left(index, shape_of(node)[1], groups)
+        kept_groups = groups_left(index, shape_of(node)[1], groups)
         if op_name(node).startswith("conv_transpose"):
             defaults: tuple[Any, ...] = (None, None, None, 1, 0, 0, 1)
         else:
             defaults = (None, None, None, 1, 0, 1, 1)
         node.args = (*node.args, *defaults[len(node.args) :])
-        node.update_arg(position, left)
+        node.update_arg(position, kept_groups)
 
 
 def groups_left(kept: np.ndarray, channels: int, groups: int) -> int:

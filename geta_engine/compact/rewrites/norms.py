@@ -16,8 +16,9 @@ from torch.fx import Node
 from geta_engine.compact.removal import Removal
 from geta_engine.compact.rewrites.channels import groups_left
 from geta_engine.compact.rewrites.registry import kept_of, module_of, put_in_place, rewrites, source_of
-from geta_engine.qadg.fx_nodes import argument, op_name, shape_of
 from geta_engine.qadg.rules.reduction import reduced_dims
+from geta_engine.torch_internals import weight_norm as apply_weight_norm
+from geta_engine.trace.fx_nodes import argument, op_name, shape_of
 
 _aten = torch.ops.aten
 WRITTEN_OUT = "geta_engine.compact.WrittenOut"
@@ -111,16 +112,16 @@ def group_norm(node: Node, removal: Removal) -> None:
     native = op_name(node) == "native_group_norm"
     at = 6 if native else 1
     groups, channels = int(node.args[at]), shape_of(source)[1]  # type: ignore[call-overload, arg-type]
-    left = groups_left(index, channels, groups)
-    if not native and len(index) == left * (channels // groups):
-        node.update_arg(at, left)
+    kept_groups = groups_left(index, channels, groups)
+    if not native and len(index) == kept_groups * (channels // groups):
+        node.update_arg(at, kept_groups)
         return
     weight, bias = node.args[1:3] if native else (argument(node, 2, "weight"), argument(node, 3, "bias"))
     epsilon = node.args[7] if native else argument(node, 4, "eps", 1e-5)
     rank = len(shape_of(source))
     with node.graph.inserting_before(node):
-        apart = _call(node, _aten.unflatten.int, source, 1, [left, len(index) // left])
-        ratio = len(index) / left / (channels // groups)
+        apart = _call(node, _aten.unflatten.int, source, 1, [kept_groups, len(index) // kept_groups])
+        ratio = len(index) / kept_groups / (channels // groups)
         result = _standardized(node, apart, list(range(2, rank + 1)), ratio, epsilon)  # type: ignore[arg-type]
         result = _call(node, _aten.flatten.using_ints, result, 1, 2)
         wide = [_call(node, _aten.reshape.default, p, [-1] + [1] * (rank - 2)) if p is not None else None
@@ -180,7 +181,7 @@ def weight_norm(node: Node, removal: Removal) -> None:
         return
     v, g = (module.get_parameter(str(a.target)) for a in node.args[:2])  # type: ignore[union-attr]
     with torch.no_grad():
-        weight = torch._weight_norm(v, g, *node.args[2:])  # type: ignore[arg-type]
+        weight = apply_weight_norm(v, g, *node.args[2:])  # type: ignore[arg-type]
     for dim, index in kept.items():
         weight = weight.index_select(dim, torch.from_numpy(index))
     owner = str(node.args[0].target).split(".parametrizations.")[0]  # type: ignore[union-attr]

@@ -8,8 +8,8 @@ from torch.fx import Node
 
 from geta_engine.compact.removal import Removal
 from geta_engine.compact.rewrites.registry import kept_of, module_of, rewrites, source_of
-from geta_engine.qadg.fx_nodes import argument, normal_dim, op_name, shape_of, shapes_of
 from geta_engine.qadg.rules.indexing import known_positions
+from geta_engine.trace.fx_nodes import argument, normal_dim, op_name, shape_of, shapes_of
 
 _aten = torch.ops.aten
 
@@ -91,9 +91,9 @@ def index(node: Node, removal: Removal) -> None:
     module = module_of(node)
     positions = known_positions(module, table, shape_of(source)[dim])
     assert positions is not None
-    left = positions[np.isin(positions, kept[dim])]
+    remaining = positions[np.isin(positions, kept[dim])]
     name = f"_{node.name}_positions"
-    module.register_buffer(name, torch.from_numpy(np.searchsorted(kept[dim], left)))
+    module.register_buffer(name, torch.from_numpy(np.searchsorted(kept[dim], remaining)))
     with node.graph.inserting_before(node):
         constant = node.graph.get_attr(name)
     node.target, node.args, node.kwargs = _aten.index_select.default, (source, dim, constant), {}

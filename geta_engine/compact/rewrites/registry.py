@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch.fx import GraphModule, Node
 
 from geta_engine.compact.removal import Removal
-from geta_engine.qadg.fx_nodes import op_name
+from geta_engine.trace.fx_nodes import op_name
 
 Rewrite = Callable[[Node, Removal], None]
 _REWRITES: dict[str, Rewrite] = {}

@@ -14,7 +14,7 @@ from torch.fx import Node
 
 from geta_engine.compact.removal import Removal
 from geta_engine.compact.rewrites.registry import kept_of, rewrites, source_of
-from geta_engine.qadg.fx_nodes import normal_dim, op_name, shape_of
+from geta_engine.trace.fx_nodes import normal_dim, op_name, shape_of
 
 _aten = torch.ops.aten
 

@@ -28,7 +28,7 @@ class Task(Protocol):
     def check(self, dataset: Dataset, output: Any) -> None:
         """Raises InputError unless a model that returns `output` for a few examples can learn `dataset`."""
 
-    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
+    def batch(self, examples: Split, *key: int, shard: slice = WHOLE) -> Batch:
         """The rows `own` of the batch made of some examples; what is random in it depends on `key` (numbers from 0 on)
         and on where a row stands among all of them, so that the parts of a batch are those of the whole."""
 

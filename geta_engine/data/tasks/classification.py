@@ -28,9 +28,9 @@ class Classification:
                 f"{dataset.num_classes} classes: give a model with {dataset.num_classes} scores or other data"
             )
 
-    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
+    def batch(self, examples: Split, *key: int, shard: slice = WHOLE) -> Batch:
         """The examples as they are, and their classes [B]."""
-        part = examples.take(own)
+        part = examples.take(shard)
         assert part.targets is not None
         return Batch(part.inputs, (part.targets,))
 

@@ -51,9 +51,9 @@ class LogitDistillation:
                 f"distill_loss kl compares scores and the model's output has shape {shape}: set distill_loss mse"
             )
 
-    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
+    def batch(self, examples: Split, *key: int, shard: slice = WHOLE) -> Batch:
         """The examples as they are, and the teacher's logits."""
-        part = examples.take(own)
+        part = examples.take(shard)
         return Batch(part.inputs, (main(self._teacher(part.inputs)),))
 
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
@@ -86,9 +86,9 @@ class FeatureDistillation:
         """Raises InputError unless there is a floating output."""
         main(output)
 
-    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
+    def batch(self, examples: Split, *key: int, shard: slice = WHOLE) -> Batch:
         """The examples as they are, and the teacher's outputs for them, which need not have a row for each."""
-        part = examples.take(own)
+        part = examples.take(shard)
         return Batch(part.inputs, floats(self._teacher(part.inputs)))
 
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:

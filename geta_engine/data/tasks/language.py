@@ -84,9 +84,9 @@ class _Tokens:
 class NextToken(_Tokens):
     """Causal language modelling: the logits at position t predict token t + 1."""
 
-    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
+    def batch(self, examples: Split, *key: int, shard: slice = WHOLE) -> Batch:
         """The examples as they are, and their tokens moved one to the left."""
-        part = examples.take(own)
+        part = examples.take(shard)
         tokens, asked = self._asked(part)
         targets = torch.full_like(tokens, _IGNORED, dtype=torch.int64)
         targets[:, :-1] = torch.where(asked[:, 1:], tokens[:, 1:].long(), _IGNORED)
@@ -113,7 +113,7 @@ class MaskedLanguageModeling(_Tokens):
                 "give the token of the model that hides others"
             )
 
-    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
+    def batch(self, examples: Split, *key: int, shard: slice = WHOLE) -> Batch:
         """Tokens of which 80 % of the chosen are hidden, 10 % random and 10 % kept, and the chosen ones."""
         tokens, allowed = self._asked(examples)
         generator = generator_of(*key, self._token)
@@ -124,7 +124,7 @@ class MaskedLanguageModeling(_Tokens):
         seen = torch.where(chosen & (fate >= 1 - RANDOM), other, seen)
         inputs = (*examples.inputs[: self._at], seen, *examples.inputs[self._at + 1 :])
         targets = torch.where(chosen, tokens.long(), _IGNORED)
-        return Batch(tuple(x[own] for x in inputs), (targets[own],))
+        return Batch(tuple(x[shard] for x in inputs), (targets[shard],))
 
 
 def _require_mask(mask: Input, tokens: Input) -> None:

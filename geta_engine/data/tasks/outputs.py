@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 from geta_engine.errors import InputError
+from geta_engine.torch_internals import tree_leaves
 
 
 def floats(output: Any) -> tuple[Tensor, ...]:

@@ -29,9 +29,9 @@ class Regression:
                 f"predict: give a model with {wanted} outputs or other data"
             )
 
-    def batch(self, examples: Split, *key: int, own: slice = WHOLE) -> Batch:
+    def batch(self, examples: Split, *key: int, shard: slice = WHOLE) -> Batch:
         """The examples as they are, and their numbers [B, k]."""
-        part = examples.take(own)
+        part = examples.take(shard)
         assert part.targets is not None
         return Batch(part.inputs, (part.targets,))
 

@@ -100,15 +100,15 @@ def _distinct_along(array: NDArray[np.int32], axis: int) -> int:
 
 def _settle_shares(space: LabelSpace, shares: list[SharedOperand], of: NDArray[np.int32]) -> list[SharedOperand]:
     """Tie what must be; return the shares that hold without a tie, since what reads them goes in whole slices."""
-    left = []
+    remaining = []
     for share in shares:
         array = of[share.big]
-        own = [i for i, size in enumerate(share.small.shape) if size > 1]
-        if any(_varies(array, i) for i in own):
+        long_axes = [i for i, size in enumerate(share.small.shape) if size > 1]
+        if any(_varies(array, i) for i in long_axes):
             space.tie(share.big, share.small, share.node)
         else:
-            left.append(share)
-    return left
+            remaining.append(share)
+    return remaining
 
 
 def _pin_picks(space: LabelSpace, of: NDArray[np.int32]) -> None:

@@ -53,24 +53,24 @@ def group_units(propagated: Propagated, found: Components) -> Grouped:
     units = np.flatnonzero(is_unit)
     units = units[np.argsort(first_label[units], kind="stable")]
     batches = [units[batch] for batch in _by_signature(signature[units])]
-    firsts = np.array([own[0] for own in batches], np.int64)
+    firsts = np.array([batch[0] for batch in batches], np.int64)
     via = _via(propagated, found, firsts)
 
     unit_of = np.full(found.count, -1, np.int32)
     groups: list[Group] = []
     labelled: list[list[tuple[int, int]]] = []
     start = 0
-    for number, own in enumerate(batches, start=1):
-        unit_of[own] = np.arange(start, start + len(own))
-        reason_index = found.reason[own[0]]
+    for number, batch in enumerate(batches, start=1):
+        unit_of[batch] = np.arange(start, start + len(batch))
+        reason_index = found.reason[batch[0]]
         reason = found.reasons[reason_index] if reason_index >= 0 else None
-        members, labels = _members(propagated, rows, own, produced)
+        members, labels = _members(propagated, rows, batch, produced)
         name = _group_name(members)
-        if reason is None and len(own) == 1:
+        if reason is None and len(batch) == 1:
             reason = f"it has a single unit, and `{name}` must keep at least one"
-        groups.append(Group(number, name, len(own), start, reason is None, reason, members, via[number - 1]))
+        groups.append(Group(number, name, len(batch), start, reason is None, reason, members, via[number - 1]))
         labelled.append(labels)
-        start += len(own)
+        start += len(batch)
     linked = link_members(propagated.space, found, firsts, labelled)
     return Grouped(tuple(replace(group, links=links) for group, links in zip(groups, linked)), unit_of)
 
@@ -128,13 +128,13 @@ def _by_signature(signature: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
 
 
 def _members(
-    propagated: Propagated, rows: _Rows, own: NDArray[np.int64], produced: NDArray[np.bool_]
+    propagated: Propagated, rows: _Rows, batch: NDArray[np.int64], produced: NDArray[np.bool_]
 ) -> tuple[tuple[Member, ...], list[tuple[int, int]]]:
     """Members of a group, and of its first unit the labels with the number of their member.
 
     Units of a group have the same sources the same number of times, so rows of all units make a table.
     """
-    table = rows.first[own][:, None] + np.arange(rows.count[own[0]])
+    table = rows.first[batch][:, None] + np.arange(rows.count[batch[0]])
     source = rows.source[table[0]]
     members, labels = [], []
     for index in np.unique(source):

@@ -41,8 +41,8 @@ def spread(axes: Axes, dims: Sequence[int], sizes: Sequence[int]) -> Axes:
 
 def on_dims(axes: Axes, array: np.ndarray, dims: Sequence[int]) -> np.ndarray:
     """`array` (labels or zeros of `axes`) with one axis for each of `dims`, of size 1 where `axes` has none."""
-    own = dict(zip(axes.dims, array.shape))
-    return array.reshape([own.get(dim, 1) for dim in dims])
+    size_of = dict(zip(axes.dims, array.shape))
+    return array.reshape([size_of.get(dim, 1) for dim in dims])
 
 
 def renumber(axes: Axes, where: Callable[[int], int]) -> Axes:

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import title
 from geta_engine.qadg.labels.axes import collapse, on_dims, overlapping, simplify, spread
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.space import Axes, Labels, Value
+from geta_engine.trace.fx_nodes import title
 
 Zero = Callable[[Sequence[NDArray[np.bool_]], Labels], NDArray[np.bool_]]
 """Where each operand is zero (False: it may be anything), and the labels -> where the result is."""
@@ -51,12 +51,12 @@ def _join_dims(
     context: Context, node: Node, operands: Sequence[Value], dims: tuple[int, ...], sizes: list[int], zero: Zero,
     partial: str,
 ) -> Axes:  # fmt: skip
-    own = [[a for a in o.axes if set(a.dims) <= set(dims)] for o in operands]
-    whole = [i for i, blocks in enumerate(own) if any(a.dims == dims for a in blocks)]
-    whole.sort(key=lambda i: own[i][0].is_expanded_copy)
-    main = _main(context, node, own, whole, dims, sizes)
+    labelled = [[a for a in o.axes if set(a.dims) <= set(dims)] for o in operands]
+    whole = [i for i, blocks in enumerate(labelled) if any(a.dims == dims for a in blocks)]
+    whole.sort(key=lambda i: labelled[i][0].is_expanded_copy)
+    main = _main(context, node, labelled, whole, dims, sizes)
     zeros: list[NDArray[np.bool_]] = []
-    for i, (operand, blocks) in enumerate(zip(operands, own)):
+    for i, (operand, blocks) in enumerate(zip(operands, labelled)):
         tied = i in whole or (partial == "tie" and len(blocks) == 1)
         zeros.append(spread(blocks[0], dims, sizes).zero if tied and blocks else np.zeros(sizes, bool))
         for axes in blocks:
@@ -64,19 +64,19 @@ def _join_dims(
                 _tie(context, node, main, axes)
             else:
                 context.space.share(main.labels, on_dims(axes, axes.labels, dims), node.name)
-        known = {d for a in blocks for d in a.dims}
-        if fixed := [d for d in dims if operand.shape[d] > 1 and d not in known]:
+        labelled_dims = {d for a in blocks for d in a.dims}
+        if fixed := [d for d in dims if operand.shape[d] > 1 and d not in labelled_dims]:
             reason = f"`{title(node)}` combines it with a dimension that holds no channels"
             context.space.forbid_removal_along(main, fixed, reason, node.name)
-    return Axes(dims, main.labels, zero(zeros, main.labels), all(a.is_expanded_copy for blocks in own for a in blocks))
+    return Axes(dims, main.labels, zero(zeros, main.labels), all(a.is_expanded_copy for axes in labelled for a in axes))
 
 
 def _main(
-    context: Context, node: Node, own: list[list[Axes]], whole: list[int], dims: tuple[int, ...], sizes: list[int]
+    context: Context, node: Node, labelled: list[list[Axes]], whole: list[int], dims: tuple[int, ...], sizes: list[int]
 ) -> Axes:
     """The block that the others are tied to; new labels where none covers all the dims."""
     if whole:
-        return spread(own[whole[0]][0], dims, sizes)
+        return spread(labelled[whole[0]][0], dims, sizes)
     labels = context.space.allocate(*sizes)
     return Axes(dims, labels, np.zeros(sizes, bool))
 

@@ -11,7 +11,6 @@ import torch
 from torch.fx import GraphModule, Node
 
 from geta_engine.documents.qadg import Branch
-from geta_engine.qadg.fx_nodes import is_unsized, op_name, shape_of, shapes_of, title
 from geta_engine.qadg.labels.context import Context, Values
 from geta_engine.qadg.labels.space import Axes, Labels, LabelSpace, Value
 from geta_engine.qadg.rules import find
@@ -19,6 +18,8 @@ from geta_engine.qadg.rules.contraction import pin_all, pin_inputs
 from geta_engine.qadg.rules.creation import filled
 from geta_engine.qadg.rules.elementwise import is_pointwise, pointwise
 from geta_engine.qadg.rules.registry import sums
+from geta_engine.torch_internals import is_op, writes_into_operand
+from geta_engine.trace.fx_nodes import is_unsized, op_name, shape_of, shapes_of, title
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ def _tie_branch(context: Context, branch: Branch, values: Mapping[str, Values]) 
         scale, axes = values[name], source.on(dim)
         if not isinstance(scale, Value):
             continue
-        for own in scale.axes:
-            if axes is not None and axes.dims == (dim,) and own.labels.shape == axes.labels.shape:
-                context.space.tie(axes.labels, own.labels, branch.result)
+        for channels in scale.axes:
+            if axes is not None and axes.dims == (dim,) and channels.labels.shape == axes.labels.shape:
+                context.space.tie(axes.labels, channels.labels, branch.result)
             else:
-                context.space.pin(own.labels, f"the quantizer of `{branch.layer}` has one for every channel")
+                context.space.pin(channels.labels, f"the quantizer of `{branch.layer}` has one for every channel")
                 context.space.pin_value(source, f"the quantizer of `{branch.layer}` has a scale for every channel")
 
 
@@ -145,7 +146,7 @@ def _read_into_data(context: Context, node: Node, result: Values) -> None:
 
 def _writes(node: Node) -> bool:
     """Whether the op still writes into its operand: into a view, where it cannot be made pure."""
-    return isinstance(node.target, torch._ops.OpOverload) and node.target._schema.is_mutable
+    return is_op(node.target) and writes_into_operand(node.target)
 
 
 def _unknown(context: Context, node: Node) -> Values:

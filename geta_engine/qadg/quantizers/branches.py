@@ -21,11 +21,11 @@ from typing import NamedTuple
 from torch.fx import Graph, Node
 
 from geta_engine.documents.qadg import Branch
-from geta_engine.qadg.fx_nodes import layer_of, normal_dim, op_name
 from geta_engine.qadg.quantizers.facts import Facts
 from geta_engine.qadg.quantizers.ops import AXIS, keeps_zero
 from geta_engine.qadg.quantizers.placement import QUANTIZED_OPS
 from geta_engine.qadg.quantizers.search import Region, find_regions
+from geta_engine.trace.fx_nodes import layer_of, normal_dim, op_name
 
 
 class Folded(NamedTuple):

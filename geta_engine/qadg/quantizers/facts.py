@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch.fx import Graph, Node
 
-from geta_engine.qadg.fx_nodes import is_unsized, layer_of, shape_of
 from geta_engine.qadg.quantizers.ops import ROUNDING, VOCABULARY, quantizer_op
+from geta_engine.trace.fx_nodes import is_unsized, layer_of, shape_of
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,8 @@ class Facts:
             return
         paths = [str(path).removeprefix("L__self__").lstrip(".") for path, _ in stack.values()]
         self._mixed_scopes.update(paths[:-1])
-        known = self.op[node] in VOCABULARY or self.op[node] in _ONLOOKERS
-        if node.op == "call_function" and self.leaves[node] is None and not known:
+        recognised = self.op[node] in VOCABULARY or self.op[node] in _ONLOOKERS
+        if node.op == "call_function" and self.leaves[node] is None and not recognised:
             self._mixed_scopes.add(paths[-1])
 
     def _affine(self, node: Node, op: str, origin: str | None) -> Affine | None:

@@ -8,8 +8,9 @@ import operator
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
-import torch
 from torch.fx import Node
+
+from geta_engine.torch_internals import is_op, overload_name, schema_name, writes_into_operand
 
 ROUNDING: dict[str, Callable[[float], float]] = {
     "round": round,
@@ -86,10 +87,10 @@ def quantizer_op(node: Node) -> str:
 def _name(target: Any) -> str:
     if target is operator.getitem:
         return "getitem"
-    if not isinstance(target, torch._ops.OpOverload) or target._overloadname.endswith("_mode"):
+    if not is_op(target) or overload_name(target).endswith("_mode"):
         return ""
-    name = target._schema.name.removeprefix("aten::")
-    return name[:-1] if target._schema.is_mutable and name.endswith("_") else name
+    name = schema_name(target).removeprefix("aten::")
+    return name[:-1] if writes_into_operand(target) and name.endswith("_") else name
 
 
 def bounds(node: Node) -> frozenset[str]:
@@ -130,8 +131,8 @@ def keeps_zero(
     """
     terms: dict[Node, Term] = {entry: (0.0, "")}
     for node in scalars:
-        known = _evaluate(node, terms) if quantizer_op(node) != "getitem" else None
-        terms[node] = known or (1.0, f"whole {node.name}" if node in whole else node.name)
+        term = _evaluate(node, terms) if quantizer_op(node) != "getitem" else None
+        terms[node] = term or (1.0, f"whole {node.name}" if node in whole else node.name)
     for node in region:
         terms[node] = _evaluate(node, terms)
     return terms[region[-1]] == (0.0, "") and not any(_changes(node, weight) for node in region)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from torch.fx import GraphModule, Node
 
 from geta_engine.documents.qadg import Branch, Quantizer
-from geta_engine.qadg.fx_nodes import layer_of, op_name
+from geta_engine.trace.fx_nodes import layer_of, op_name
 
 QUANTIZED_OPS = frozenset(
     {"linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"}

@@ -13,9 +13,9 @@ from typing import Any
 
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import layer_of
 from geta_engine.qadg.quantizers.facts import Facts
 from geta_engine.qadg.quantizers.ops import AXIS, HALVES, ROUNDING, SIGNS, WRAPPERS, bounds, reduces
+from geta_engine.trace.fx_nodes import layer_of
 
 _REACH = 48
 """The most ops a region may have; real quantizers have fewer than 20."""
@@ -199,9 +199,9 @@ class _Search:
             return frozenset()
         if any(self.facts.op[inner] in AXIS for inner in region.nodes):
             return frozenset()
-        known = frozenset().union(*map(bounds, region.nodes))
+        bounds_inside = frozenset().union(*map(bounds, region.nodes))
         signed = any(self._signed(inner) for inner in region.nodes)
-        return bounds(node) - known - ({"low"} if signed else frozenset())
+        return bounds(node) - bounds_inside - ({"low"} if signed else frozenset())
 
     def _power(self, region: Region) -> Iterator[Wanted]:
         """A power before the region: of what is clipped, also `sign(x) * min(|x|, q) ** t`, or with a parameter.

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, shape_of, shapes_of, title
 from geta_engine.qadg.labels.axes import align, along, not_zero, renumber
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import all_zero, join, keep_rows
 from geta_engine.qadg.labels.space import Value
 from geta_engine.qadg.rules.contraction import pin_all, product
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, op_name, shape_of, shapes_of, title
 
 
 @rule("scaled_dot_product_attention", sums=True)
@@ -29,8 +29,8 @@ def attention(context: Context, node: Node) -> Value:
         axes = join(context, node, [scores, align(mask, len(scores.shape))], scores.shape, all_zero)
         scores = scores.with_axes(shape, axes)
     if argument(node, 5, "is_causal", False):
-        places = {len(shape) - 2, len(shape) - 1}
-        rows = [keep_rows(context, node, a, places, "compares its place with others") for a in scores.axes]
+        position_dims = {len(shape) - 2, len(shape) - 1}
+        rows = [keep_rows(context, node, a, position_dims, "compares its place with others") for a in scores.axes]
         scores = scores.with_axes(shape, [a for a in rows if a is not None])
     weights = _normalized(context, node, scores, len(shape) - 1)
     out = product(context, node, weights, v)
@@ -69,7 +69,7 @@ def softmax(context: Context, node: Node) -> Value:
 def ordered(context: Context, node: Node) -> Value | tuple[Value, ...]:
     """What is compared with one another stays; other dims carry their labels on, without zeros."""
     value = context.input(node)
-    position = 2 if node.target._schema.name in ("aten::topk", "aten::kthvalue") else 1  # type: ignore[union-attr]
+    position = 2 if op_name(node) in ("topk", "kthvalue") else 1
     dim = argument(node, position, "dim", None if "arg" in str(node.target) else -1)
     if dim is None or "multinomial" in str(node.target):
         return pin_all(context, node)

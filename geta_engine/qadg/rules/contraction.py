@@ -10,12 +10,12 @@ from collections.abc import Sequence
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, shape_of, title
 from geta_engine.qadg.labels.axes import align, renumber
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import Zero, all_zero, any_zero, join, sum_out
 from geta_engine.qadg.labels.space import Axes, Value
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, shape_of, title
 
 
 @rule("linear", sums=True)
@@ -51,8 +51,8 @@ def contract(context: Context, node: Node, factors: Sequence[tuple[Value, Sequen
     for axes in join(context, node, values, sizes, any_zero, partial="tie"):
         if gone & set(axes.dims) and any(constants):
             axes = _data_zeros(values, axes)
-        if (left := sum_out(context, node, axes, gone, reason)) is not None:
-            result.append(left)
+        if (remaining := sum_out(context, node, axes, gone, reason)) is not None:
+            result.append(remaining)
     return Value(tuple(sizes[: len(out)]), tuple(result), all(constants), _cause(values, result))
 
 
@@ -70,7 +70,7 @@ def _data_zeros(values: Sequence[Value], axes: Axes) -> Axes:
 
     Of parameters alone, the first factor is the data.
     """
-    data = [own.zero for v in values if not v.constant for own in v.axes if own.dims == axes.dims]
+    data = [a.zero for v in values if not v.constant for a in v.axes if a.dims == axes.dims]
     zero = np.logical_or.reduce(data) if data else np.zeros(axes.labels.shape, bool)
     return Axes(axes.dims, axes.labels, zero, axes.is_expanded_copy)
 

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, op_name, shape_of, title
 from geta_engine.qadg.labels.axes import align, collapse, simplify
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.space import Axes, Value
 from geta_engine.qadg.rules.contraction import add, contract, not_zero_reason, pin_all, reads_fixed
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, op_name, shape_of, title
 
 
 @dataclass(frozen=True)
@@ -128,14 +128,14 @@ def _on_channels(value: Value, dim: int, groups: int) -> Axes | None:
 
 def _out_labels(context: Context, layer: _Layer, channels: int) -> Axes | None:
     """Out-channels as [groups, of a group]; a transposed weight has one label for the same offset of all groups."""
-    own = _on_channels(layer.weight, layer.out_dim, layer.groups if layer.out_dim == 0 else 1)
-    if own is None and layer.out_dim == 1 and channels == layer.groups:
+    axes = _on_channels(layer.weight, layer.out_dim, layer.groups if layer.out_dim == 0 else 1)
+    if axes is None and layer.out_dim == 1 and channels == layer.groups:
         rows = _on_channels(layer.weight, 0, layer.groups)
         return None if rows is None else collapse_rows(context, rows)
-    if own is None or layer.out_dim == 0:
-        return own
+    if axes is None or layer.out_dim == 0:
+        return axes
     sizes = (layer.groups, channels // layer.groups)
-    return Axes((0, 1), np.broadcast_to(own.labels, sizes), np.broadcast_to(own.zero, sizes))
+    return Axes((0, 1), np.broadcast_to(axes.labels, sizes), np.broadcast_to(axes.zero, sizes))
 
 
 def collapse_rows(context: Context, axes: Axes) -> Axes:

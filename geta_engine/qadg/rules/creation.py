@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, op_name, shape_of
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.space import Axes, Value
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, op_name, shape_of
 
 
 @rule("zeros", "ones", "full", "empty", "new_zeros", "new_ones", "new_full", "new_empty")
@@ -16,8 +16,8 @@ def filled(context: Context, node: Node) -> Value:
     """Labels of its own on every dim of a known size above 1; zero where it is filled with zeros."""
     zero = op_name(node) in ("zeros", "new_zeros") or _fill(node) == 0
     shape = shape_of(node)
-    known = [d for d, size in enumerate(node.meta["val"].shape) if isinstance(size, int) and size > 1]
-    axes = [Axes((d,), context.space.allocate(shape[d]), np.full(shape[d], zero), True) for d in known]
+    fixed_dims = [d for d, size in enumerate(node.meta["val"].shape) if isinstance(size, int) and size > 1]
+    axes = [Axes((d,), context.space.allocate(shape[d]), np.full(shape[d], zero), True) for d in fixed_dims]
     return Value(shape, tuple(axes))
 
 

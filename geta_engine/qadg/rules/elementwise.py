@@ -10,14 +10,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.fx import Node
-from torch.utils._pytree import tree_map
 
-from geta_engine.qadg.fx_nodes import shape_of, title
 from geta_engine.qadg.labels.axes import align
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import join
 from geta_engine.qadg.labels.space import Axes, Labels, Value
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.torch_internals import is_op, tree_map
+from geta_engine.trace.fx_nodes import shape_of, title
 
 _SAMPLES = {True: (0.0, 1.0), False: (-40.0, -1.3, 0.01, 0.6, 2.1, 40.0)}
 """Where an operand (bool or not) is not zero it may be anything: an op that maps all of these to 0 always does."""
@@ -143,5 +143,4 @@ def identity(context: Context, node: Node) -> Value | tuple[Value, ...] | None:
 
 def is_pointwise(node: Node) -> bool:
     """Whether PyTorch itself tags the op as pointwise."""
-    target = node.target
-    return isinstance(target, torch._ops.OpOverload) and torch.Tag.pointwise in target.tags
+    return is_op(node.target) and torch.Tag.pointwise in node.target.tags

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from torch.fx import GraphModule, Node
 
 from geta_engine.qadg.constants import is_zero, whole_numbers
-from geta_engine.qadg.fx_nodes import argument, normal_dim, op_name, shape_of, title
 from geta_engine.qadg.labels.axes import align, along, not_zero, renumber, simplify
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import all_zero, join, keep_rows
 from geta_engine.qadg.labels.space import Value
 from geta_engine.qadg.rules.contraction import pin_all
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, normal_dim, op_name, shape_of, title
 
 _LOOKED_UP = "looks it up by position"
 

@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, normal_dim, op_name, shape_of, title
 from geta_engine.qadg.labels.axes import align, along, product, renumber, simplify, view
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import all_zero, join, keep_rows
 from geta_engine.qadg.labels.space import Axes, Value
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, normal_dim, op_name, shape_of, title
 
 
 @rule(
@@ -168,12 +168,12 @@ def _join_ends(context: Context, node: Node, parts: Sequence[Value], dims: tuple
     """Parts without labels get labels of their own: pinned along the joined dim, tied along the others."""
     labels, zeros, free = [], [], True
     for part in parts:
-        own = [a for a in part.axes if set(a.dims) & set(dims)]
+        labelled = [a for a in part.axes if set(a.dims) & set(dims)]
         sizes = [part.shape[d] for d in dims]
-        wide = product(context.space, own, dims, sizes, title(node)) if own else _fixed(context, node, sizes)
-        if own:
-            known = {d for a in own for d in a.dims}
-            lacking = [d for d in dims if d not in known and d != dim and part.shape[d] > 1]
+        wide = product(context.space, labelled, dims, sizes, title(node)) if labelled else _fixed(context, node, sizes)
+        if labelled:
+            labelled_dims = {d for a in labelled for d in a.dims}
+            lacking = [d for d in dims if d not in labelled_dims and d != dim and part.shape[d] > 1]
             context.space.forbid_removal_along(
                 wide, lacking, f"`{title(node)}` joins it with a part without channels", node.name
             )

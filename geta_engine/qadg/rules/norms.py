@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, op_name, shape_of, shapes_of, title
 from geta_engine.qadg.labels.axes import align, collapse
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import join
 from geta_engine.qadg.labels.space import Axes, Labels, RectangularConstraint, Value
 from geta_engine.qadg.rules.contraction import not_zero_reason
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, op_name, shape_of, shapes_of, title
 
 
 @rule(
@@ -129,11 +129,11 @@ def weight_norm(context: Context, node: Node) -> Value:
     """
     v, g = context.input(node), context.input(node, 1)
     dim = int(argument(node, 2, "dim", 0)) % len(v.shape)  # type: ignore[call-overload]
-    scale, own = g.on(dim), v.on(dim)
+    scale, direction = g.on(dim), v.on(dim)
     shared = any(isinstance(a, Node) and len(a.users) > 1 for a in node.args[:2])
     axes = [a for a in v.axes if dim not in a.dims]
-    if not shared and scale is not None and own is not None and scale.dims == own.dims == (dim,):
-        context.space.tie(scale.labels, own.labels, node.name)
+    if not shared and scale is not None and direction is not None and scale.dims == direction.dims == (dim,):
+        context.space.tie(scale.labels, direction.labels, node.name)
         axes.append(scale)
     else:
         context.space.pin_value(v, f"`{title(node)}` takes its norm")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, normal_dim, shape_of, shapes_of, title
 from geta_engine.qadg.labels.axes import along, on_dims, renumber, simplify
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import keep_rows
 from geta_engine.qadg.labels.space import Axes, SingleIndexRead, Value
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, normal_dim, shape_of, shapes_of, title
 
 
 @rule("select", "select_copy")
@@ -50,10 +50,10 @@ def take(context: Context, node: Node, value: Value, dim: int, index: np.ndarray
     """The tensor read at `index` along `dim`; a part of one index must stay, since it would broadcast."""
     if len(index) == value.shape[dim] and (index == np.arange(len(index))).all():
         return value.with_axes(shape, value.axes)
-    own = value.on(dim)
-    if own is not None and len(index) == 1 and value.shape[dim] > 1:
+    read_axes = value.on(dim)
+    if read_axes is not None and len(index) == 1 and value.shape[dim] > 1:
         reason = f"`{title(node)}` reads it on its own"
-        context.space.picks.append(SingleIndexRead(own.labels, own.dims.index(dim), int(index[0]), reason))
+        context.space.picks.append(SingleIndexRead(read_axes.labels, read_axes.dims.index(dim), int(index[0]), reason))
     axes = []
     for a in value.axes:
         if dim in a.dims and not len(index):

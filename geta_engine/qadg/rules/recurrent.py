@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import op_name, shapes_of, title
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.space import Axes, Labels, Value
 from geta_engine.qadg.rules.contraction import not_zero_reason, pin_inputs, reads_fixed
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import op_name, shapes_of, title
 
 _GATES = {"lstm": 4, "gru": 3, "rnn_tanh": 1, "rnn_relu": 1}
 _CELL_GATES = {"lstm_cell": 4, "gru_cell": 3, "rnn_tanh_cell": 1, "rnn_relu_cell": 1}
@@ -44,8 +44,8 @@ def recurrent(context: Context, node: Node) -> tuple[Value, ...]:
     for layer in range(layers):
         first = layer * directions * per_cell
         for cell in range(directions):
-            own = [w for w in weights[first + cell * per_cell : first + (cell + 1) * per_cell] if w is not None]
-            _cell(context, node, own, value if layer == 0 else None, np.tile(unit, directions), unit)
+            tensors = [w for w in weights[first + cell * per_cell : first + (cell + 1) * per_cell] if w is not None]
+            _cell(context, node, tensors, value if layer == 0 else None, np.tile(unit, directions), unit)
     outputs = [Value(shapes[0], (_on_last(shapes[0], np.tile(unit, directions)),))]
     outputs += [Value(shape, (_on_last(shape, unit),)) for shape in shapes[1:]]
     return tuple(outputs)
@@ -93,9 +93,9 @@ def _cell(context: Context, node: Node, weights: list[Value], x: Value | None, b
             continue
         space.tie(rows.labels, gates, node.name)
         space.produced.append(rows.labels.ravel())
-    inner, own = weights[0].on(1), weights[1].on(1)
-    if own is not None:
-        space.tie(own.labels, unit, node.name)
+    inner, hidden = weights[0].on(1), weights[1].on(1)
+    if hidden is not None:
+        space.tie(hidden.labels, unit, node.name)
     if inner is None:
         return
     if x is None:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, normal_dim, op_name, shape_of, shapes_of, title
 from geta_engine.qadg.labels.axes import not_zero, renumber, simplify
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import keep_rows, reduce_exactly
 from geta_engine.qadg.labels.space import Axes, Value
 from geta_engine.qadg.rules.contraction import not_zero_reason
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, normal_dim, op_name, shape_of, shapes_of, title
 
 _EXACT = frozenset({"sum", "mean", "linalg_vector_norm", "norm", "var", "std", "var_mean", "std_mean", "any", "nansum"})
 """A removed zero leaves the sum of powers alone; a mean or a variance is rewritten to keep its divisor."""

@@ -7,13 +7,13 @@ from itertools import pairwise
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, normal_dim, shape_of, shapes_of, title
 from geta_engine.qadg.labels.axes import along, collapse, simplify
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import join, keep_rows
 from geta_engine.qadg.labels.space import Axes, RectangularConstraint, Value
 from geta_engine.qadg.rules.reading import take
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, normal_dim, op_name, shape_of, shapes_of, title
 
 _SPATIAL = {"1d": 1, "2d": 2, "3d": 3, "pool2d_with_indices": 2, "pool3d_with_indices": 3}
 _POOLS = [f"{kind}_pool{n}d" for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)]
@@ -46,7 +46,7 @@ def pool(context: Context, node: Node) -> Value | tuple[Value, ...]:
 
 
 def _spatial_dims(node: Node) -> int:
-    name = node.target._schema.name  # type: ignore[union-attr]
+    name = op_name(node)
     if "grid_sampler" in name:
         return len(shape_of(node)) - 2
     return next(int(c) for c, d in pairwise(name) if c in "123" and d == "d")
@@ -120,7 +120,7 @@ def glu(context: Context, node: Node) -> Value:
 def unfold(context: Context, node: Node) -> Value:
     """im2col: [B, C, h, w] -> [B, C * taps, places]; tensor.unfold: windows along one dim become a last dim."""
     value, shape = context.input(node), shape_of(node)
-    if node.target._schema.name == "aten::unfold":  # type: ignore[union-attr]
+    if op_name(node) == "unfold":
         dim = normal_dim(node.args[1], len(value.shape))  # type: ignore[arg-type]
         rows = [keep_rows(context, node, a, {dim}, "slides over it") for a in value.axes]
         return value.with_axes(shape, [a for a in rows if a is not None])

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 from torch.fx import Node
 
-from geta_engine.qadg.fx_nodes import argument, normal_dim, op_name, shape_of, title
 from geta_engine.qadg.labels.axes import not_zero, renumber
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import all_zero, join, keep_rows
 from geta_engine.qadg.labels.space import Value
 from geta_engine.qadg.rules.registry import rule
+from geta_engine.trace.fx_nodes import argument, normal_dim, op_name, shape_of, title
 
 
 @rule("slice_scatter", "select_scatter")

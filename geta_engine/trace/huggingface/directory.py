@@ -98,8 +98,8 @@ def _link_weights(folder: Path, clean: Path, what: str) -> None:
 
 def _link_shards(folder: Path, clean: Path, what: str) -> None:
     try:
-        places = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
-        names = sorted(set(places.values()))
+        file_of = json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"]
+        names = sorted(set(file_of.values()))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise InputError(f"{what} has a {INDEX} without a usable weight_map: write it with save_pretrained") from None
     for name in names:
@@ -110,5 +110,5 @@ def _link_shards(folder: Path, clean: Path, what: str) -> None:
     shards = {name: f"model-{i + 1:05d}-of-{len(names):05d}.safetensors" for i, name in enumerate(names)}
     for name, linked in shards.items():
         (clean / linked).symlink_to(folder / name)
-    index = {"metadata": {}, "weight_map": {key: shards[name] for key, name in places.items()}}
+    index = {"metadata": {}, "weight_map": {key: shards[name] for key, name in file_of.items()}}
     (clean / INDEX).write_text(json.dumps(index))

@@ -56,11 +56,11 @@ def example_inputs(model: nn.Module, shape: tuple[int, ...] | None = None) -> di
 
 def _main_input(model: nn.Module, parameters: Mapping[str, inspect.Parameter]) -> str:
     """The model's own `main_input_name`, or the first input of forward that can be made."""
-    known = [name for name in parameters if name in _MAKERS and name != "decoder_input_ids"]
-    own = getattr(model, "main_input_name", None)
-    if not known:
-        raise _unknown(model, _required(parameters) or [str(own)])
-    return own if own in known else known[0]
+    supported = [name for name in parameters if name in _MAKERS and name != "decoder_input_ids"]
+    main_name = getattr(model, "main_input_name", None)
+    if not supported:
+        raise _unknown(model, _required(parameters) or [str(main_name)])
+    return main_name if main_name in supported else supported[0]
 
 
 def _required(parameters: Mapping[str, inspect.Parameter]) -> list[str]:

@@ -12,7 +12,6 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from unittest import mock
 
 import torch
 from torch import Tensor, nn
@@ -79,13 +78,14 @@ def _offline(transformers: ModuleType) -> Iterator[None]:
     from huggingface_hub import constants
 
     logs = transformers.utils.logging
-    verbosity, bars = logs.get_verbosity(), logs.is_progress_bar_enabled()
+    verbosity, bars, offline = logs.get_verbosity(), logs.is_progress_bar_enabled(), constants.HF_HUB_OFFLINE
     logs.set_verbosity(logs.CRITICAL)
     logs.disable_progress_bar()
+    constants.HF_HUB_OFFLINE = True
     try:
-        with mock.patch.object(constants, "HF_HUB_OFFLINE", True):
-            yield
+        yield
     finally:
+        constants.HF_HUB_OFFLINE = offline
         logs.set_verbosity(verbosity)
         if bars:
             logs.enable_progress_bar()

@@ -5,6 +5,9 @@ from __future__ import annotations
 import torch
 from torch.fx import Graph, Node
 
+from geta_engine.torch_internals import OpOverload, is_op, overload_name, schema_name, writes_into_operand
+from geta_engine.trace.fx_nodes import is_view
+
 
 def functionalize(graph: Graph) -> None:
     """Replace `relu_(x)` by `relu(x)`, and what read x afterwards by the result, so that a node is one value.
@@ -55,19 +58,12 @@ def _has_views(tensor: Node, writer: Node) -> bool:
     return False
 
 
-def is_view(node: Node) -> bool:
-    """Whether the result may share memory with an operand, by the op's own schema (`Tensor(a)`)."""
-    if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
-        return False
-    schema = node.target._schema
-    return not schema.is_mutable and any(r.alias_info is not None for r in schema.returns)
-
-
-def _pure_overload(node: Node) -> torch._ops.OpOverload | None:
-    if node.op != "call_function" or not isinstance(node.target, torch._ops.OpOverload):
+def _pure_overload(node: Node) -> OpOverload | None:
+    target = node.target
+    if not is_op(target):
         return None
-    name = node.target._schema.name.split("::")[1]
-    if not node.target._schema.is_mutable or not name.endswith("_"):
+    name = schema_name(target).split("::")[1]
+    if not writes_into_operand(target) or not name.endswith("_"):
         return None
     packet = getattr(torch.ops.aten, name.removesuffix("_"), None)
-    return getattr(packet, node.target._overloadname, None) if packet is not None else None
+    return getattr(packet, overload_name(target), None) if packet is not None else None

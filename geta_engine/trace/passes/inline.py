@@ -49,7 +49,7 @@ def _inline(module: GraphModule, node: Node, kind: str) -> None:
 
 def _adopted(module: GraphModule, region: GraphModule, step: Node) -> Node:
     """A constant, or a region, of a region under a name of its own in the whole."""
-    name = f"{str(step.target).replace('.', '_')}_of_{region._get_name()}_{len(list(module.graph.nodes))}"
+    name = f"{str(step.target).replace('.', '_')}_of_{type(region).__name__}_{len(list(module.graph.nodes))}"
     value: Any = region
     for part in str(step.target).split("."):
         value = getattr(value, part)

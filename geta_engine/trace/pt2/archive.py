@@ -153,7 +153,7 @@ def _payloads(archive: zipfile.ZipFile, folder: str, names: set[str], prefix: st
         name = _payload_name(parameter, payload, prefix, label)
         if name not in names:
             raise InputError(f"{label} lacks {shown(name)}, the numbers of {shown(parameter)}: {_REMEDY}")
-        _check_room(archive.getinfo(f"{folder}/{name}"), payload["tensor_meta"], parameter, label)
+        _check_storage_size(archive.getinfo(f"{folder}/{name}"), payload["tensor_meta"], parameter, label)
         if name not in seen:
             seen.add(name)
             _refuse_pickle(archive, folder, name, label)
@@ -173,7 +173,7 @@ def _payload_name(parameter: str, payload: Any, prefix: str, label: str) -> str:
     return prefix + path
 
 
-def _check_room(info: zipfile.ZipInfo, meta: dict[str, Any], parameter: str, label: str) -> None:
+def _check_storage_size(info: zipfile.ZipInfo, meta: dict[str, Any], parameter: str, label: str) -> None:
     """An entry without bytes makes torch allocate the shape it claims: let that be nothing, or a meta tensor."""
     sizes = [size.get("as_int") if isinstance(size, dict) else None for size in meta.get("sizes") or ()]
     if not all(isinstance(size, int) and size >= 0 for size in sizes):

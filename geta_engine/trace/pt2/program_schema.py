@@ -111,13 +111,15 @@ def is_known_operator(target: str) -> bool:
     """Whether `target` is on the list above or is an existing `torch.ops.aten.op.overload` that only computes."""
     import torch
 
+    from geta_engine.torch_internals import is_op
+
     if target in _PLAIN_TARGETS:
         return True
     parts = target.split(".")
     if len(parts) != 5 or parts[:2] != ["torch", "ops"] or parts[2] not in _NAMESPACES or parts[3] in _OUTSIDE_WORLD:
         return False
     packet = getattr(getattr(torch.ops, parts[2]), parts[3], None)
-    return isinstance(getattr(packet, parts[4], None), torch._ops.OpOverload)
+    return is_op(getattr(packet, parts[4], None))
 
 
 def is_plain_expression(text: str) -> bool:
@@ -141,8 +143,8 @@ def _is_plain(node: ast.expr) -> bool:
         case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
             flags = all(keyword.arg and isinstance(keyword.value, ast.Constant) for keyword in keywords)
             is_argument = _is_leaf if name in _EXPRESSION_LEAVES else _is_plain
-            known = name in _EXPRESSION_CALLS or name in _EXPRESSION_LEAVES
-            return known and flags and all(is_argument(arg) for arg in args)
+            is_listed = name in _EXPRESSION_CALLS or name in _EXPRESSION_LEAVES
+            return is_listed and flags and all(is_argument(arg) for arg in args)
     return False
 
 

@@ -15,7 +15,7 @@ from geta_engine.cost import CostModel, cost
 from geta_engine.errors import InputError
 from tests.models import ZOO_SMALL, images, randomize
 
-room = import_module("geta_engine.compact.verify")
+module = import_module("geta_engine.compact.verify")
 
 
 @pytest.mark.parametrize("name", ZOO_SMALL)
@@ -24,23 +24,23 @@ def test_removing_equals_zeroing(name, sparsity, dtype):
     traced = randomize(ge.load(name))
     qadg = ge.analyze(traced)
     certificate = ge.verify(traced, qadg, sparsity, seed=2, dtype=dtype)
-    assert certificate.ok and certificate.max_rel_diff <= room.TOLERANCE[dtype]
+    assert certificate.ok and certificate.max_rel_diff <= module.TOLERANCE[dtype]
     assert certificate.zero_units == int(sparsity * qadg.prunable_units + 1e-9)
     assert certificate.params_compact < certificate.params_dense
 
 
 def test_the_certificate_fails_when_a_bias_is_forgotten(monkeypatch):
     """Break the code: leave biases out of the zeroing, and the difference must show."""
-    real = room.set_to_zero
+    real = module.set_to_zero
 
-    def forgetful(module, qadg, zero):
-        kept = {n: p.detach().clone() for n, p in module.named_parameters() if n.endswith("bias")}
-        real(module, qadg, zero)
+    def forgetful(program, qadg, zero):
+        kept = {n: p.detach().clone() for n, p in program.named_parameters() if n.endswith("bias")}
+        real(program, qadg, zero)
         with torch.no_grad():
             for name, value in kept.items():
-                module.get_parameter(name).copy_(value)
+                program.get_parameter(name).copy_(value)
 
-    monkeypatch.setattr(room, "set_to_zero", forgetful)
+    monkeypatch.setattr(module, "set_to_zero", forgetful)
     traced = randomize(ge.load("lenet"))
     assert not ge.verify(traced, ge.analyze(traced), 0.3).ok
 
@@ -81,7 +81,7 @@ def test_compact_keeps_parameter_names_and_can_be_analysed_again():
 def test_predicted_macs_are_those_of_the_compact_program(name):
     traced = ge.load(name)
     qadg = ge.analyze(traced, activations=True)
-    zero = room.random_units(qadg, 0.5, seed=4)
+    zero = module.random_units(qadg, 0.5, seed=4)
     saved = {}
     ge.verify(traced, qadg, 0.5, seed=4, save=lambda zeroed, small: saved.update(small=small))
     model = CostModel(traced.graph_module(), qadg)

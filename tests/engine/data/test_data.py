@@ -19,7 +19,7 @@ from sklearn.datasets import load_digits
 
 from geta_engine.data import Dataset, Input, Split, batch_indices, check, evaluate, parse
 from geta_engine.data import load as load_data
-from geta_engine.data.adapt import fit
+from geta_engine.data.adapt import resize
 from geta_engine.data.cifar10 import read_batch
 from geta_engine.data.idx import read_idx
 from geta_engine.data.sources import CIFAR10_FILES, FASHION_MNIST_DIR, IDX_FILES, absolute
@@ -83,15 +83,15 @@ def test_images_are_fitted_to_the_model():
     colour = load("digits", (3, 16, 16))
     assert colour.test.inputs[0].shape == (540, 3, 16, 16)
     assert torch.equal(colour.test.inputs[0][:, 0], colour.test.inputs[0][:, 2])
-    assert fit(torch.ones(2, 3, 32, 32), (1, 8, 8), "x").shape == (2, 1, 8, 8)
-    assert fit(torch.ones(2, 3, 32, 32), (64,), "x").shape == (2, 64)
-    assert fit(torch.ones(2, 3, 32, 32), (192,), "x").shape == (2, 192)
+    assert resize(torch.ones(2, 3, 32, 32), (1, 8, 8), "x").shape == (2, 1, 8, 8)
+    assert resize(torch.ones(2, 3, 32, 32), (64,), "x").shape == (2, 64)
+    assert resize(torch.ones(2, 3, 32, 32), (192,), "x").shape == (2, 192)
 
 
 @pytest.mark.parametrize(("x", "shape"), [((2, 3, 8, 8), (4, 8, 8)), ((2, 1, 8, 8), (63,)), ((2, 7), (1, 8, 8))])
 def test_what_cannot_be_fitted_is_refused(x, shape):
     with pytest.raises(InputError, match="the model takes"):
-        fit(torch.ones(x), shape, "x")
+        resize(torch.ones(x), shape, "x")
 
 
 def test_a_data_set_too_large_for_memory_is_refused_before_it_is_built():

@@ -1,4 +1,4 @@
-"""`npz:FILE` that is damaged, foreign or too large: one sentence each, and nothing unpacked that has no room."""
+"""`npz:FILE` that is damaged, foreign or too large: one sentence each, and nothing unpacked that does not fit."""
 
 from __future__ import annotations
 

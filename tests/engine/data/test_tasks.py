@@ -125,10 +125,10 @@ def test_the_parts_of_a_batch_are_those_of_the_whole():
     for task in (MaskedLanguageModeling(TOKENS, 29, 28), NextToken(TOKENS)):
         whole = task.batch(examples, 3, 5)
         for member in range(2):
-            own = slice(member, None, 2)
-            part = task.batch(examples, 3, 5, own=own)
-            assert torch.equal(part.inputs[0], whole.inputs[0][own])
-            assert torch.equal(part.targets[0], whole.targets[0][own])
+            shard = slice(member, None, 2)
+            part = task.batch(examples, 3, 5, shard=shard)
+            assert torch.equal(part.inputs[0], whole.inputs[0][shard])
+            assert torch.equal(part.targets[0], whole.targets[0][shard])
 
 
 def test_a_teacher_may_return_what_has_no_row_for_each_example():
@@ -136,10 +136,10 @@ def test_a_teacher_may_return_what_has_no_row_for_each_example():
     inputs = model_inputs(traced)
     data = load("distill", inputs.inputs)
     task = make_task(data, traced, inputs, make_config(model="m", data="distill"))
-    examples, own = data.train.take(slice(8)), slice(1, None, 2)
-    part = task.batch(examples, 0, own=own)
+    examples, shard = data.train.take(slice(8)), slice(1, None, 2)
+    part = task.batch(examples, 0, shard=shard)
     assert part.targets[0].shape == (4, 12) and part.targets[1].shape == ()
-    assert torch.equal(part.targets[1], task.batch(examples.take(own), 0).targets[1])
+    assert torch.equal(part.targets[1], task.batch(examples.take(shard), 0).targets[1])
 
 
 class Outputs(nn.Module):

@@ -117,17 +117,17 @@ def test_ops_of_quantizers_are_paired_by_what_they_quantize(normed, stage):
             continue
         (branch,) = (b for b in small["branches"] if b["layer"] == quantizer["layer"])
         assert [pair.after["id"] for pair in of_quantizer] == list(branch["nodes"])
-        cut = quantizer["layer"] in ("up", "head")
-        assert {pair.kind for pair in of_quantizer} == {"changed" if cut else "same"}
+        is_smaller = quantizer["layer"] in ("up", "head")
+        assert {pair.kind for pair in of_quantizer} == {"changed" if is_smaller else "same"}
     assert not [pair for pair in pairs if pair.kind == "new"]
 
 
 def test_an_op_that_was_put_between_others_is_new_and_the_others_keep_their_counterparts():
     shared = {"kind": "op", "scope": "norm", "shape": [4], "n_params": 0, "macs": 0}
     ops = ("pow", "mul", "add", "mul")
-    written = [{**shared, "id": f"{i}", "name": op, "op": op} for i, op in enumerate(ops)]
-    dense = [node for node in written if node["id"] != "1"]
-    pairs = differences({"nodes": dense}, {"nodes": [{**node, "id": f"c{node['id']}"} for node in written]})
+    with_new = [{**shared, "id": f"{i}", "name": op, "op": op} for i, op in enumerate(ops)]
+    dense = [node for node in with_new if node["id"] != "1"]
+    pairs = differences({"nodes": dense}, {"nodes": [{**node, "id": f"c{node['id']}"} for node in with_new]})
     assert [(p.before and p.before["id"], p.after["id"]) for p in pairs] == [
         ("0", "c0"),
         ("2", "c2"),

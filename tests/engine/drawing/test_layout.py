@@ -31,9 +31,9 @@ def sides(box: Box) -> tuple[float, float, float, float]:
     return box["x"] - box["w"] / 2, box["x"] + box["w"] / 2, box["y"] - box["h"] / 2, box["y"] + box["h"] / 2
 
 
-def apart(one: Box, other: Box) -> bool:
+def apart(one: Box, two: Box) -> bool:
     left, right, top, bottom = sides(one)
-    left2, right2, top2, bottom2 = sides(other)
+    left2, right2, top2, bottom2 = sides(two)
     return right <= left2 or right2 <= left or bottom <= top2 or bottom2 <= top
 
 
@@ -55,8 +55,8 @@ def layouts(report: Any, model: str) -> Iterator[dict[str, Any]]:
 @pytest.mark.parametrize("model", MODELS)
 def test_nothing_overlaps(report: Any, model: str) -> None:
     for layout in layouts(report, model):
-        for one, other in combinations(layout["nodes"], 2):
-            assert apart(one, other), (one["id"], other["id"])
+        for one, two in combinations(layout["nodes"], 2):
+            assert apart(one, two), (one["id"], two["id"])
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -69,9 +69,9 @@ def moved(before: Layout, after: Layout, scope: str) -> Iterator[tuple[str, floa
             yield row, across, down
 
 
-def apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return abs(one["x"] - other["x"]) >= (one["w"] + other["w"]) / 2 or abs(one["y"] - other["y"]) >= (
-        (one["h"] + other["h"]) / 2
+def apart(one: Mapping[str, Any], two: Mapping[str, Any]) -> bool:
+    return abs(one["x"] - two["x"]) >= (one["w"] + two["w"]) / 2 or abs(one["y"] - two["y"]) >= (
+        (one["h"] + two["h"]) / 2
     )
 
 
@@ -83,7 +83,7 @@ def test_toggling_one_module_moves_nothing_else_far(graph_of: Any, model: str) -
     for scope in togglable(first):
         after = layout_graph(graph, toggled(graph, opened, scope), columns=first["columns"])
         assert list(moved(first, after, scope)) == [], scope
-        assert all(apart(one, other) for one, other in combinations(after["nodes"], 2)), scope
+        assert all(apart(one, two) for one, two in combinations(after["nodes"], 2)), scope
 
 
 def test_without_the_columns_on_screen_much_would_move(graph_of: Any) -> None:

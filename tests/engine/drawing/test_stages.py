@@ -74,8 +74,8 @@ def test_an_unknown_stage_is_refused(analyses):
 def test_quantizers_are_written_out_where_the_program_has_none(analyses):
     """The same branches for the same weights as in the program that was exported with them."""
     plain, _ = analyses
-    written, traced = (graph_at(analysis, "branches")["branches"] for analysis in analyses)
-    weights = [{b["quantizer"] for b in branches if b["kind"] == "attached"} for branches in (written, traced)]
+    written_out, traced = (graph_at(analysis, "branches")["branches"] for analysis in analyses)
+    weights = [{b["quantizer"] for b in branches if b["kind"] == "attached"} for branches in (written_out, traced)]
     assert weights[0] == weights[1] == {q["id"] for q in plain["quantizers"] if q["kind"] == "weight"}
     graph = graph_at(plain, "branches")
     ids = [node["id"] for node in graph["nodes"]]
@@ -83,8 +83,8 @@ def test_quantizers_are_written_out_where_the_program_has_none(analyses):
     position = {name: i for i, name in enumerate(ids)}
     assert all(position[edge["source"]] < position[edge["target"]] for edge in graph["edges"])
     ops = {node["id"]: node["op"] for node in graph["nodes"]}
-    assert all([ops[name] for name in branch["nodes"]] == ["clamp", "div", "round", "mul"] for branch in written)
-    readers = {b["result"]: {e["target"] for e in graph["edges"] if e["source"] == b["result"]} for b in written}
+    assert all([ops[name] for name in branch["nodes"]] == ["clamp", "div", "round", "mul"] for branch in written_out)
+    readers = {b["result"]: {e["target"] for e in graph["edges"] if e["source"] == b["result"]} for b in written_out}
     assert all(readers.values())
 
 

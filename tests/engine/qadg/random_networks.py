@@ -136,11 +136,11 @@ def build(network: Network, seed: int = 0) -> tuple[nn.Module, tuple[Tensor, ...
     from tests.engine.qadg import random_image_steps as image
     from tests.engine.qadg import random_token_steps as tokens
 
-    room = image if network.family == "image" else tokens
+    steps = image if network.family == "image" else tokens
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        inputs = room.example(network.size)
-        net = Net(network, room.STEPS, room.stem, room.head).eval()
+        inputs = steps.example(network.size)
+        net = Net(network, steps.STEPS, steps.stem, steps.head).eval()
         with torch.no_grad():
             net(*inputs)
     return net, inputs

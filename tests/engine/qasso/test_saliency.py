@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from geta_engine.qasso.saliency import SaliencyWeights, choose, saliency
+from geta_engine.qasso.saliency import SaliencyWeights, lowest_units, saliency
 from tests.engine.qasso.small import SCHEDULE, start, train, units_of
 
 SCORES = [f.name for f in fields(SaliencyWeights)]
@@ -81,7 +81,7 @@ def test_choose_takes_the_lowest_and_leaves_one_a_group(small):
     none = torch.zeros(11, dtype=torch.bool)
 
     def chosen(scores, taken, count, most=(5, 4)):
-        return choose(scores, slices, taken, count, most).nonzero().flatten().tolist()
+        return lowest_units(scores, slices, taken, count, most).nonzero().flatten().tolist()
 
     assert slices.sizes == [6, 5]
     assert chosen(score, none, 4) == [0, 1, 2, 3]
@@ -97,9 +97,9 @@ def test_choose_takes_the_lowest_and_leaves_one_a_group(small):
 def test_ties_break_by_unit_id(small):
     _, _, opt = start(small)
     score, none = torch.zeros(11), torch.zeros(11, dtype=torch.bool)
-    assert choose(score, opt.slices, none, 3, (5, 4)).nonzero().flatten().tolist() == [0, 1, 2]
+    assert lowest_units(score, opt.slices, none, 3, (5, 4)).nonzero().flatten().tolist() == [0, 1, 2]
     score[[9, 3, 6]] = -1.0
-    assert choose(score, opt.slices, none, 4, (5, 4)).nonzero().flatten().tolist() == [0, 3, 6, 9]
+    assert lowest_units(score, opt.slices, none, 4, (5, 4)).nonzero().flatten().tolist() == [0, 3, 6, 9]
 
 
 @pytest.mark.parametrize("name", SCORES)

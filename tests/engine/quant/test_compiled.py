@@ -7,7 +7,7 @@ import torch
 
 import geta_engine as ge
 from geta_engine.quant import calibrate, kernels
-from geta_engine.quant.compiled import SMALLEST, use_compiled
+from geta_engine.quant.compiled import SMALLEST, compiled_kernels
 from geta_engine.quant.fake_quant import fake_quantize
 from tests.engine.quant.loops import leaves, normal
 from tests.models import images
@@ -22,27 +22,19 @@ D, Q_M, T = 0.0371, 1.3, 0.8
 
 
 def compiled(learn_t: bool) -> kernels.Kernels:
-    """Needs a C++ compiler, as `use_compiled` does."""
-    before = kernels.active()
-    try:
-        if not use_compiled(learn_t=learn_t):
-            pytest.skip("there is no C++ compiler on this machine")
-        return kernels.active()
-    finally:
-        kernels.use(before)
+    """Needs a C++ compiler, as `compiled_kernels` does."""
+    run = compiled_kernels(learn_t=learn_t)
+    if run is None:
+        pytest.skip("there is no C++ compiler on this machine")
+    return run
 
 
 def results(run: kernels.Kernels, x: torch.Tensor, g: torch.Tensor, t: float | None):
     """Value, gradients of x and the scalars, as `fake_quantize` gives them on these kernels."""
-    before = kernels.active()
-    kernels.use(run)
-    try:
-        own, scalars = x.clone().requires_grad_(), leaves(D, Q_M, *([] if t is None else [t]), dtype=torch.float32)
-        value = fake_quantize(own, *scalars)
-        value.backward(g)
-        return value.detach(), own.grad, [s.grad for s in scalars]
-    finally:
-        kernels.use(before)
+    leaf, scalars = x.clone().requires_grad_(), leaves(D, Q_M, *([] if t is None else [t]), dtype=torch.float32)
+    value = fake_quantize(leaf, *scalars, kernels=run)
+    value.backward(g)
+    return value.detach(), leaf.grad, [s.grad for s in scalars]
 
 
 def terms(x: torch.Tensor, g: torch.Tensor, t: float | None) -> list[float]:
@@ -75,7 +67,7 @@ def data(count: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 def test_with_t_fixed_at_1_they_are_the_eager_ones():
     run = compiled(learn_t=False)
-    assert run is not kernels.EAGER and kernels.active() is kernels.EAGER
+    assert run is not kernels.EAGER
     for count in SIZES:
         compare(run, *data(count), None)
 
@@ -108,13 +100,10 @@ def test_a_network_trains_the_same_to_rounding(learn_t):
     x = images(1, 8, 64)
     found = []
     for run in (kernels.EAGER, compiled(learn_t)):
-        kernels.use(run)
-        try:
-            model = ge.prepare(program, ge.analyze(program, activations=True), learn_t=learn_t)
-            calibrate(model, [(x,)])
-            model.train()(x).square().sum().backward()
-        finally:
-            kernels.use(kernels.EAGER)
+        model = ge.prepare(program, ge.analyze(program, activations=True), learn_t=learn_t)
+        model.use_kernels(run)
+        calibrate(model, [(x,)])
+        model.train()(x).square().sum().backward()
         found.append({name: p.grad for name, p in model.program.named_parameters() if p.grad is not None})
     assert found[0].keys() == found[1].keys()
     for name, gradient in found[0].items():

@@ -82,13 +82,19 @@ def test_to_ask_for_a_lock_never_fails_an_attempt_to_take_it(tmp_path: Path) -> 
     url = f"sqlite:///{tmp_path}/geta.db"
     workspace = Workspace(url)
     workspace.create_artifacts(3)
-    with subprocess.Popen([sys.executable, "-c", ASKER, url], stdout=subprocess.PIPE, text=True) as asker:
-        assert asker.stdout is not None and asker.stdout.readline() == "asking\n"
-        for _ in range(3000):
+    command = [sys.executable, "-c", ASKER, url]
+    askers = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    try:
+        for asker in askers:
+            assert asker.stdout is not None and asker.stdout.readline() == "asking\n"
+        for _ in range(5000):
             with workspace.lock_run(3):
                 pass
-        assert asker.poll() is None
-        asker.kill()
+        assert [asker.poll() for asker in askers] == [None] * 3
+    finally:
+        for asker in askers:
+            asker.kill()
+            asker.communicate()
 
 
 def test_a_killed_process_lets_go_of_its_run_at_once(tmp_path: Path) -> None:

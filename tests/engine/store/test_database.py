@@ -121,6 +121,7 @@ def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
 
 
 def test_the_store_needs_no_torch() -> None:
-    modules = ("store", "runs.control", "analysis.jobs", "runs.workspace", "runs.report", "cli")
-    code = f"import {', '.join(f'geta_engine.{name}' for name in modules)}, sys; sys.exit('torch' in sys.modules)"
+    names = ("store", "runs.control", "analysis.jobs", "runs.workspace", "runs.report", "cli")
+    modules = ", ".join(f"geta_engine.{name}" for name in names)
+    code = f"import {modules}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -176,7 +176,7 @@ def test_two_runs_of_one_network_side_by_side(server: Server, page: Any, tmp_pat
     page.wait_for_selector("#graph-panel[data-compared='compact-2']")
     sizes = [f"{result['params_compact'] / 1000:.1f} k" for result in results]
     assert f"run 1 → run 2 · {sizes[0]} → {sizes[1]} parameters" in page.inner_text("#graph-compared-title")
-    files = [tmp_path / "artifacts" / str(run) / "compact.pt2" for run in (1, 2)]
+    files = [Workspace(server.store).compact_file(run) for run in (1, 2)]
     expected = differing(*(shapes_of(file) for file in files))
     services = Services(Workspace(server.store))
     for key, graph in (("compact-1", CY), ("compact-2", OTHER)):

@@ -32,7 +32,7 @@ class Recorder:
         self._thread.start()
 
     def _record(self) -> None:
-        while not self._ended.wait(0.1) and self.step < 400:
+        while not self._ended.wait(0.1):
             self.step += 1
             self._store.append(self.run_id, [StepEvent(self.step, 1 / self.step, None, 0.1, 0.0, 0.2)])
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 import geta_engine as ge
-from geta_engine.qadg.fx_nodes import op_name
+from geta_engine.trace.fx_nodes import op_name
 from tests.models import Made, randomize
 
 aten = torch.ops.aten

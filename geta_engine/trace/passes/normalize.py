@@ -1,4 +1,4 @@
-"""Rewrites of an exported graph: train/eval switched, checks dropped, in-place ops made pure."""
+"""What a graph says the same way wherever it was exported: epsilons, dtypes and whole slices."""
 
 from __future__ import annotations
 

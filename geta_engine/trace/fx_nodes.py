@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch.fx import Node
 
+from geta_engine.torch_internals import is_op, may_return_view, schema_name, size_hint, writes_into_operand
+
 
 def argument(node: Node, position: int, name: str, default: Any = None) -> Any:
     """An argument of an ATen call, given by position, by keyword, or left at its default."""
@@ -36,11 +38,18 @@ def is_unsized(node: Node) -> bool:
     value = node.meta.get("val")
     parts = value if isinstance(value, (tuple, list)) else (value,)
     sizes = [size for part in parts if isinstance(part, torch.Tensor) for size in part.shape]
-    return any(not isinstance(size, int) and not size.node.has_hint() for size in sizes)
+    return any(size_hint(size) is None for size in sizes)
 
 
 def _hints(shape: Sequence[Any]) -> tuple[int, ...]:
-    return tuple(int(size) if isinstance(size, int) else int(size.node.hint) for size in shape)
+    return tuple(_hint(size) for size in shape)
+
+
+def _hint(size: Any) -> int:
+    hint = size_hint(size)
+    if hint is None:
+        raise ValueError(f"the size {size} depends on data and has no example value: ask is_unsized first")
+    return hint
 
 
 def layer_of(node: Node) -> str:
@@ -63,10 +72,15 @@ def is_leaf_module(node: Node) -> bool:
 def op_name(node: Node) -> str:
     """`conv2d` for aten::conv2d; the qualified name for ops of other namespaces."""
     target = node.target
-    if isinstance(target, torch._ops.OpOverload):
-        name = target._schema.name
-        return name.removeprefix("aten::")
+    if is_op(target):
+        return schema_name(target).removeprefix("aten::")
     return getattr(target, "__name__", str(target))
+
+
+def is_view(node: Node) -> bool:
+    """Whether the result may share memory with an operand, by the op's own schema (`Tensor(a)`)."""
+    target = node.target
+    return is_op(target) and not writes_into_operand(target) and may_return_view(target)
 
 
 def title(node: Node) -> str:
