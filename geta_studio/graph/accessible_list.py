@@ -37,7 +37,8 @@ class _AccessibleList:
         self._first = {row["id"]: min(position[member] for member in row["members"]) for row in layout["nodes"]}
         self._open = {box["id"] for box in layout["boxes"]}
         self._inside: dict[str, list[PlacedNode | PlacedBox]] = defaultdict(list)
-        for entry in (*layout["nodes"], *layout["boxes"]):
+        entries: list[PlacedNode | PlacedBox] = [*layout["nodes"], *layout["boxes"]]
+        for entry in entries:
             self._inside[entry["parent"]].append(entry)
         self._parameters = {node["id"] for node in graph["nodes"] if node["kind"] == "parameter"}
         self._quantizers = quantizers_of(graph)

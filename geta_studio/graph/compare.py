@@ -10,7 +10,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_engine.documents.analysis import AnalysisDocument, GraphDocument, NodeDocument, QuantizerDocument
-from geta_engine.documents.layout import LayoutDocument, PlacedBox, PlacedEdge, PlacedNode
+from geta_engine.documents.layout import LayoutDocument, PlacedBox, PlacedEdge, PlacedNode, Rectangle
 from geta_engine.documents.runs import QuantizerRow
 from geta_engine.drawing.diff import Difference, Kind, Side, kind_of
 from geta_engine.drawing.labels import short_count
@@ -44,7 +44,8 @@ def made_alike(graph: GraphDocument, differences: Iterable[Difference]) -> Graph
 
 def aligned(layout: LayoutDocument, compared: LayoutDocument, differences: Iterable[Difference]) -> LayoutDocument:
     """`compared` at the places of `layout`, where that draws all that `compared` draws; else as it is."""
-    places = {entry["id"]: entry for entry in (*layout["nodes"], *layout["boxes"])}
+    places: dict[str, Rectangle] = {node["id"]: node for node in layout["nodes"]}
+    places.update((box["id"], box) for box in layout["boxes"])
     routes = {(edge["source"], edge["target"]): edge for edge in layout["edges"]}
     names = _names_at_left(layout, compared, counterparts(differences))
     ends = [(names[edge["source"]], names[edge["target"]]) for edge in compared["edges"]]
@@ -71,11 +72,11 @@ def _names_at_left(layout: LayoutDocument, compared: LayoutDocument, counterpart
     return names
 
 
-def _node_at(node: PlacedNode, place: PlacedNode | PlacedBox) -> PlacedNode:
+def _node_at(node: PlacedNode, place: Rectangle) -> PlacedNode:
     return {**node, "x": place["x"], "y": place["y"], "w": place["w"], "h": place["h"]}
 
 
-def _box_at(box: PlacedBox, place: PlacedNode | PlacedBox) -> PlacedBox:
+def _box_at(box: PlacedBox, place: Rectangle) -> PlacedBox:
     return {**box, "x": place["x"], "y": place["y"], "w": place["w"], "h": place["h"]}
 
 
@@ -115,9 +116,9 @@ def _keyed(quantizers: Iterable[_Quantizer]) -> Iterator[tuple[tuple[str, str, i
     """Quantizers with their kind, their layer, and how many such came before."""
     counts: Counter[tuple[str, str]] = Counter()
     for quantizer in quantizers:
-        key = (quantizer["kind"], quantizer["layer"])
-        yield (*key, counts[key]), quantizer
-        counts[key] += 1
+        kind, layer = quantizer["kind"], quantizer["layer"]
+        yield (kind, layer, counts[kind, layer]), quantizer
+        counts[kind, layer] += 1
 
 
 def marked(

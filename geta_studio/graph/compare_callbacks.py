@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output
+from dash.development.base_component import Component
 
+from geta_engine.documents.analysis import AnalysisDocument
+from geta_engine.documents.layout import StoredLayout
 from geta_engine.drawing.diff import Difference, differences
 from geta_studio.graph import compare as view
-from geta_studio.graph.callbacks import at_stage, options_of
+from geta_studio.graph.cytoscape import Element, Rule
 from geta_studio.graph.elements import elements
 from geta_studio.graph.panel import compare_items
-from geta_studio.graph.scene import scene_of
+from geta_studio.graph.plan import at_stage, options_of
+from geta_studio.graph.scene import AwaitedScene, ComparedScene, DrawnGraph, scene_of
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.services.comparable import comparable_models
 from geta_studio.services.in_turn import in_turn
@@ -21,7 +25,8 @@ from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
 from geta_studio.shell import ids
 
-Shown = tuple[Any, Any, Any, bool]
+RightSide = tuple[list[Element], ComparedScene | AwaitedScene | None, list[Component] | str, bool]
+"""(elements, scene, title, whether there is nothing to wait for) of the graph at the right."""
 
 
 def register(app: Dash, services: Services) -> None:
@@ -45,7 +50,7 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.GRAPH_OPEN, "data"),
         Input(ids.GRAPH_COMPARED_POLL, "n_intervals"),
     )
-    async def draw(chosen: str | None, known: dict[str, Any] | None, _: int) -> Shown:
+    async def draw(chosen: str | None, known: DrawnGraph | None, _: int) -> RightSide:
         return await compared(services, chosen, known)
 
     @app.callback(
@@ -53,7 +58,7 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.PROVIDER, "forceColorScheme"),
         Input(ids.GRAPH_STAGE, "value"),
     )
-    def restyle(scheme: str | None, stage: str) -> list[dict[str, Any]]:
+    def restyle(scheme: str | None, stage: str) -> list[Rule]:
         return stylesheet("dark" if scheme == "dark" else "light", stage)
 
     app.clientside_callback(
@@ -63,62 +68,63 @@ def register(app: Dash, services: Services) -> None:
     )
 
 
-async def compared(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Shown:
-    """(elements, scene, title, whether there is nothing to wait for) of the graph beside the one on screen."""
+async def compared(services: Services, chosen: str | None, known: DrawnGraph | None) -> RightSide:
+    """What stands at the right of the drawing on screen."""
     pair = await in_turn(_compared, services, chosen, known)
     if not isinstance(pair, Pair):
         return pair
     layout = await in_turn(services.layouts.known, pair.layout)
     if layout is None:
         layout = await services.layouts.of(pair.left["graph"], pair.options)
-    beside = await services.layouts.of(pair.right_alike["graph"], pair.options, after=pair.layout)
-    parts, placed = await in_turn(_drawn, pair, layout, beside)
-    return parts, placed, pair.title, True
+    right_layout = await services.layouts.of(pair.right_alike["graph"], pair.options, after=pair.layout)
+    right_elements, scene = await in_turn(_drawn, pair, layout, right_layout)
+    return right_elements, scene, pair.title, True
 
 
 @dataclass(frozen=True)
 class Pair:
     """Two analyses at one stage, the right one as it is and folded like the left one, and what differs."""
 
-    left: dict[str, Any]
-    right: dict[str, Any]
-    right_alike: dict[str, Any]
-    found: Sequence[Difference]
+    left: AnalysisDocument
+    right: AnalysisDocument
+    right_alike: AnalysisDocument
+    differences: Sequence[Difference]
     chosen: str
     bits: Mapping[str, float]
-    title: Any
+    title: list[Component]
     options: LayoutOptions
     layout: str
     """The key of the layout at the left."""
 
 
-def _compared(services: Services, chosen: str | None, known: Mapping[str, Any] | None) -> Pair | Shown:
+def _compared(services: Services, chosen: str | None, known: DrawnGraph | None) -> Pair | RightSide:
     """The pair to draw, or what the right side shows instead."""
-    own = services.analyses.get(known["model"]) if known and chosen else None
-    if not chosen or known is None or own is None or chosen not in comparable_models(services, known["model"]):
+    analysis = services.analyses.get(known["model"]) if known and chosen else None
+    if not chosen or known is None or analysis is None or chosen not in comparable_models(services, known["model"]):
         return [], None, "", True
     state = services.analyses.ensure_analysis(chosen)
     chosen_analysis = services.analyses.get(chosen)
     if chosen_analysis is None:
         return [], {"model": chosen, "hosts": None}, view.waiting(state.text), state.state == "failed"
-    left, right = (at_stage(analysis, known["graph"]) for analysis in (own, chosen_analysis))
-    found = differences(left["graph"], right["graph"])
-    alike = {**right, "graph": view.made_alike(right["graph"], found)}
+    left, right = at_stage(analysis, known["graph"]), at_stage(chosen_analysis, known["graph"])
+    pairs = differences(left["graph"], right["graph"])
+    alike: AnalysisDocument = {**right, "graph": view.made_alike(right["graph"], pairs)}
     run = services.runs.source_run(chosen)
     bits = view.bits_of(run.summary.get("quantizers", ()), right["quantizers"]) if run else {}
-    title = view.summary(_title(services, known["model"], chosen), left, right, found)
-    return Pair(left, right, alike, found, chosen, bits, title, options_of(known), known["layout"])
+    title = view.summary(_title(services, known["model"], chosen), left, right, pairs)
+    return Pair(left, right, alike, pairs, chosen, bits, title, options_of(known), known["layout"])
 
 
-def _drawn(
-    pair: Pair, layout: Mapping[str, Any], beside: Mapping[str, Any]
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def _drawn(pair: Pair, layout: StoredLayout, right_layout: StoredLayout) -> tuple[list[Element], ComparedScene]:
     """Elements and scene of the right graph, folded, opened and placed as the left one where that can be."""
-    placed = view.aligned(layout, beside, pair.found)
-    drawn = scene_of(pair.chosen, pair.right_alike, placed, None, None)
-    drawn |= {"left": view.marks(layout, pair.found, "before"), "pairs": view.counterparts(pair.found)}
-    drawn["quantizers"] = view.counterpart_quantizers(pair.left["quantizers"], pair.right["quantizers"])
-    return view.marked(elements(pair.right_alike, placed), placed, pair.found, pair.bits), drawn
+    placed = view.aligned(layout, right_layout, pair.differences)
+    scene: ComparedScene = {
+        **scene_of(pair.chosen, pair.right_alike, placed),
+        "left": view.marks(layout, pair.differences, "before"),
+        "pairs": view.counterparts(pair.differences),
+        "quantizers": view.counterpart_quantizers(pair.left["quantizers"], pair.right["quantizers"]),
+    }
+    return view.marked(elements(pair.right_alike, placed), placed, pair.differences, pair.bits), scene
 
 
 def _title(services: Services, key: str, chosen: str) -> str:

@@ -15,8 +15,8 @@ import geta_engine as ge
 from geta_engine.drawing.opening import everything
 from geta_engine.drawing.stages import graph_at
 from geta_engine.runs.workspace import Workspace
-from geta_studio.graph.callbacks import state_now
 from geta_studio.graph.compare_callbacks import compared
+from geta_studio.graph.live_values import live_values
 from geta_studio.services.comparable import comparable_models
 from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
@@ -130,7 +130,7 @@ def test_the_lines_over_two_runs_tell_the_sizes_of_both(services: Services) -> N
 
 def test_a_compact_model_on_screen_shows_its_own_bits(services: Services) -> None:
     for run in (1, 2):
-        state = state_now(services, None, f"compact-{run}")
+        state = live_values(services, None, f"compact-{run}")
         told = {(q["kind"], q["layer"]): q["bits"] for q in services.runs.get(run).summary["quantizers"]}
         analysis = services.analyses.get(f"compact-{run}")
         assert analysis is not None and state is not None

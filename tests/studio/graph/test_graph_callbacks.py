@@ -15,9 +15,10 @@ from geta_engine.drawing.opening import default_open
 from geta_engine.drawing.repeats import is_fold
 from geta_studio.graph import callbacks
 from geta_studio.graph.accessible_list import tree
-from geta_studio.graph.callbacks import View, apply, at_stage, matches, state_now
 from geta_studio.graph.legend import legend
+from geta_studio.graph.live_values import live_values, matches
 from geta_studio.graph.panel import graph_panel, stage_options
+from geta_studio.graph.plan import View, apply, at_stage
 from geta_studio.services.layouts import Layouts
 from geta_studio.shell import ids
 
@@ -193,14 +194,14 @@ def test_live_state_comes_from_the_newest_frames(report: Any, layouts: Layouts) 
     units[:4, 1] = 2
     bits = np.full((len(analysis["quantizers"]), 4), 6, np.float32)
     frames = {"units": SnapshotEvent(3, "units", units), "quantizers": SnapshotEvent(3, "quantizers", bits)}
-    state = state_now(Studio(analysis, layouts, frames), 7, "resnet20")  # type: ignore[arg-type]
+    state = live_values(Studio(analysis, layouts, frames), 7, "resnet20")  # type: ignore[arg-type]
     assert state is not None
     assert state["groups"]["1"][:3] == [12, 0, 4] and set(state["bits"].values()) == {6}
 
 
 @pytest.mark.parametrize(("run_id", "key"), [(None, "resnet20"), (8, "resnet20"), (7, "other")])
 def test_no_run_or_no_model_no_state(studio: Any, run_id: int | None, key: str) -> None:
-    assert state_now(studio, run_id, key) is None
+    assert live_values(studio, run_id, key) is None
 
 
 def test_the_accessible_list_lists_what_is_on_screen_in_program_order(report: Any) -> None:
