@@ -9,6 +9,7 @@ from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, NoUpdate, Output, State, ctx, no_update
 
+from geta_studio.graph import ids
 from geta_studio.graph.accessible_list import tree
 from geta_studio.graph.cytoscape import Rule
 from geta_studio.graph.live_values import live_values, matches
@@ -19,11 +20,9 @@ from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.services.in_turn import in_turn
 from geta_studio.services.services import Services
 from geta_studio.services.unit_state import LiveValues
-from geta_studio.shell import ids
+from geta_studio.shell import ids as shared
 from geta_studio.shell.html_tree import Plain
 from geta_studio.shell.stores import BitBounds, NewestSnapshot, RunPhase
-
-SINK_SCENE, SINK_LIST, SINK_PAINT, SINK_RESTYLED, SINK_SELECT, SINK_MATCH, SINK_STEP = ids.GRAPH_SINKS
 
 
 def register(app: Dash, services: Services) -> None:
@@ -33,10 +32,10 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.GRAPH, "elements"),
         Output(ids.GRAPH_SCENE, "data"),
         Output(ids.GRAPH_OPEN, "data"),
-        Input(ids.MODEL_KEY, "data"),
+        Input(shared.MODEL_KEY, "data"),
         Input(ids.GRAPH_COMMAND, "data"),
         Input(ids.GRAPH_SHAPE, "n_clicks"),
-        Input(ids.GRAPH_STAGE, "value"),
+        Input(shared.GRAPH_STAGE, "value"),
         State(ids.GRAPH_OPEN, "data"),
         State(ids.GRAPH_DRAWING, "data"),
         running=[
@@ -94,25 +93,25 @@ def register(app: Dash, services: Services) -> None:
         return await accessible_list(services, known)
 
     @app.callback(
-        Output(ids.GRAPH, "stylesheet"), Input(ids.PROVIDER, "forceColorScheme"), Input(ids.GRAPH_STAGE, "value")
+        Output(ids.GRAPH, "stylesheet"), Input(shared.PROVIDER, "forceColorScheme"), Input(shared.GRAPH_STAGE, "value")
     )
     def restyle(scheme: str | None, stage: str) -> list[Rule]:
         return stylesheet("dark" if scheme == "dark" else "light", stage)
 
     @app.callback(
         Output(ids.GRAPH_NOW, "data"),
-        Input(ids.SNAPSHOT, "data"),
-        Input(ids.RUN_ID, "data"),
-        Input(ids.MODEL_KEY, "data"),
+        Input(shared.SNAPSHOT, "data"),
+        Input(shared.RUN_ID, "data"),
+        Input(shared.MODEL_KEY, "data"),
     )
     def update_live_values(_: NewestSnapshot | None, run_id: int | None, key: str | None) -> LiveValues | None:
         return live_values(services, run_id, key)
 
     @app.callback(
-        Output(ids.GRAPH_STAGE, "data"),
-        Output(ids.GRAPH_STAGE, "value"),
-        Input(ids.PHASE, "data"),
-        State(ids.GRAPH_STAGE, "value"),
+        Output(shared.GRAPH_STAGE, "data"),
+        Output(shared.GRAPH_STAGE, "value"),
+        Input(shared.PHASE, "data"),
+        State(shared.GRAPH_STAGE, "value"),
     )
     def offer_stages(phase: RunPhase | None, stage: str) -> tuple[Any, Any]:
         done = phase is not None and phase["status"] == "done"
@@ -121,9 +120,9 @@ def register(app: Dash, services: Services) -> None:
     @app.callback(
         Output(ids.GRAPH_MATCHES, "data"),
         Input(ids.GRAPH_SEARCH, "value"),
-        Input(ids.MODEL_KEY, "data"),
+        Input(shared.MODEL_KEY, "data"),
         Input(ids.GRAPH_NOW, "data"),
-        Input(ids.BITS, "data"),
+        Input(shared.BITS, "data"),
         State(ids.GRAPH_MATCHES, "data"),
     )
     def find(
@@ -136,27 +135,26 @@ def register(app: Dash, services: Services) -> None:
 
 
 def _clientside(app: Dash) -> None:
-    for name, sink, inputs in (
-        ("scene", SINK_SCENE, [Input(ids.GRAPH_SCENE, "data")]),
-        ("writeList", SINK_LIST, [Input(ids.GRAPH_ACCESSIBLE_LIST, "data")]),
+    for name, inputs in (
+        ("scene", [Input(ids.GRAPH_SCENE, "data")]),
+        ("writeList", [Input(ids.GRAPH_ACCESSIBLE_LIST, "data")]),
         (
             "paint",
-            SINK_PAINT,
             [
                 Input(ids.GRAPH_NOW, "data"),
-                Input(ids.GRAPH_OVERLAY, "value"),
-                Input(ids.GRAPH_STAGE, "value"),
-                Input(ids.BITS, "data"),
-                Input(ids.PROVIDER, "forceColorScheme"),
-                Input(ids.RUN_ID, "data"),
+                Input(shared.GRAPH_OVERLAY, "value"),
+                Input(shared.GRAPH_STAGE, "value"),
+                Input(shared.BITS, "data"),
+                Input(shared.PROVIDER, "forceColorScheme"),
+                Input(shared.RUN_ID, "data"),
             ],
         ),
-        ("restyled", SINK_RESTYLED, [Input(ids.GRAPH, "stylesheet")]),
-        ("choose", SINK_SELECT, [Input(ids.SELECTION, "data")]),
-        ("match", SINK_MATCH, [Input(ids.GRAPH_MATCHES, "data")]),
-        ("step", SINK_STEP, [Input(ids.GRAPH_SEARCH, "n_submit")]),
+        ("restyled", [Input(ids.GRAPH, "stylesheet")]),
+        ("choose", [Input(shared.SELECTION, "data")]),
+        ("match", [Input(ids.GRAPH_MATCHES, "data")]),
+        ("step", [Input(ids.GRAPH_SEARCH, "n_submit")]),
     ):
-        app.clientside_callback(ClientsideFunction("getaGraph", name), Output(sink, "data"), *inputs)
+        app.clientside_callback(ClientsideFunction("getaGraph", name), *inputs)
 
 
 def shows_shape(clicks: int) -> bool:

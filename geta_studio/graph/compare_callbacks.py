@@ -13,6 +13,7 @@ from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.documents.layout import StoredLayout
 from geta_engine.drawing.diff import Difference, differences
 from geta_studio.graph import compare as view
+from geta_studio.graph import ids
 from geta_studio.graph.cytoscape import Element, Rule
 from geta_studio.graph.elements import elements
 from geta_studio.graph.panel import compare_items
@@ -23,7 +24,7 @@ from geta_studio.services.comparable import comparable_models
 from geta_studio.services.in_turn import in_turn
 from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
-from geta_studio.shell import ids
+from geta_studio.shell import ids as shared
 
 RightSide = tuple[list[Element], ComparedScene | AwaitedScene | None, list[Component] | str, bool]
 """(elements, scene, title, whether there is nothing to wait for) of the graph at the right."""
@@ -34,9 +35,9 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(
         Output(ids.GRAPH_COMPARE_ITEMS, "children"),
-        Input(ids.MODEL_KEY, "data"),
-        Input(ids.PHASE, "data"),
-        Input(ids.GRAPH_COMPARE, "data"),
+        Input(shared.MODEL_KEY, "data"),
+        Input(shared.PHASE, "data"),
+        Input(shared.GRAPH_COMPARE, "data"),
     )
     def offer(key: str | None, _: Any, chosen: str | None) -> Any:
         return compare_items(comparable_models(services, key), chosen)
@@ -46,7 +47,7 @@ def register(app: Dash, services: Services) -> None:
         Output(ids.GRAPH_COMPARED_SCENE, "data"),
         Output(ids.GRAPH_COMPARED_TITLE, "children"),
         Output(ids.GRAPH_COMPARED_POLL, "disabled"),
-        Input(ids.GRAPH_COMPARE, "data"),
+        Input(shared.GRAPH_COMPARE, "data"),
         Input(ids.GRAPH_OPEN, "data"),
         Input(ids.GRAPH_COMPARED_POLL, "n_intervals"),
     )
@@ -55,15 +56,14 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(
         Output(ids.GRAPH_COMPARED, "stylesheet"),
-        Input(ids.PROVIDER, "forceColorScheme"),
-        Input(ids.GRAPH_STAGE, "value"),
+        Input(shared.PROVIDER, "forceColorScheme"),
+        Input(shared.GRAPH_STAGE, "value"),
     )
     def restyle(scheme: str | None, stage: str) -> list[Rule]:
         return stylesheet("dark" if scheme == "dark" else "light", stage)
 
     app.clientside_callback(
         ClientsideFunction("getaCompare", "scene"),
-        Output(ids.GRAPH_COMPARED_SINK, "data"),
         Input(ids.GRAPH_COMPARED_SCENE, "data"),
     )
 

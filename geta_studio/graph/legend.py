@@ -8,7 +8,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_engine.documents.analysis import AnalysisDocument, GroupDocument, QuantizerDocument
-from geta_studio.shell import ids
+from geta_studio.graph import ids
 from geta_studio.shell.data_attributes import selects
 from geta_studio.shell.html_tree import Plain, plain
 from geta_studio.shell.palette import THEMES, group_slots, ramp_css, shades

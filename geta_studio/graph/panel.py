@@ -11,9 +11,10 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 from dash.development.base_component import Component
 
+from geta_studio.graph import ids
 from geta_studio.graph.legend import scale
 from geta_studio.graph.stylesheet import stylesheet
-from geta_studio.shell import ids
+from geta_studio.shell import ids as shared
 from geta_studio.shell.data_attributes import acts, named
 from geta_studio.shell.graph_choices import GRAPH_STAGES, OVERLAYS
 
@@ -31,10 +32,7 @@ def graph_panel(beside: str | None = None) -> Component:
         children=[
             *(dcc.Store(id=name) for name in (ids.GRAPH_OPEN, ids.GRAPH_SCENE, ids.GRAPH_COMMAND, ids.GRAPH_NOW)),
             dcc.Store(id=ids.GRAPH_DRAWING, data=uuid4().hex),
-            *(
-                dcc.Store(id=name)
-                for name in (ids.GRAPH_MATCHES, ids.GRAPH_SETTLED, ids.GRAPH_ACCESSIBLE_LIST, *ids.GRAPH_SINKS)
-            ),
+            *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_SETTLED, ids.GRAPH_ACCESSIBLE_LIST)),
             html.Div(_canvas(ids.GRAPH), className="graph-focus", tabIndex=0, role="application", **named(CANVAS)),
             _compared(beside),
             _toolbar(),
@@ -75,8 +73,8 @@ def _compared(beside: str | None) -> Component:
     """The compared graph, with a line about what differs."""
     return html.Div(
         [
-            dcc.Store(id=ids.GRAPH_COMPARE, data=beside),
-            *(dcc.Store(id=name) for name in (ids.GRAPH_COMPARED_SCENE, ids.GRAPH_COMPARED_SINK)),
+            dcc.Store(id=shared.GRAPH_COMPARE, data=beside),
+            dcc.Store(id=ids.GRAPH_COMPARED_SCENE),
             dcc.Interval(id=ids.GRAPH_COMPARED_POLL, interval=400, disabled=True),
             _canvas(ids.GRAPH_COMPARED),
             html.P(id=ids.GRAPH_COMPARED_TITLE, className="graph-compared-title", role="status"),
@@ -95,14 +93,14 @@ def _toolbar() -> Component:
         className="graph-tools",
         children=[
             dmc.SegmentedControl(
-                id=ids.GRAPH_STAGE,
+                id=shared.GRAPH_STAGE,
                 data=stage_options(False),
                 value="groups",
                 size="xs",
                 **named("Stage of the graph"),
             ),
             dmc.Select(
-                id=ids.GRAPH_OVERLAY,
+                id=shared.GRAPH_OVERLAY,
                 data=[{"value": key, "label": text} for key, text in OVERLAYS.items()],
                 value="group",
                 size="xs",

@@ -13,14 +13,14 @@ from geta_engine.drawing.hierarchy import build
 from geta_engine.drawing.layout import layout_graph
 from geta_engine.drawing.opening import default_open
 from geta_engine.drawing.repeats import is_fold
-from geta_studio.graph import callbacks
+from geta_studio.graph import callbacks, ids
 from geta_studio.graph.accessible_list import tree
 from geta_studio.graph.legend import legend
 from geta_studio.graph.live_values import live_values, matches
 from geta_studio.graph.panel import graph_panel, stage_options
 from geta_studio.graph.plan import View, apply, at_stage
 from geta_studio.services.layouts import Layouts
-from geta_studio.shell import ids
+from geta_studio.shell import ids as shared
 
 PLAIN = View("groups", False)
 
@@ -283,5 +283,12 @@ def test_compact_is_offered_when_there_is_a_compact_model() -> None:
 
 def test_the_panel_has_the_ids_that_do_not_move() -> None:
     text = str(graph_panel().to_plotly_json())
-    for name in (ids.GRAPH, ids.GRAPH_SEARCH, ids.GRAPH_STAGE, ids.GRAPH_OVERLAY, ids.GRAPH_LEGEND, ids.GRAPH_TREE):
+    for name in (
+        ids.GRAPH,
+        ids.GRAPH_SEARCH,
+        shared.GRAPH_STAGE,
+        shared.GRAPH_OVERLAY,
+        ids.GRAPH_LEGEND,
+        ids.GRAPH_TREE,
+    ):
         assert f"'{name}'" in text

@@ -17,7 +17,8 @@ import pytest
 from serving import Server, children
 from sockets import Socket
 
-from geta_studio.shell import ids
+from geta_studio.graph import ids
+from geta_studio.shell import ids as shared
 
 LAYOUTS = "geta_engine.drawing.process"
 pytestmark = pytest.mark.timeout(300)
@@ -63,7 +64,7 @@ def signal_layouts(server: Server, sent: signal.Signals) -> None:
 def draw(socket: Socket, name: str, stage: str) -> str:
     """Ask for the first view of a stage of the model in a drawing."""
     values: dict[str, Any] = {"model_key": "resnet20", "graph_stage": stage, "graph_shape": 0, "graph_drawing": name}
-    return socket.ask(f"{ids.GRAPH}.elements", f"{ids.MODEL_KEY}.data", **values)
+    return socket.ask(f"{ids.GRAPH}.elements", f"{shared.MODEL_KEY}.data", **values)
 
 
 def is_under_way(socket: Socket, name: str) -> bool:
@@ -73,7 +74,7 @@ def is_under_way(socket: Socket, name: str) -> bool:
 
 
 def tick(socket: Socket) -> str:
-    return socket.ask(f"{ids.LIVE}.data", f"{ids.TICK}.n_intervals", tick=1)
+    return socket.ask(f"{shared.LIVE}.data", f"{shared.TICK}.n_intervals", tick=1)
 
 
 def rows(answer: dict[str, Any]) -> int:
@@ -101,7 +102,7 @@ def test_cancel_ends_one_drawing_and_no_other(ready: Server, open_socket: Callab
     until(lambda: is_under_way(socket, "first") and is_under_way(socket, "second"))
     socket.ask(f"{ids.GRAPH_CANCEL}.n_clicks", f"{ids.GRAPH_CANCEL}.n_clicks", graph_drawing="first")
     assert socket.answer(first)["status"] == "prevent_update"
-    assert "the layout of the graph was cancelled" in str(socket.props[ids.NOTICES])
+    assert "the layout of the graph was cancelled" in str(socket.props[shared.NOTICES])
     assert not socket.is_answered(second)
     signal_layouts(ready, signal.SIGCONT)
     assert rows(socket.answer(second, 60)) > 10
