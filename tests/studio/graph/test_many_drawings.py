@@ -18,6 +18,7 @@ from serving import Server, children
 from sockets import Socket
 
 from geta_studio.graph import ids
+from geta_studio.run_dock import ids as run_dock
 from geta_studio.shell import ids as shared
 
 LAYOUTS = "geta_engine.drawing.process"
@@ -74,7 +75,7 @@ def is_under_way(socket: Socket, name: str) -> bool:
 
 
 def tick(socket: Socket) -> str:
-    return socket.ask(f"{shared.LIVE}.data", f"{shared.TICK}.n_intervals", tick=1)
+    return socket.ask(f"{run_dock.LIVE}.data", f"{run_dock.TICK}.n_intervals", tick=1)
 
 
 def rows(answer: dict[str, Any]) -> int:
