@@ -14,9 +14,9 @@ from geta_engine.errors import InputError
 HUGGING_FACE = "hf:"
 """Starts the SPEC of a Hugging Face directory."""
 MIN_BITS = 2
-"""d(b) = q_m^t / (2^(b-1) - 1) divides by zero at b = 1 (METHOD, section 2)."""
+"""d(b) = q_m^t / (2^(b-1) - 1) divides by zero at b = 1 (docs/method.md, section 2)."""
 INITIAL_BITS = 16
-"""b_init: where every quantizer starts, and so the largest upper bound (METHOD, section 2)."""
+"""b_init: where every quantizer starts, and so the largest upper bound (docs/method.md, section 2)."""
 STAGES = {
     "pretrain": "pretrain",
     "warmup": "warm-up",
@@ -62,9 +62,9 @@ class Bounds(_Frozen):
 
 
 class Schedule(_Frozen):
-    """Lengths of the four stages in steps (METHOD, section 4), after `pretrain` dense steps without quantizers; any may
-    be 0.
+    """Lengths of the four stages in steps, after `pretrain` dense steps without quantizers; any may be 0.
 
+    See docs/method.md, section 4.
     `projection` steps are split over `projection_periods` (B), `joint` steps over `joint_periods` (P);
     each must be a whole multiple of its periods.
     """
@@ -108,7 +108,7 @@ class Schedule(_Frozen):
 
 
 class Saliency(_Frozen):
-    """Weights of the five scores of a unit, not all 0 (METHOD, section 4)."""
+    """Weights of the five scores of a unit, not all 0 (docs/method.md, section 4)."""
 
     magnitude: Weight = 1.0
     average_magnitude: Weight = 1.0

@@ -1,4 +1,4 @@
-"""Parameters, MACs, BOPs and bytes of a program, per layer (METHOD, section 5).
+"""Parameters, MACs, BOPs and bytes of a program, per layer (docs/method.md, section 5).
 
 One multiply-add is 1 MAC. BOPs of a layer are MACs * b_w * b_a, with 32 bits for what is not quantized. Counts are for
 one sample and come from the traced shapes, so they agree before and after compaction.

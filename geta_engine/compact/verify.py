@@ -1,4 +1,4 @@
-"""The certificate: zeroing units and removing them give the same function (METHOD, section 3.3)."""
+"""The certificate: zeroing units and removing them give the same function (docs/method.md, section 3.4)."""
 
 from __future__ import annotations
 

@@ -109,8 +109,9 @@ class Quantizer:
 
 @dataclass(frozen=True)
 class Branch:
-    """One quantizer of a traced program: the ops between a tensor and what reads it quantized (METHOD, section 3.1).
+    """One quantizer of a traced program: the ops between a tensor and what reads it quantized.
 
+    See docs/method.md, section 3.1.
     kind: "attached" (parameter -> ops -> layer) or "inserted" (producer -> ops -> consumers).
     source, result: the nodes before and after quantization, of equal shape. nodes: the ops in program order, `result`
     among them, `source` not. readers: the nodes outside that read `result`.

@@ -28,7 +28,7 @@ def analyze(
     protect: Iterable[str] = (),
     granularity: Granularity = "head",
 ) -> Qadg:
-    """The quantization-aware dependency graph of a traced model (METHOD, section 3).
+    """The quantization-aware dependency graph of a traced model (docs/method.md, section 3).
 
     `weights` and `activations` say which tensors get quantizers; `protect` are globs on parameter names or layers
     that must stay whole; attention loses whole heads, or with `granularity="head_dim"` the same offsets of every head.

@@ -1,4 +1,4 @@
-"""One step of the joint stage on the newly redundant units (METHOD, section 4)."""
+"""One step of the joint stage on the newly redundant units (docs/method.md, section 4)."""
 
 from __future__ import annotations
 

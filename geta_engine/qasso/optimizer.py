@@ -1,4 +1,4 @@
-"""QASSO: joint structured pruning and mixed-precision quantization as one optimizer (METHOD, section 4)."""
+"""QASSO: joint structured pruning and mixed-precision quantization as one optimizer (docs/method.md, section 4)."""
 
 from __future__ import annotations
 

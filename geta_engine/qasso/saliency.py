@@ -1,4 +1,4 @@
-"""Which units matter: five scores over producer slices (METHOD, section 4; HESSO, arXiv 2409.09085)."""
+"""Which units matter: five scores over producer slices (docs/method.md, section 4; HESSO, arXiv 2409.09085)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""step -> stage, period, and the upper bound in force: pure functions of the schedule (METHOD, section 4)."""
+"""step -> stage, period, and the upper bound in force: pure functions of the schedule (docs/method.md, section 4)."""
 
 from __future__ import annotations
 

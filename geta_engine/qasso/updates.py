@@ -1,4 +1,4 @@
-"""The joint stage's rule for gamma and d, and the projection of d (METHOD, section 4; GETA, arXiv 2502.16638)."""
+"""The joint stage's rule for gamma and d, and the projection of d (docs/method.md, section 4; arXiv 2502.16638)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clips of activation quantizers from the user's data (METHOD, section 2)."""
+"""Clips of activation quantizers from the user's data (docs/method.md, section 2)."""
 
 from __future__ import annotations
 

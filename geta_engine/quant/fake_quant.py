@@ -1,4 +1,4 @@
-"""The quantizer as one autograd function (METHOD, section 2).
+"""The quantizer as one autograd function (docs/method.md, section 2).
 
 c = min(|x|, q_m)^t        x_Q = sgn(x) * d * round(c / d)
 """
@@ -15,7 +15,7 @@ from geta_engine.quant.kernels import EAGER, Kernels, forward, forward_t
 
 
 class _FakeQuantize(torch.autograd.Function):
-    """Scalars are (d, q_m), or (d, q_m, t). Exported, it is METHOD's formula and nothing else."""
+    """Scalars are (d, q_m), or (d, q_m, t). Exported, it is the formula of docs/method.md and nothing else."""
 
     @staticmethod
     def forward(ctx: Any, kernels: Kernels, x: Tensor, *scalars: Tensor) -> Tensor:
@@ -75,7 +75,7 @@ def _flat(x: Tensor) -> Tensor:
 def fake_quantize(x: Tensor, d: Tensor, q_m: Tensor, t: Tensor | None = None, kernels: Kernels = EAGER) -> Tensor:
     """Quantize and de-quantize `x` (any shape) with scalar tensors d > 0, q_m > 0 and exponent t (None: fixed at 1).
 
-    Gradients are those of METHOD, section 2: straight-through inside the clip, 0 outside; no NaN at x = 0.
+    Gradients are those of docs/method.md, section 2: straight-through inside the clip, 0 outside; no NaN at x = 0.
     Example: x = 0.5, d = 1/7, q_m = 1 gives 4/7 (round half to even).
     """
     scalars = (d, q_m) if t is None else (d, q_m, t)

@@ -1,4 +1,4 @@
-"""The one copy of the bit formulas (METHOD, section 2; DJPQ, arXiv 2007.10463).
+"""The one copy of the bit formulas (docs/method.md, section 2; DJPQ, arXiv 2007.10463).
 
     b = log2(q_m^t / d + 1) + 1            d(b) = q_m^t / (2^(b-1) - 1)
 

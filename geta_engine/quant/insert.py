@@ -100,7 +100,7 @@ def prepare(
     layer_bits: Mapping[str, Bounds] | None = None,
     learn_t: bool = False,
 ) -> PreparedModel:
-    """Insert the graph's quantizers (METHOD, section 2): weights start at q_m = max|W|, t = 1, d = d(16).
+    """Insert the graph's quantizers (docs/method.md, section 2): weights start at q_m = max|W|, t = 1, d = d(16).
 
     `bits` bounds every quantizer, `layer_bits` single ones by id. Activation clips are set by `calibrate`.
     Raises InputError for an id that the graph does not have.

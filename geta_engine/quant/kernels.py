@@ -1,4 +1,4 @@
-"""Forward and backward of the quantizer on flat arrays (METHOD, section 2), and the way they are run.
+"""Forward and backward of the quantizer on flat arrays (docs/method.md, section 2), and the way they are run.
 
 Every formula is written once. Compiled (`quant.compiled`) it is one pass over memory; eagerly it is run over pieces
 that stay in the processor's cache. Both give the same numbers to 1e-6.
@@ -67,7 +67,7 @@ def _wide(x: Tensor) -> Tensor:
 
 
 def _like(result: Tensor, x: Tensor) -> Tensor:
-    """In the dtype of x; no op where it has it, so that a traced quantizer is what METHOD writes."""
+    """In the dtype of x; no op where it has it, so that a traced quantizer is what docs/method.md writes."""
     return result if result.dtype == x.dtype else result.to(x.dtype)
 
 

@@ -20,7 +20,7 @@ from geta_engine.trace.traced import TracedModel, trace
 def load(
     spec: str, input: str | Sequence[str] | None = None, *, meta: bool = False, allow_code: bool = True
 ) -> TracedModel:
-    """SPEC as DESIGN's page lists it -> TracedModel.
+    """SPEC (docs/cli.md lists its forms) -> TracedModel.
 
     `input` (`"1,3,224,224[:dtype]"`, or one such text for each positional input) supplies the example inputs of a
     factory, or the shape of the main input of `hf:DIR`. With `meta` the model is built and traced without weights, on

@@ -1,4 +1,4 @@
-"""The training loop of a run: yields events, knows no database (DESIGN, "Runs")."""
+"""The training loop of a run: yields events, knows no database."""
 
 from __future__ import annotations
 

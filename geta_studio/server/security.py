@@ -72,12 +72,12 @@ class Guard:
         problem = refusal(headers, self._hosts)
         if problem:
             await _refuse(scope, receive, send, 403, problem)
-        elif self._token and not self._knows(headers):
-            await self._admit(scope, receive, send)
+        elif self._token and not self._is_authorized(headers):
+            await self._exchange_token(scope, receive, send)
         else:
-            await self._app(scope, receive, self._dressed(send))
+            await self._app(scope, receive, self._with_headers(send))
 
-    def _knows(self, headers: dict[str, str]) -> bool:
+    def _is_authorized(self, headers: dict[str, str]) -> bool:
         try:
             given = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
         except CookieError:
@@ -88,7 +88,7 @@ class Guard:
     def _is_token(self, given: str) -> bool:
         return self._token is not None and hmac.compare_digest(given.encode(), self._token.encode())
 
-    async def _admit(self, scope: Scope, receive: Any, send: Any) -> None:
+    async def _exchange_token(self, scope: Scope, receive: Any, send: Any) -> None:
         """Turn `?token=` into a cookie and show the page again without it; refuse anything else."""
         query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         token = query.pop("token", [""])[0]
@@ -103,14 +103,14 @@ class Guard:
         await send({"type": "http.response.start", "status": 303, "headers": headers})
         await send({"type": "http.response.body", "body": b""})
 
-    def _dressed(self, send: Any) -> Any:
-        async def with_headers(message: dict[str, Any]) -> None:
+    def _with_headers(self, send: Any) -> Any:
+        async def send_with_headers(message: dict[str, Any]) -> None:
             if message["type"] == "http.response.start":
                 extra = (*HEADERS, (b"content-security-policy", self._content_policy()))
                 message = {**message, "headers": [*message.get("headers", ()), *extra]}
             await send(message)
 
-        return with_headers
+        return send_with_headers
 
     def _content_policy(self) -> bytes:
         """Scripts come from this server only; the few inline ones Dash writes are named by their hashes.

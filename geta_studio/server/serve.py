@@ -28,11 +28,11 @@ def serve(
     listener = listen(host, port)
     services = Services(Workspace(store), model)
     try:
-        _check(services)
+        _start_first_analysis(services)
         token = None if is_loopback(host) else secrets.token_urlsafe(24)
         app = Guard(create_app(services), host=host, port=port, token=token)
         services.layouts.warm()
-        address = f"http://{_shown(host)}:{port}/" + (f"?token={token}" if token else "")
+        address = f"http://{_in_url(host)}:{port}/" + (f"?token={token}" if token else "")
         print(f"GETA Studio is on {address}", flush=True)
         if open_browser:
             webbrowser.open(address)
@@ -43,7 +43,7 @@ def serve(
         services.close()
 
 
-def _check(services: Services) -> None:
+def _start_first_analysis(services: Services) -> None:
     """Start the analysis of the first model. Raises InputError for a model or a limit that cannot be."""
     state = services.analyses.ensure_analysis(services.first_model)
     if services.library.upload_limit and state.state == "failed":
@@ -82,5 +82,5 @@ def _bind_problem(host: str, port: int, error: OSError) -> str:
     return f"the studio cannot listen on {host}:{port} ({error.strerror}): choose another with PORT= and --host"
 
 
-def _shown(host: str) -> str:
+def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host

@@ -1,4 +1,6 @@
-"""Norms and means over a dim that shrinks keep their divisor (METHOD, section 3.3): plain ATen in place of the op.
+"""Norms and means over a dim that shrinks keep their divisor: plain ATen in place of the op.
+
+See docs/method.md, section 3.4.
 
 What was removed was zero, so with `ratio` = numbers left / numbers before, over the reduced dims,
 mean = mean(x) * ratio;  variance = mean((x - mean)^2) * ratio + mean^2 * (1 - ratio).

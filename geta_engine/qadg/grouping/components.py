@@ -25,7 +25,7 @@ class Components:
 
 
 def components(propagated: Propagated) -> Components:
-    """Connected components of the ties, made coarser until every tensor stays a box (METHOD, section 3.2).
+    """Connected components of the ties, made coarser until every tensor stays a box (docs/method.md, section 3.2).
 
     First the joint arrays: along which axis do whole indices go? Then what several slices share: it goes with a whole
     index of the other axes, or stays. Either may tie more, so both are asked again until nothing changes.

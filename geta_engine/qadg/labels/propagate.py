@@ -1,4 +1,4 @@
-"""Walk the program once, in order, and push labels through it (METHOD, section 3.2)."""
+"""Walk the program once, in order, and push labels through it (docs/method.md, section 3.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Quantizer branches: the ops a traced quantizer is made of, recognised by their structure (METHOD, section 3.1).
+"""Quantizer branches: the ops a traced quantizer is made of, recognised by their structure.
+
+See docs/method.md, section 3.1.
 
 A branch starts from a rounding op. The nearest scaling before it (`x / s`) that a scaling after it undoes (`* s`: the
 same parameter, or the same number) bounds the smallest region; without such a pair the rounding is the network's own.

@@ -1,4 +1,4 @@
-"""Where quantizers stand (METHOD, section 2): one a quantized weight, one a tensor that enters such a layer."""
+"""Where quantizers stand (docs/method.md, section 2): one a quantized weight, one a tensor that enters such a layer."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Linear, matmul, einsum: in-labels are tied to the input's channels, out-labels go to the result.
 
 A removed index must contribute nothing to the sum: its input is zero there, or the contraction is pinned
-(METHOD, section 3.3)."""
+(docs/method.md, section 3.3)."""
 
 from __future__ import annotations
 

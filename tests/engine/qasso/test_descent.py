@@ -1,4 +1,4 @@
-"""The joint stage's descent, measured on what the parameters really did (METHOD, section 4)."""
+"""The joint stage's descent, measured on what the parameters really did (docs/method.md, section 4)."""
 
 from __future__ import annotations
 

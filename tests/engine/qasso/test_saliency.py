@@ -22,7 +22,7 @@ def trained(request):
 
 
 def slow_scores(qadg, model, candidates) -> np.ndarray:
-    """METHOD, section 4, unit by unit: [units, 5], each column divided by its norm over the candidates."""
+    """docs/method.md, section 4, unit by unit: [units, 5], each column divided by its norm over the candidates."""
     parameters, rows = model.model_parameters(), []
     for masks in units_of(qadg, parameters):
         x, g = (

@@ -1,4 +1,4 @@
-"""The joint rule against METHOD's loop, and the descent it promises."""
+"""The joint rule against the loop of docs/method.md, and the descent it assures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.engine.qasso.small import gradients, start
 
 
 def slow_rule(g, c, r, lr, remaining, d_min, d_max):
-    """METHOD, section 4, for one tensor, with the while loop written out."""
+    """docs/method.md, section 4, for one tensor, with the while loop written out."""
     norm = lambda v: math.sqrt(sum(a * a for a in v))  # noqa: E731
     dot = sum(a * b for a, b in zip(g, c))
     ng, nc, nr = norm(g), norm(c), norm(r)

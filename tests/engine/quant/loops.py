@@ -11,7 +11,7 @@ Four = tuple[float, float, float, float]
 
 
 def slow_forward(x: float, d: float, q_m: float, t: float) -> float:
-    """METHOD, section 2; Python's round() takes half to even."""
+    """docs/method.md, section 2; Python's round() takes half to even."""
     c = min(abs(x), q_m) ** t
     return math.copysign(1, x) * d * round(c / d) if x else 0.0
 
