@@ -24,8 +24,8 @@ MENU = "What can be done with this"
 CANVAS = "The graph: arrow keys move it, the menu key opens the menu of what is selected, the list says what it shows"
 
 
-def graph_panel(beside: str | None = None) -> Component:
-    """The panel, empty: the callbacks fill it once there is an analysis, and the model of key `beside` next to it."""
+def graph_panel(compare: str | None = None) -> Component:
+    """The panel, empty: the callbacks fill it once there is an analysis. `compare` is the key of the compared model."""
     return html.Div(
         id=ids.GRAPH_PANEL,
         className="graph-panel",
@@ -34,7 +34,7 @@ def graph_panel(beside: str | None = None) -> Component:
             dcc.Store(id=ids.GRAPH_DRAWING, data=uuid4().hex),
             *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_SETTLED, ids.GRAPH_ACCESSIBLE_LIST)),
             html.Div(_canvas(ids.GRAPH), className="graph-focus", tabIndex=0, role="application", **named(CANVAS)),
-            _compared(beside),
+            _compared(compare),
             _toolbar(),
             html.Nav(id=ids.GRAPH_CRUMBS, className="graph-crumbs", **named("Modules around what is on screen")),
             html.Div(
@@ -69,11 +69,11 @@ def _canvas(name: str) -> Component:
     )
 
 
-def _compared(beside: str | None) -> Component:
+def _compared(compare: str | None) -> Component:
     """The compared graph, with a line about what differs."""
     return html.Div(
         [
-            dcc.Store(id=shared.GRAPH_COMPARE, data=beside),
+            dcc.Store(id=shared.GRAPH_COMPARE, data=compare),
             dcc.Store(id=ids.GRAPH_COMPARED_SCENE),
             dcc.Interval(id=ids.GRAPH_COMPARED_POLL, interval=400, disabled=True),
             _canvas(ids.GRAPH_COMPARED),

@@ -60,7 +60,7 @@ def shapes(services: Services, key: str) -> dict[str, tuple[int, ...]]:
     return shapes_of(Path(services.library.spec(key)))
 
 
-def beside(services: Services, left: str, right: str, stage: str = "groups") -> tuple[Any, ...]:
+def compared_with(services: Services, left: str, right: str, stage: str = "groups") -> tuple[Any, ...]:
     """What is drawn at the right of a model with all modules of both open."""
     graphs = [graph_at(services.analyses.get(key), stage) for key in (left, right)]  # type: ignore[arg-type]
     scopes = set().union(*(everything(graph)[0] for graph in graphs))
@@ -99,7 +99,7 @@ def test_what_can_stand_beside(services: Services) -> None:
 def test_exactly_the_layers_that_differ_are_marked_on_both_sides(
     services: Services, left: str, right: str, stage: str
 ) -> None:
-    elements, scene, _, done = beside(services, left, right, stage)
+    elements, scene, _, done = compared_with(services, left, right, stage)
     assert done and scene["model"] == right
     expected = dict.fromkeys(differing(shapes(services, left), shapes(services, right)), "changed")
     assert len(expected) >= (8 if "compact-2" in (left, right) else 1)
@@ -109,7 +109,7 @@ def test_exactly_the_layers_that_differ_are_marked_on_both_sides(
 
 @pytest.mark.parametrize("stage", ["trace", "branches"])
 def test_quantizers_of_weights_are_gone_from_a_compact_model_and_others_are_not(services: Services, stage: str) -> None:
-    elements, scene, *_ = beside(services, "resnet8", "compact-1", stage)
+    elements, scene, *_ = compared_with(services, "resnet8", "compact-1", stage)
     graph = graph_at(services.analyses.get("resnet8"), stage)  # type: ignore[arg-type]
     attached = {node for branch in graph["branches"] if branch["kind"] == "attached" for node in branch["nodes"]}
     assert attached <= {row for row, kind in scene["left"].items() if kind == "gone"}
@@ -121,25 +121,25 @@ def test_quantizers_of_weights_are_gone_from_a_compact_model_and_others_are_not(
 
 def test_the_lines_over_two_runs_tell_the_sizes_of_both(services: Services) -> None:
     sizes = [services.runs.get(run).summary["params_compact"] for run in (1, 2)]
-    what, counts = (span.children for span in beside(services, "compact-1", "compact-2")[2])
+    what, counts = (span.children for span in compared_with(services, "compact-1", "compact-2")[2])
     assert what == "run 1 → run 2 · {:.1f} k → {:.1f} k parameters".format(*(size / 1000 for size in sizes))
     assert counts.endswith(" changed")
-    assert beside(services, "compact-1", "resnet8")[2][0].children.startswith("run 1 → dense · ")
-    assert beside(services, "resnet8", "compact-2")[2][0].children.startswith("dense → run 2 · 77.8 k → ")
+    assert compared_with(services, "compact-1", "resnet8")[2][0].children.startswith("run 1 → dense · ")
+    assert compared_with(services, "resnet8", "compact-2")[2][0].children.startswith("dense → run 2 · 77.8 k → ")
 
 
 def test_a_compact_model_on_screen_shows_its_own_bits(services: Services) -> None:
     for run in (1, 2):
         state = live_values(services, None, f"compact-{run}")
-        told = {(q["kind"], q["layer"]): q["bits"] for q in services.runs.get(run).summary["quantizers"]}
+        trained = {(q["kind"], q["layer"]): q["bits"] for q in services.runs.get(run).summary["quantizers"]}
         analysis = services.analyses.get(f"compact-{run}")
         assert analysis is not None and state is not None
-        assert state["bits"] == {q["id"]: told[q["kind"], q["layer"]] for q in analysis["quantizers"]}
+        assert state["bits"] == {q["id"]: trained[q["kind"], q["layer"]] for q in analysis["quantizers"]}
 
 
 def test_quantizers_are_paired_by_what_they_are_for(services: Services) -> None:
     own, others = ({q["id"]: q for q in services.analyses.get(key)["quantizers"]} for key in ("resnet8", "compact-2"))  # type: ignore[index]
-    pairs = beside(services, "resnet8", "compact-2")[1]["quantizers"]
+    pairs = compared_with(services, "resnet8", "compact-2")[1]["quantizers"]
     assert pairs.keys() == others.keys() and set(pairs.values()) == own.keys()
     for right, left in pairs.items():
         assert [others[right][name] for name in ("kind", "layer")] == [own[left][name] for name in ("kind", "layer")]

@@ -70,7 +70,7 @@ def accessible_list(studio: Any, known: Mapping[str, Any] | None) -> Any:
 
 
 def words(part: Any) -> list[str]:
-    """The texts of plain elements (`views.plain`)."""
+    """The texts of plain elements (`html_tree.plain`)."""
     return [part] if isinstance(part, str) else [word for child in part[2:] for word in words(child)]
 
 
@@ -169,7 +169,7 @@ def test_closing_a_fold_closes_its_modules_and_closing_one_of_them_keeps_it_open
     assert apply(graph, opened, {"action": "toggle", "scope": "layer1"}).scopes == frozenset()
 
 
-def test_a_fold_and_what_is_in_it_are_told_one_within_the_other(report: Any) -> None:
+def test_a_fold_and_what_is_in_it_are_listed_one_within_the_other(report: Any) -> None:
     analysis = report("resnet56")
     found = tree(layout_graph(analysis["graph"], frozenset({"layer1", "layer1.1..8", "layer1.1"})), analysis)
     titles = [words(button)[0].split(",")[0] for button in buttons(found, "tree-item")]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import geta_engine as ge
 from geta_engine.analysis.report import analysis_report
+from geta_engine.config import make_config
 from geta_engine.drawing import opening
 from geta_engine.drawing.hierarchy import build
 from geta_engine.drawing.stages import branch_scopes, graph_at
@@ -312,9 +313,9 @@ def test_formula_of_four_bits() -> None:
 
 def test_bounds_of_a_stored_run(report: Any) -> None:
     own = {"fc.weight": {"lower": 4, "upper": 6}}
-    bounds = run_bounds({"bits": {"lower": 3, "upper": 8}, "layer_bits": own}, report("mlp"))
-    assert set(bounds.values()) == {(3, 8)}
-    assert run_bounds({"bits": {"lower": 3, "upper": 8}, "layer_bits": own}, report("resnet20"))["fc.weight"] == (4, 6)
+    config = make_config(model="resnet20", bits={"lower": 3, "upper": 8}, layer_bits=own)
+    assert set(run_bounds(config, report("mlp")).values()) == {(3, 8)}
+    assert run_bounds(config, report("resnet20"))["fc.weight"] == (4, 6)
 
 
 def test_the_figure_shows_only_when_there_is_something_in_it(report: Any) -> None:
