@@ -1,4 +1,4 @@
-"""An upload in a real browser while its analysis takes its time: the selector goes on, and the upload can be deleted."""
+"""An upload in a real browser during its analysis: the selector goes on, and the upload can be deleted."""
 
 from __future__ import annotations
 
