@@ -195,6 +195,7 @@ def test_a_tab_in_the_back_asks_nothing(server: Server, page: Any) -> None:
     asked = "() => window.dash_component_api.getLayout('tick-due').props.data ?? 0"
     ticks = "() => window.dash_component_api.getLayout('tick').props.n_intervals ?? 0"
     page.goto(server.url)
+    page.wait_for_selector("#graph-panel[data-drawn]")
     page.wait_for_function(f"() => ({asked})() >= 1")
     page.evaluate("() => Object.defineProperty(document, 'hidden', { get: () => true, configurable: true })")
     before = page.evaluate(ticks)
