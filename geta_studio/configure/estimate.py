@@ -65,5 +65,5 @@ def _costs(
         macs += layer["macs"]
         stored += layer["params"] * share * bits(layer["weight_quantizer"]) / 8
         counted += layer["params"]
-    rest = max(0.0, analysis["model"]["params"] - counted) * FLOAT_BITS / 8
-    return bops / (macs * FLOAT_BITS**2) if macs else 0.0, stored + rest
+    unquantized = max(0.0, analysis["model"]["params"] - counted) * FLOAT_BITS / 8
+    return bops / (macs * FLOAT_BITS**2) if macs else 0.0, stored + unquantized

@@ -62,22 +62,22 @@ def aligned(layout: LayoutDocument, compared: LayoutDocument, differences: Itera
     }
 
 
-def _names_at_left(layout: LayoutDocument, compared: LayoutDocument, counterpart: Mapping[str, str]) -> dict[str, str]:
+def _names_at_left(layout: LayoutDocument, compared: LayoutDocument, compared_of: Mapping[str, str]) -> dict[str, str]:
     """Row or box of the right drawing -> what stands for the same nodes in the left one, else its own name."""
     names = {box["id"]: box["id"] for box in compared["boxes"]}
     for row in compared["nodes"]:
-        hosts = {layout["hosts"].get(counterpart[key]) for key in row["members"] if key in counterpart}
+        hosts = {layout["hosts"].get(compared_of[key]) for key in row["members"] if key in compared_of}
         host = hosts.pop() if len(hosts) == 1 else row["id"]
         names[row["id"]] = host or ""
     return names
 
 
-def _node_at(node: PlacedNode, place: Rectangle) -> PlacedNode:
-    return {**node, "x": place["x"], "y": place["y"], "w": place["w"], "h": place["h"]}
+def _node_at(node: PlacedNode, target: Rectangle) -> PlacedNode:
+    return {**node, "x": target["x"], "y": target["y"], "w": target["w"], "h": target["h"]}
 
 
-def _box_at(box: PlacedBox, place: Rectangle) -> PlacedBox:
-    return {**box, "x": place["x"], "y": place["y"], "w": place["w"], "h": place["h"]}
+def _box_at(box: PlacedBox, target: Rectangle) -> PlacedBox:
+    return {**box, "x": target["x"], "y": target["y"], "w": target["w"], "h": target["h"]}
 
 
 def _edge_along(edge: PlacedEdge, route: PlacedEdge) -> PlacedEdge:

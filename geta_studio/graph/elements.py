@@ -198,11 +198,11 @@ def elements(analysis: AnalysisDocument, layout: LayoutDocument) -> list[Element
     """All elements, back to front: frames, rows with their parts, pills, edges."""
     painter = Painter(analysis, layout["edges"])
     rows = {row["id"]: row for row in layout["nodes"]}
-    frames = (element for box in layout["boxes"] for element in painter.box(box))
+    boxes = (element for box in layout["boxes"] for element in painter.box(box))
     parts = (element for row in layout["nodes"] for element in painter.row(row))
     pills = (_pill(edge, edge["pill"]) for edge in layout["edges"] if edge["pill"])
     edges = (painter.edge(edge, rows[edge["source"]], rows[edge["target"]]) for edge in layout["edges"])
-    return [*frames, *parts, *pills, *edges]
+    return [*boxes, *parts, *pills, *edges]
 
 
 def _bar(row: PlacedNode, data: RowData) -> PartData:
@@ -221,7 +221,7 @@ def _bar(row: PlacedNode, data: RowData) -> PartData:
     }
 
 
-def _pill(edge: PlacedEdge, place: Sequence[float]) -> NodeElement:
+def _pill(edge: PlacedEdge, position: Sequence[float]) -> NodeElement:
     """The activation quantizers of an edge, just above what reads them."""
     quantizers = list(edge["quantizers"])
     data: MarkData = {
@@ -231,7 +231,7 @@ def _pill(edge: PlacedEdge, place: Sequence[float]) -> NodeElement:
         "label": "A",
         "mark": "A",
     }
-    return _node(data, place[0], place[1], "part pill")
+    return _node(data, position[0], position[1], "part pill")
 
 
 def diamond_place(row: Rectangle, pills: Iterable[Sequence[float]]) -> tuple[float, float]:
@@ -244,7 +244,7 @@ def diamond_place(row: Rectangle, pills: Iterable[Sequence[float]]) -> tuple[flo
     near = [pill for pill, height in pills if abs(height - y) < MARK_HEIGHT]
     between = (x + reach - step for step in range(4, round(2 * reach), 4))
     places = [x + reach, x - reach - NAME_CLEAR, *between]
-    return max(places, key=lambda place: min([PILL_REACH, *(abs(place - pill) for pill in near)])), y
+    return max(places, key=lambda x: min([PILL_REACH, *(abs(x - pill) for pill in near)])), y
 
 
 def control_points(points: Sequence[Sequence[float]]) -> tuple[str, str]:

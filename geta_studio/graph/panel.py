@@ -149,9 +149,9 @@ def _views() -> Component:
     return _menu("View", "What is shown of the graph", [*items, dmc.MenuDivider(), helpers, compare])
 
 
-def shape_item(shown: bool) -> tuple[str, str]:
+def shape_item(is_shown: bool) -> tuple[str, str]:
     """Text and label of the menu entry that shows or hides shape and mask ops."""
-    text, title = SHAPE[shown]
+    text, title = SHAPE[is_shown]
     return text, _label(text, title)
 
 

@@ -42,11 +42,11 @@ def _slots(scheme: Scheme, theme: Theme, stage: str) -> list[Rule]:
         ]
         if stage == "compact":
             kept = mix(shade.line, theme.surface, 0.7)
-            cut = f"{shade.line} {shade.line} {kept} {kept} {theme.surface} {theme.surface}"
+            removed_colors = f"{shade.line} {shade.line} {kept} {kept} {theme.surface} {theme.surface}"
             rules.append(
                 rule(
                     f".row.slot{slot}[cut]",
-                    background_gradient_stop_colors=cut,
+                    background_gradient_stop_colors=removed_colors,
                     background_gradient_stop_positions="data(cut)",
                 )
             )

@@ -41,8 +41,8 @@ def missing(subject: Subject, selection: Selection) -> str:
     word, remedy = WORDS[kind]
     if kind == "group" and not subject.groups:
         return f"{_short(name)} was asked for, and {model} has no groups: nothing in it has channels to prune."
-    known = {"first": f"g{min(subject.groups, default=0)}", "last": f"g{max(subject.groups, default=0)}"}
-    return f"{_short(name)} was asked for, and {model} has no such {word}: {remedy.format(**known)}."
+    first_and_last = {"first": f"g{min(subject.groups, default=0)}", "last": f"g{max(subject.groups, default=0)}"}
+    return f"{_short(name)} was asked for, and {model} has no such {word}: {remedy.format(**first_and_last)}."
 
 
 def _short(name: str) -> str:

@@ -75,10 +75,10 @@ def page(subject: Subject | None, selection: Selection | None, stage: str = "gro
     """
     if subject is None or not selection:
         return empty_page()
-    found = _found(subject, selection)
-    if found is None and stage in ("trace", "branches"):
-        found = _found(Subject({**subject.analysis, "graph": graph_at(subject.analysis, "trace")}), selection)
-    return found or Page(missing_head(subject, selection), [])
+    selected_page = _found(subject, selection)
+    if selected_page is None and stage in ("trace", "branches"):
+        selected_page = _found(Subject({**subject.analysis, "graph": graph_at(subject.analysis, "trace")}), selection)
+    return selected_page or Page(missing_head(subject, selection), [])
 
 
 def _found(subject: Subject, selection: Selection) -> Page | None:
@@ -111,12 +111,12 @@ def _node_live(subject: Subject, identity: str) -> Live:
 
 def _node_body(subject: Subject, node: NodeDocument) -> list[Component]:
     model = subject.analysis["model"]
-    known = [
+    rows = [
         ("output shape", " × ".join(map(str, node["shape"])) or "–"),
         ("parameters", share(node["n_params"], model["params"])),
         ("multiply-adds", share(node["macs"], model["macs"])),
     ]
-    parts: list[Component] = [facts(known, title="1 multiply-add counts as 1; shapes of the traced example")]
+    parts: list[Component] = [facts(rows, title="1 multiply-add counts as 1; shapes of the traced example")]
     reason = node["reason"] or subject.reason_of(node["group"])
     if reason:
         parts.append(reason_box("Its output cannot be pruned", reason))
@@ -153,9 +153,9 @@ def _neighbours(subject: Subject, node: NodeDocument) -> Component:
     sources = list(dict.fromkeys(e["source"] for e in edges if e["target"] == node["id"]))
     targets = list(dict.fromkeys(e["target"] for e in edges if e["source"] == node["id"]))
     lines = [
-        html.Div([html.Span(word, className="muted"), chips(subject, found)], className="inspect-line")
-        for word, found in (("from", sources), ("to", targets))
-        if found
+        html.Div([html.Span(word, className="muted"), chips(subject, neighbours)], className="inspect-line")
+        for word, neighbours in (("from", sources), ("to", targets))
+        if neighbours
     ]
     return html.Div([html.H3("Connected"), *lines], className="inspect-section")
 
@@ -212,18 +212,18 @@ def _scope_page(subject: Subject, scope: str) -> Page | None:
     model = subject.analysis["model"]
     groups = sorted({n["group"] for n in inside if n["group"] is not None})
     layers = [n for n in inside if n["quantizer"]]
-    known = [
+    rows = [
         ("nodes", count(len(inside))),
         ("parameters", share(sum(n["n_params"] or 0 for n in inside), model["params"])),
         ("multiply-adds", share(sum(n["macs"] or 0 for n in inside), model["macs"])),
     ]
-    body: list[Component] = [facts(known)]
+    body: list[Component] = [facts(rows)]
     if groups:
         links = html.Div([subject.group_link(group) for group in groups], className="chip-row")
         body.append(html.Div([html.H3("Groups its nodes write"), links], className="inspect-section"))
     if layers:
-        found = chips(subject, [n["id"] for n in layers])
-        body.append(html.Div([html.H3("Quantized layers"), found], className="inspect-section"))
+        layer_chips = chips(subject, [n["id"] for n in layers])
+        body.append(html.Div([html.H3("Quantized layers"), layer_chips], className="inspect-section"))
     return Page(head(display_name(scope), "repeated modules" if is_fold(scope) else "module", ""), body)
 
 

@@ -63,8 +63,8 @@ class Subject:
         """The quantizers a node reads through: its weight's, and those on the edges into it."""
         edges = self.analysis["graph"]["edges"]
         marks = [edge["quantizer"] for edge in edges if edge["target"] == node["id"] and edge["quantizer"]]
-        found = [node["quantizer"], *dict.fromkeys(marks)]
-        return [self.quantizers[key] for key in found if key is not None and key in self.quantizers]
+        names = [node["quantizer"], *dict.fromkeys(marks)]
+        return [self.quantizers[key] for key in names if key is not None and key in self.quantizers]
 
     def group_link(self, group: int) -> Component:
         """A link to a group in the group's colour."""
@@ -88,8 +88,8 @@ def chips(subject: Subject, nodes: Sequence[str], arrow: bool = False) -> Compon
     if len(made) <= limit + 2:
         return html.Div(made, className="chip-row")
     hidden = html.Div(made[limit:], className="chip-row")
-    rest = html.Details([html.Summary(f"{len(nodes) - SHOWN_LINKS} more"), hidden])
-    return html.Div([html.Div(made[:limit], className="chip-row"), rest])
+    more_links = html.Details([html.Summary(f"{len(nodes) - SHOWN_LINKS} more"), hidden])
+    return html.Div([html.Div(made[:limit], className="chip-row"), more_links])
 
 
 def _chip(subject: Subject, node: str) -> Component:

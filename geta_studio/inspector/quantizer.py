@@ -78,27 +78,27 @@ def formula(d: float, q_m: float, t: float) -> Component:
 
 def quantizer_body(subject: Subject, quantizer: QuantizerDocument) -> list[Component]:
     """Where it sits: what it reads, which layers read it, and their cost."""
-    known: list[tuple[str, Any]] = []
+    rows: list[tuple[str, Any]] = []
     if quantizer["kind"] == "weight":
-        known.append(("numbers quantized", count(quantizer["parameters"])))
-    known.append(("multiply-adds that use it", count(quantizer["macs"])))
-    parts: list[Component] = [facts(known)]
+        rows.append(("numbers quantized", count(quantizer["parameters"])))
+    rows.append(("multiply-adds that use it", count(quantizer["macs"])))
+    parts: list[Component] = [facts(rows)]
     if quantizer["node"] in subject.nodes:
         word = "Layer" if quantizer["kind"] == "weight" else "Tensor of"
         parts.append(html.Div([html.H3(word), chips(subject, [quantizer["node"]])], className="inspect-section"))
     readers = quantizer["readers"]
     if quantizer["kind"] == "activation" and readers:
         parts.append(html.Div([html.H3("Read by"), chips(subject, readers)], className="inspect-section"))
-    counterpart = _weight_of(subject, readers)
-    if quantizer["kind"] == "activation" and counterpart:
-        met = html.Div(counterpart, className="chip-row")
+    weight_chips = _weight_of(subject, readers)
+    if quantizer["kind"] == "activation" and weight_chips:
+        met = html.Div(weight_chips, className="chip-row")
         parts.append(html.Div([html.H3("Weights it meets"), met], className="inspect-section"))
     return parts
 
 
 def _weight_of(subject: Subject, readers: Sequence[str]) -> list[Component]:
-    found = [subject.nodes[reader]["quantizer"] for reader in readers if reader in subject.nodes]
-    return [link("quantizer", name, name, look="node-chip") for name in found if name]
+    names = [subject.nodes[reader]["quantizer"] for reader in readers if reader in subject.nodes]
+    return [link("quantizer", name, name, look="node-chip") for name in names if name]
 
 
 def stairs_figure(d: float, q_m: float, t: float, signed: bool, scheme: Scheme) -> Figure:

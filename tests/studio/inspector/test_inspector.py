@@ -293,7 +293,7 @@ def test_norms_are_sorted_with_their_states() -> None:
     json.dumps(drawn, cls=PlotlyJSONEncoder)
 
 
-def test_stairs_against_a_slow_twin() -> None:
+def test_stairs_match_the_formula() -> None:
     d, q_m, t = 0.13, 0.9, 1.2
     curve = stairs(d, q_m, t)
     for x, y in zip(curve.x[::37], curve.y[::37], strict=True):
