@@ -76,7 +76,7 @@ def fake_quantize(x: Tensor, d: Tensor, q_m: Tensor, t: Tensor | None = None, ke
     """Quantize and de-quantize `x` (any shape) with scalar tensors d > 0, q_m > 0 and exponent t (None: fixed at 1).
 
     Gradients are those of docs/method.md, section 2: straight-through inside the clip, 0 outside; no NaN at x = 0.
-    Example: x = 0.5, d = 1/7, q_m = 1 gives 4/7 (round half to even).
+    Example: x = 0.4, d = 1/7, q_m = 1 gives 3/7; x = 0.625, d = 0.25 gives 0.5 (round half to even).
     """
     scalars = (d, q_m) if t is None else (d, q_m, t)
     result: Tensor = _FakeQuantize.apply(kernels, x, *scalars)

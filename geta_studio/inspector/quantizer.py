@@ -28,7 +28,7 @@ class Stairs(NamedTuple):
 
 
 def stairs(d: float, q_m: float, t: float, signed: bool = True, points: int = POINTS) -> Stairs:
-    """x -> x_Q over 1.25 times the clip: c = min(|x|, q_m)^t, x_Q = sgn(x) d round(c / d) (METHOD, section 2).
+    """x -> x_Q over 1.25 times the clip: c = min(|x|, q_m)^t, x_Q = sgn(x) d round(c / d).
 
     Worked: q_m = 1, t = 1, d = 1/7 takes x = 0.5 to 4/7 (round half to even).
     """
