@@ -131,7 +131,9 @@ def _detail(node: Node) -> str:
         stride = argument(node, 3, "stride", [1])
         steps = f" /{stride[0]}" if isinstance(stride, (list, tuple)) and stride[0] != 1 else ""
         depthwise = " depthwise" if groups == weight[0] and groups != 1 else ""
-        return f"{weight[1] * groups} → {weight[0]} · {'×'.join(map(str, weight[2:]))}{steps}{depthwise}"
+        channels = weight[1] * groups, weight[0]
+        inputs, outputs = reversed(channels) if "transpose" in operation else channels
+        return f"{inputs} → {outputs} · {'×'.join(map(str, weight[2:]))}{steps}{depthwise}"
     if operation == "linear":
         weight = shape_of(argument(node, 1, "weight"))
         return f"{weight[1]} → {weight[0]}"
