@@ -121,7 +121,7 @@ def hover(page: Any, repeats: int) -> float:
     return median(times)
 
 
-def frames(page: Any) -> tuple[float, float]:
+def frame_rates(page: Any) -> tuple[float, float]:
     """Frames a second while the mouse drags the graph, and while its wheel zooms it."""
     pan, zoom = (float(page.evaluate(FRAMES, [gesture, 3])) for gesture in ("drag", "wheel"))
     return pan, zoom
@@ -176,7 +176,7 @@ def measure(model: str, folder: Path, budget: float, large: bool, repeats: int) 
         add(f"overlay, {shown} nodes", overlay(page, repeats), 150, "ms", under)
         for least in (50, 30) if large else (50,):
             count = shown if least == 50 else open_everything(page)
-            pan, zoom = frames(page)
+            pan, zoom = frame_rates(page)
             add(f"pan, {count} nodes", pan, least, "frames/s", over)
             add(f"zoom, {count} nodes", zoom, least, "frames/s", over)
         add("memory of the web process", memory_mb(pid), 400, "MB", under)

@@ -52,16 +52,16 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         "| case | sparsity | dense | compressed | gap, points | relative BOPs | mean bits | goal |",
         "|" + "---|" * 8,
     ]
-    for (study, lr, sparsity), own in cases.items():
-        if len(own) < 3:
+    for (study, lr, sparsity), runs in cases.items():
+        if len(runs) < 3:
             continue
-        accuracy, base = [row["accuracy"] for row in own], dense[study, lr]
+        accuracy, base = [row["accuracy"] for row in runs], dense[study, lr]
         gap = 100 * (mean(base) - mean(accuracy)) if base else 0.0
-        bops = mean(row["relative_bops"] for row in own)
+        bops = mean(row["relative_bops"] for row in runs)
         name = study if lr is None else f"{study}, lr {lr}"
         lines.append(
             f"| {name} | {sparsity} | {_spread(base)} | {_spread(accuracy)} | {gap:.2f} | {100 * bops:.2f} % "
-            f"| {mean(row['mean_bits'] for row in own):.1f} | {_goal(study, lr, sparsity, mean(accuracy), bops, gap)} |"
+            f"| {mean(row['mean_bits'] for row in runs):.1f} | {_goal(study, lr, sparsity, mean(accuracy), bops, gap)} |"
         )
     return lines
 

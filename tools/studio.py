@@ -19,9 +19,9 @@ START_S = 60.0
 @contextmanager
 def studio(model: str, folder: Path) -> Iterator[tuple[str, int]]:
     """A server with `model` analysed: its address and its process id."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
     command = [
         sys.executable,
         "app.py",

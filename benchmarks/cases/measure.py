@@ -21,7 +21,7 @@ import geta_engine as ge
 from benchmarks.cases.models import MODELS, Built, prenorm, quantize_layers
 from benchmarks.cases.timing import Timed, first_line, interleave
 
-Row = dict[str, Any]
+CaseRow = dict[str, Any]
 
 DEPTHS = (12, 24, 48, 96)
 
@@ -48,7 +48,7 @@ class Ours:
     def note_peak(self) -> None:
         self.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
-    def found(self) -> Row:
+    def counts(self) -> CaseRow:
         if self.qadg is None:
             return {}
         return {
@@ -81,7 +81,7 @@ class TorchPruning:
         self._graph = tp.DependencyGraph().build_dependency(built.model, inputs, verbose=False)
         self._groups = list(self._graph.get_all_groups())
 
-    def found(self) -> Row:
+    def counts(self) -> CaseRow:
         if self._groups is None:
             return {}
         inner = [group for group in self._groups if not any(self._is_output(dep) for dep, _ in group)]
@@ -95,7 +95,7 @@ class TorchPruning:
 Pair = tuple[Ours, TorchPruning | None]
 
 
-def measure(case: str, repeats: int) -> Iterator[list[Row]]:
+def measure(case: str, repeats: int) -> Iterator[list[CaseRow]]:
     """The rows of a case after each round."""
     if case == "depth":
         pairs = {f"depth_{depth}": _pair(partial(prenorm, depth)) for depth in DEPTHS}
@@ -144,7 +144,7 @@ def _by_hand(built: Built) -> Built:
     return dataclasses.replace(built, model=quantize_layers(built.model))
 
 
-def _rounds(pairs: Mapping[str, Pair], repeats: int) -> Iterator[list[Row]]:
+def _rounds(pairs: Mapping[str, Pair], repeats: int) -> Iterator[list[CaseRow]]:
     steps: dict[str, Callable[[], None]] = {}
     for name, (ours, theirs) in pairs.items():
         steps |= {f"{name} export": ours.export, f"{name} analyze": ours.analyze}
@@ -160,14 +160,14 @@ def _rounds(pairs: Mapping[str, Pair], repeats: int) -> Iterator[list[Row]]:
         yield [_row(name, *pair, timed) for name, pair in pairs.items()]
 
 
-def _row(name: str, ours: Ours, theirs: TorchPruning | None, timed: Mapping[str, Timed]) -> Row:
+def _row(name: str, ours: Ours, theirs: TorchPruning | None, timed: Mapping[str, Timed]) -> CaseRow:
     export, analysis = timed[f"{name} export"], timed[f"{name} analyze"]
-    row: Row = {"name": name, "export_s": export.median, "analyze_s": analysis.median}
+    row: CaseRow = {"name": name, "export_s": export.median, "analyze_s": analysis.median}
     row |= {"export_cpu_s": export.cpu_median, "analyze_cpu_s": analysis.cpu_median}
     row["error"] = export.error or analysis.error
     if export.median is not None and analysis.median is not None:
         row["total_s"] = export.median + analysis.median
-    row |= ours.found() | {"repeats": {"export_s": export.seconds, "analyze_s": analysis.seconds}}
+    row |= ours.counts() | {"repeats": {"export_s": export.seconds, "analyze_s": analysis.seconds}}
     if theirs is not None:
         tp = timed[f"{name} tp"]
         row["torch_pruning"] = {
@@ -175,7 +175,7 @@ def _row(name: str, ours: Ours, theirs: TorchPruning | None, timed: Mapping[str,
             "cpu_s": tp.cpu_median,
             "error": tp.error,
             "repeats": tp.seconds,
-        } | theirs.found()
+        } | theirs.counts()
     return row
 
 

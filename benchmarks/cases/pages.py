@@ -16,7 +16,7 @@ import sqlalchemy as sa
 import uvicorn
 from playwright.sync_api import sync_playwright
 
-from benchmarks.cases.rows import Row
+from benchmarks.cases.rows import Measurement
 from benchmarks.cases.stores import Sizes, analysis_of, open_services, store_url
 from benchmarks.cases.tab import Answer, Tab
 from geta_engine.drawing.opening import everything
@@ -37,7 +37,7 @@ QUIET_TICKS = 40
 SETTLE_S, IDLE_S = 3, 10
 
 
-def layouts(folder: Path, sizes: Sizes) -> list[Row]:
+def layouts(folder: Path, sizes: Sizes) -> list[Measurement]:
     """Ticks of a tab with a live run, before and while other tabs each lay out the whole graph another way."""
     folder /= "large"
     services = open_services(folder, sizes.large)
@@ -103,7 +103,7 @@ def taking_time(times: list[float], sent: float) -> Callable[[object], None]:
     return lambda _: times.append(1e3 * (time.perf_counter() - sent))
 
 
-def idle(folder: Path, sizes: Sizes) -> list[Row]:
+def idle(folder: Path, sizes: Sizes) -> list[Measurement]:
     """What a page with a finished run in front asks in ten seconds."""
     services = open_services(folder / "light", sizes.light)
     analysis_of(services)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 
-class Row(TypedDict):
+class Measurement(TypedDict):
     """One measured number; `budget` is the largest it may be."""
 
     what: str

@@ -16,7 +16,7 @@ from statistics import median
 import sqlalchemy as sa
 
 from benchmarks.cases import pages
-from benchmarks.cases.rows import Row, forget_peak, memory_mb, milliseconds
+from benchmarks.cases.rows import Measurement, forget_peak, memory_mb, milliseconds
 from benchmarks.cases.stores import (
     FULL,
     SMALL,
@@ -37,7 +37,7 @@ from geta_studio.services.runs import NO_RUN
 from geta_studio.services.series import SeriesCache
 
 
-def prepare(folder: Path, sizes: Sizes) -> list[Row]:
+def prepare(folder: Path, sizes: Sizes) -> list[Measurement]:
     """The stores that the other cases read."""
     for name, model in (("large", sizes.large), ("light", sizes.light)):
         (folder / name).mkdir()
@@ -45,9 +45,9 @@ def prepare(folder: Path, sizes: Sizes) -> list[Row]:
     return []
 
 
-def live_status(folder: Path, sizes: Sizes) -> list[Row]:
+def live_status(folder: Path, sizes: Sizes) -> list[Measurement]:
     """The newest run, which makes a step between two looks."""
-    rows: list[Row] = []
+    rows: list[Measurement] = []
     for name, model in (("large", sizes.large), ("light", sizes.light)):
         services, worker = open_services(folder / name, model), Store(store_url(folder / name))
         units = f"{analysis_of(services)['prunable_units']:,} units, {sizes.runs} runs"
@@ -65,7 +65,7 @@ def live_status(folder: Path, sizes: Sizes) -> list[Row]:
     return rows
 
 
-def series(folder: Path, sizes: Sizes) -> list[Row]:
+def series(folder: Path, sizes: Sizes) -> list[Measurement]:
     """The scalars of a long run: all of them, then one step after the other."""
     services, worker = open_services(folder / "large", sizes.large), Store(store_url(folder / "large"))
     long, last = services.runs.heads()[1].id, sizes.steps
@@ -91,7 +91,7 @@ def series(folder: Path, sizes: Sizes) -> list[Row]:
     ]
 
 
-def norms(folder: Path, sizes: Sizes) -> list[Row]:
+def norms(folder: Path, sizes: Sizes) -> list[Measurement]:
     """The figure of the norms of the newest run, and its next snapshot."""
     services, worker = open_services(folder / "large", sizes.large), Store(store_url(folder / "large"))
     analysis, newest, total = analysis_of(services), services.runs.heads()[0].id, Schedule().total
@@ -114,7 +114,7 @@ def norms(folder: Path, sizes: Sizes) -> list[Row]:
     ]
 
 
-def runs_page(folder: Path, sizes: Sizes) -> list[Row]:
+def runs_page(folder: Path, sizes: Sizes) -> list[Measurement]:
     """One reading of the table of runs."""
     services = open_services(folder / "large", sizes.large)
     rows_now(services)
@@ -134,7 +134,7 @@ def runs_page(folder: Path, sizes: Sizes) -> list[Row]:
     ]
 
 
-CASES: dict[str, Callable[[Path, Sizes], list[Row]]] = {
+CASES: dict[str, Callable[[Path, Sizes], list[Measurement]]] = {
     "prepare": prepare,
     "live_status": live_status,
     "series": series,

@@ -72,7 +72,7 @@ def run(
     store, workspace = open_store(store_url)
     run_id = _create(store, workspace, settings, name, input)
     control.start(store, workspace, run_id)
-    record = _follow(store, workspace, run_id)
+    record = _watch(store, workspace, run_id)
     report = run_report(record)
     output.write_json(report)
     output.table(("what", "value"), run_rows(record, report))
@@ -108,7 +108,7 @@ def _create(store: Store, workspace: Workspace, settings: RunConfig, name: str |
     return run_id
 
 
-def _follow(store: Store, workspace: Workspace, run_id: int) -> RunRecord:
+def _watch(store: Store, workspace: Workspace, run_id: int) -> RunRecord:
     """Follow the run to its end; an interrupt (Ctrl-C, SIGTERM) stops the run first."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

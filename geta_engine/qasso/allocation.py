@@ -54,21 +54,23 @@ def final_counts(
     return _spread(_choices_from(sizes, taken, divisible), wanted, units)
 
 
-def counts_now(taken: Sequence[int], final: Sequence[int], due: int) -> list[int]:
-    """What each group has lost once `due` units are gone: its share of `final`, at least `taken`."""
+def counts_now(taken: Sequence[int], final: Sequence[int], target: int) -> list[int]:
+    """What each group has lost once `target` units are gone: its share of `final`, at least `taken`."""
     total = max(1, sum(final))
-    return _spread([[range(low, high + 1)] for low, high in zip(taken, final)], [f * due / total for f in final], due)
+    return _spread(
+        [[range(low, high + 1)] for low, high in zip(taken, final)], [f * target / total for f in final], target
+    )
 
 
 def _choices_from(sizes: Sequence[int], taken: Sequence[int], divisible: int) -> list[list[range]]:
     """The choices of each group that lose at least what is taken; one that has no other stays as it is."""
-    found = []
+    options_of_groups = []
     for size, floor in zip(sizes, taken):
         options = [range(_up(floor, r), r.stop, r.step) for r in _choices(size, divisible)]
         if not any(options) and floor < size:
             options = [range(floor, floor + 1)]
-        found.append(options)
-    return found
+        options_of_groups.append(options)
+    return options_of_groups
 
 
 def _choices(size: int, divisible: int) -> list[range]:

@@ -169,12 +169,12 @@ class QASSO(torch.optim.Optimizer):
         """Choose the units that the period makes zero: K * p / P in all, the lowest scores of each group."""
         taken = self.unit_state > KEPT
         self.saliency = saliency(self.slices, x, grads, ~taken, self.config.saliency)
-        sizes, due = self.slices.sizes, max(units_due(self.config.schedule, at, self.k_target), self._n_removed)
+        sizes, target = self.slices.sizes, max(units_due(self.config.schedule, at, self.k_target), self._n_removed)
         lost = self._counts(taken)
         final = final_counts(sizes, lost, self._wanted(taken), self.k_target, self.config.group_divisible)
-        most = counts_now(lost, final, due) if self.config.allocation == "proportional" else final
-        chosen = lowest_units(self.saliency, self.slices, taken, due - self._n_removed, most)
-        self._n_removed = due
+        most = counts_now(lost, final, target) if self.config.allocation == "proportional" else final
+        chosen = lowest_units(self.saliency, self.slices, taken, target - self._n_removed, most)
+        self._n_removed = target
         self.unit_state[chosen] = REDUNDANT
         self._joint_step = self._make_joint_step()
 

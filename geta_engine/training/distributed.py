@@ -1,6 +1,6 @@
 """The processes of one run: one, or several that torchrun started (DistributedDataParallel over gloo).
 
-All members do the same steps on their shares of each batch; the first one leads: it alone evaluates, records and
+All ranks do the same steps on their shares of each batch; rank 0 is the main process: it alone evaluates, records and
 decides when to stop.
 """
 
@@ -19,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from geta_engine.errors import InputError
 
 _PATIENCE = timedelta(days=30)
-"""How long members wait for a leader that is paused."""
+"""How long the other ranks wait for a main process that is paused."""
 
 
 class DistributedContext:
@@ -76,7 +76,7 @@ class DistributedContext:
         return float(total) / self.size
 
     def broadcast_continue(self, word: bool = True) -> bool:
-        """The leader's word, which the others wait for."""
+        """The answer of the main process, which the other ranks wait for."""
         if self.size == 1:
             return word
         said = torch.tensor([word])
@@ -84,7 +84,7 @@ class DistributedContext:
         return bool(said)
 
     def broadcast_tensors(self, tensors: dict[str, Tensor]) -> None:
-        """Everybody takes over the leader's tensors."""
+        """Every rank takes over the tensors of the main process."""
         if self.size > 1:
             for _, tensor in sorted(tensors.items()):
                 dist.broadcast(tensor, 0)

@@ -107,9 +107,9 @@ class Loop:
         return {"name": self.training_data.task.metric, "dense": dense, "final": final, "compact": small}
 
     def events(self) -> Generator[Event, None, None]:
-        """Train from where the loop stands to the end; the leader closes the sequence with one ResultEvent.
+        """Train from where the loop stands to the end; the main process closes the sequence with one ResultEvent.
 
-        A leader that closes the generator before that dismisses its context.
+        A main process that closes the generator before that dismisses its context.
         """
         try:
             trained = yield from self._training()
@@ -124,7 +124,7 @@ class Loop:
                 yield ResultEvent(self._result(started))
 
     def _training(self) -> Generator[Event, None, bool]:
-        """All steps that are left; False when the leader ends them early. It may, at any event: the others wait for
+        """All steps that are left; False when the main process ends them early. It may, at any event: the others wait for
         its word from one event to the next."""
         started = time.perf_counter()
         yield from self._choose_kernels()

@@ -16,7 +16,7 @@ Rule = dict[str, Any]
 """`{"selector", "style"}`. The names and values of a style are Cytoscape's own."""
 
 
-class Position(TypedDict):
+class NodePosition(TypedDict):
     """Where the centre of a node stands."""
 
     x: float
@@ -113,7 +113,7 @@ class NodeElement(TypedDict):
     """A row, a box, or something on top of one."""
 
     data: NodeData
-    position: Position
+    position: NodePosition
     classes: str
 
 

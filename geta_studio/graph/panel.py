@@ -16,7 +16,7 @@ from geta_studio.graph.legend import scale
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.shell import ids as shared
 from geta_studio.shell.data_attributes import acts, named
-from geta_studio.shell.graph_choices import GRAPH_STAGES, OVERLAYS
+from geta_studio.shell.graph_choices import OVERLAYS, STAGE_LABELS
 
 cyto.load_extra_layouts()  # brings the SVG export
 _HIDDEN: dict[str, Any] = {"aria-hidden": "true"}
@@ -85,7 +85,7 @@ def _compared(compare: str | None) -> Component:
 
 def stage_options(done: bool) -> list[dict[str, str]]:
     """The stages there is something to show for: the compact graph once a run is done."""
-    return [{"value": key, "label": text} for key, text in GRAPH_STAGES.items() if done or key != "compact"]
+    return [{"value": key, "label": text} for key, text in STAGE_LABELS.items() if done or key != "compact"]
 
 
 def _toolbar() -> Component:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import parse_qs
 
-from geta_studio.shell.graph_choices import GRAPH_STAGES, OVERLAYS
+from geta_studio.shell.graph_choices import OVERLAYS, STAGE_LABELS
 from geta_studio.shell.stores import Selection
 
 SELECTION_KINDS = ("node", "group", "quantizer", "scope")
@@ -52,7 +52,7 @@ def parse_address(search: str | None) -> Address:
         whole_number(query.get("run")),
         select,
         overlay if overlay in OVERLAYS else None,
-        stage if stage in GRAPH_STAGES else None,
+        stage if stage in STAGE_LABELS else None,
         query.get("beside"),
     )
 

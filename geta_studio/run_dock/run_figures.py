@@ -21,7 +21,7 @@ from geta_studio.run_dock.figures import (
     norms_figure,
 )
 from geta_studio.services.sampling import sampled, thinned, within
-from geta_studio.services.series import Columns, Snapshots
+from geta_studio.services.series import RunColumns, Snapshots
 from geta_studio.services.services import Services
 from geta_studio.shell.figure_style import Figure, empty_figure, scheme_of
 from geta_studio.shell.format import count, metric, percent
@@ -106,18 +106,18 @@ def curve(step: np.ndarray, values: np.ndarray, window: tuple[float, float] | No
     return merged, np.concatenate([thin, detail])[first]
 
 
-def loss_curves(axis: Axis, columns: Columns, window: tuple[float, float] | None, name: str) -> Figure:
+def loss_curves(axis: Axis, columns: RunColumns, window: tuple[float, float] | None, name: str) -> Figure:
     step, loss = curve(columns["step"], columns["loss"], window)
     measured = ~np.isnan(columns["metric"])
     return loss_figure(axis, (step, loss), (columns["step"][measured], columns["metric"][measured]), name)
 
 
-def cost_curves(axis: Axis, columns: Columns, window: tuple[float, float] | None) -> Figure:
+def cost_curves(axis: Axis, columns: RunColumns, window: tuple[float, float] | None) -> Figure:
     bops = curve(columns["step"], columns["relative_bops"], window)
     return cost_figure(axis, bops, curve(columns["step"], columns["sparsity"], window))
 
 
-def loss_now(columns: Columns, name: str) -> str:
+def loss_now(columns: RunColumns, name: str) -> str:
     """ "0.081 · 97.4 %": the last loss and the last measured metric, which is called `name`."""
     if not len(columns["step"]):
         return ""
@@ -126,7 +126,7 @@ def loss_now(columns: Columns, name: str) -> str:
     return " · ".join(parts)
 
 
-def cost_now(columns: Columns) -> str:
+def cost_now(columns: RunColumns) -> str:
     """ "6.2 % · 34 %": relative BOPs and sparsity now."""
     if not len(columns["step"]):
         return ""

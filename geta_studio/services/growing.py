@@ -58,7 +58,7 @@ class LastUsed(Generic[Key, Entry]):
                 self._entries.popitem(last=False)
             return entry
 
-    def forget(self, which: Callable[[Key], bool]) -> None:
+    def drop(self, which: Callable[[Key], bool]) -> None:
         """Drop the entries whose keys are such."""
         with self._lock:
             for key in [key for key in self._entries if which(key)]:

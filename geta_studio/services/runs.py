@@ -81,8 +81,8 @@ class Runs:
         """
         with self._version_lock:
             if time.monotonic() - self._version_time >= VERSION_SECONDS:
-                told = [(run.id, run.name, run.status, run.stage, run.step, run.error) for run in self.heads()]
-                self._version = hashlib.blake2s(repr(told).encode(), digest_size=8).hexdigest()
+                shown_fields = [(run.id, run.name, run.status, run.stage, run.step, run.error) for run in self.heads()]
+                self._version = hashlib.blake2s(repr(shown_fields).encode(), digest_size=8).hexdigest()
                 self._version_time = time.monotonic()
             return self._version
 
@@ -107,7 +107,7 @@ class Runs:
     def delete(self, run_id: int) -> None:
         """Delete a run with all that it recorded. Raises InputError also while a worker is on it."""
         control.delete(self._store, self._workspace, run_id)
-        self._series.forget(run_id)
+        self._series.drop(run_id)
 
     def live_status(self, run_id: int | None) -> LiveStatus:
         """What the `live` store of the page holds: where the run stands now, its rate and its newest snapshot."""

@@ -16,7 +16,7 @@ KEPT_RUNS = 4
 KEPT_CHOICES = 4 * KEPT_RUNS
 """Choices of rows whose snapshots are kept, of all runs and kinds."""
 
-Columns = dict[str, np.ndarray]
+RunColumns = dict[str, np.ndarray]
 ChooseRows = Callable[[int], np.ndarray]
 """The number of rows of a snapshot -> the indices of those to keep."""
 
@@ -49,7 +49,7 @@ class SeriesCache:
         self._columns: LastUsed[int, _RunColumns] = LastUsed(KEPT_RUNS, _RunColumns)
         self._snapshots: LastUsed[tuple[int, SnapshotKind, str], _RunSnapshots] = LastUsed(KEPT_CHOICES, _RunSnapshots)
 
-    def columns(self, run_id: int, last_step: int) -> Columns:
+    def columns(self, run_id: int, last_step: int) -> RunColumns:
         """The scalar columns of the recorded steps, at least those up to `last_step`; [steps] each."""
         return self._columns.get(run_id).read(self._store, run_id, last_step)
 
@@ -63,10 +63,10 @@ class SeriesCache:
         kept = self._snapshots.get((run_id, kind, choice))
         return kept.read(self._store, run_id, kind, last_step, choose_rows)
 
-    def forget(self, run_id: int) -> None:
+    def drop(self, run_id: int) -> None:
         """Drop what is kept of a run."""
-        self._columns.forget(lambda key: key == run_id)
-        self._snapshots.forget(lambda key: key[0] == run_id)
+        self._columns.drop(lambda key: key == run_id)
+        self._snapshots.drop(lambda key: key[0] == run_id)
 
 
 class _RunColumns:
@@ -77,7 +77,7 @@ class _RunColumns:
         self._last = 0
         self._columns: dict[str, Growing] = {}
 
-    def read(self, store: Store, run_id: int, last_step: int) -> Columns:
+    def read(self, store: Store, run_id: int, last_step: int) -> RunColumns:
         with self._lock:
             if self._last > last_step and store.run_status(run_id).step < self._last:
                 self._last, self._columns = 0, {}
@@ -85,7 +85,7 @@ class _RunColumns:
                 self._extend(store.steps(run_id, after=self._last))
             return {name: column.view() for name, column in self._columns.items()}
 
-    def _extend(self, new: Columns) -> None:
+    def _extend(self, new: RunColumns) -> None:
         for name, values in new.items():
             self._columns.setdefault(name, Growing()).append(values)
         self._last = int(new["step"][-1]) if len(new["step"]) else self._last

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-GRAPH_STAGES = {"trace": "Trace", "branches": "Branches", "qadg": "QADG", "groups": "Groups", "compact": "Compact"}
+STAGE_LABELS = {"trace": "Trace", "branches": "Branches", "qadg": "QADG", "groups": "Groups", "compact": "Compact"}
 OVERLAYS = {
     "group": "Groups",
     "bits": "Bits",

@@ -1,4 +1,4 @@
-"""Rules of the house that a linter cannot see: what is really loaded, and what the public names are."""
+"""Import rules that a linter cannot see: what is really loaded, and what the public names are."""
 
 from __future__ import annotations
 

@@ -22,10 +22,10 @@ class Regression:
     def check(self, dataset: Dataset, output: Any) -> None:
         """Raises InputError unless the output is one number for each number of a target."""
         assert dataset.train.targets is not None
-        found, wanted = tuple(main(output).shape[1:]), dataset.train.targets.shape[1]
-        if found != (wanted,) and (found, wanted) != ((), 1):
+        shape, wanted = tuple(main(output).shape[1:]), dataset.train.targets.shape[1]
+        if shape != (wanted,) and (shape, wanted) != ((), 1):
             raise InputError(
-                f"the model's output has shape {found} for each example and {dataset.name} has {wanted} numbers to "
+                f"the model's output has shape {shape} for each example and {dataset.name} has {wanted} numbers to "
                 f"predict: give a model with {wanted} outputs or other data"
             )
 

@@ -172,11 +172,11 @@ def overlapping(values: Sequence[Value]) -> list[tuple[int, ...]]:
             joined = set(axes.dims)
             if joined in sets:
                 continue
-            rest = []
+            others = []
             for other in sets:
                 if other & joined:
                     joined |= other
                 else:
-                    rest.append(other)
-            sets = [*rest, joined]
+                    others.append(other)
+            sets = [*others, joined]
     return sorted(tuple(sorted(s)) for s in sets)

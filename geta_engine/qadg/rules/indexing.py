@@ -120,17 +120,17 @@ def gather(context: Context, node: Node) -> Value:
 @rule("index_put", "index_put_", "_unsafe_index_put")
 def index_put(context: Context, node: Node) -> Value:
     """Writes at positions of some dims: labels on the others are tied to those of what is written."""
-    value, written = context.input(node), context.value(node.args[2])
+    value, values = context.input(node), context.value(node.args[2])
     indexed = [d for d, i in enumerate(node.args[1]) if i is not None]  # type: ignore[arg-type]
     given: list[Any] = [i for i in node.args[1] if i is not None]  # type: ignore[union-attr]
     single = len(given) == 1 and given[0].meta["val"].dtype != torch.bool and len(given[0].meta["val"].shape) == 1
-    if single and indexed[0] > 0 and written is not None:
-        return _put_along(context, node, [value, align(written, len(value.shape))], indexed[0])
+    if single and indexed[0] > 0 and values is not None:
+        return _put_along(context, node, [value, align(values, len(value.shape))], indexed[0])
     if any(i.meta["val"].dtype == torch.bool for i in given) or indexed != list(range(len(indexed))):
         if (
-            written is None
-            or written.axes
-            or max(written.shape, default=1) > 1
+            values is None
+            or values.axes
+            or max(values.shape, default=1) > 1
             or any(not set(a.dims).isdisjoint(_covered(node)) for a in value.axes)
         ):
             return pin_all(context, node)
@@ -140,18 +140,18 @@ def index_put(context: Context, node: Node) -> Value:
     _pin_positions_only(context, node, given)
     rows = [keep_rows(context, node, a, set(indexed), "writes into it by position") for a in value.axes]
     base = value.with_axes(_ones(value.shape, indexed), [a for a in rows if a is not None])
-    if written is None:
+    if values is None:
         return base.with_axes(shape_of(node), [not_zero(a) for a in base.axes])
-    tail = len(value.shape) - len(indexed)
-    cut = len(written.shape) - tail
-    for axes in written.axes:
+    n_kept = len(value.shape) - len(indexed)
+    first_kept = len(values.shape) - n_kept
+    for axes in values.axes:
         context.space.forbid_removal_along(
-            axes, [d for d in axes.dims if d < cut], "it is written by position", node.name
+            axes, [d for d in axes.dims if d < first_kept], "it is written by position", node.name
         )
-    moved = [renumber(a, lambda d: d - cut) for a in written.axes if min(a.dims) >= cut]
-    tails = Value(written.shape[max(cut, 0) :], tuple(moved), written.constant, written.cause)
+    moved = [renumber(a, lambda d: d - first_kept) for a in values.axes if min(a.dims) >= first_kept]
+    tails = Value(values.shape[max(first_kept, 0) :], tuple(moved), values.constant, values.cause)
     joined = join(context, node, [base, align(tails, len(value.shape))], base.shape, all_zero)
-    return Value(shape_of(node), joined, cause=value.cause or written.cause)
+    return Value(shape_of(node), joined, cause=value.cause or values.cause)
 
 
 def _covered(node: Node) -> set[int]:
@@ -179,8 +179,8 @@ def _pin_positions_only(context: Context, node: Node, given: list[Any]) -> None:
 @rule("index_add", "index_copy")
 def index_add(context: Context, node: Node) -> Value:
     """Rows written at positions along one dim; labels on the others are tied."""
-    value, written = context.input(node), context.input(node, 3)
-    return _put_along(context, node, [value, written], normal_dim(node.args[1], len(value.shape)))  # type: ignore[arg-type]
+    value, values = context.input(node), context.input(node, 3)
+    return _put_along(context, node, [value, values], normal_dim(node.args[1], len(value.shape)))  # type: ignore[arg-type]
 
 
 def _put_along(context: Context, node: Node, operands: list[Value], dim: int) -> Value:

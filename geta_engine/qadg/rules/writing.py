@@ -17,13 +17,13 @@ from geta_engine.trace.fx_nodes import argument, normal_dim, op_name, shape_of, 
 @rule("slice_scatter", "select_scatter")
 def slice_scatter(context: Context, node: Node) -> Value:
     """A slice, or one index, of a dim is written over."""
-    base, written = context.input(node), context.input(node, 1)
+    base, values = context.input(node), context.input(node, 1)
     rank = len(base.shape)
     dim = normal_dim(argument(node, 2, "dim", 0), rank)
     if op_name(node) == "select_scatter":
-        shape = (*written.shape[:dim], 1, *written.shape[dim:])
-        written = written.with_axes(shape, [renumber(a, lambda d: d + (d >= dim)) for a in written.axes])
-    return _along_others(context, node, [base, written], dim)
+        shape = (*values.shape[:dim], 1, *values.shape[dim:])
+        values = values.with_axes(shape, [renumber(a, lambda d: d + (d >= dim)) for a in values.axes])
+    return _along_others(context, node, [base, values], dim)
 
 
 def _along_others(context: Context, node: Node, operands: Sequence[Value], dim: int) -> Value:
@@ -45,8 +45,8 @@ def scatter(context: Context, node: Node) -> Value:
     """Written at positions of a tensor; dims along which fewer are written stay whole."""
     base, positions = context.input(node), context.input(node, 2)
     dim = normal_dim(node.args[1], len(base.shape))  # type: ignore[arg-type]
-    written = context.value(node.args[3])
-    given = [base, positions] if written is None else [base, positions, written]
+    values = context.value(node.args[3])
+    given = [base, positions] if values is None else [base, positions, values]
     short = [d for d in range(len(base.shape)) if d != dim and len({one.shape[d] for one in given}) > 1]
     for axes in (a for one in given for a in one.axes):
         context.space.forbid_removal_along(axes, short, f"`{title(node)}` writes a part of it", node.name)
@@ -55,6 +55,6 @@ def scatter(context: Context, node: Node) -> Value:
     sides = [one.with_axes(tuple(1 if d == dim or d in short else n for d, n in enumerate(one.shape)),
                            [a for a in one.axes if dim not in a.dims]) for one in (result, whole[1])]  # fmt: skip
     join(context, node, sides, sides[0].shape, all_zero)
-    if written is None and node.args[3] != 0:
+    if values is None and node.args[3] != 0:
         return Value(result.shape, tuple(not_zero(a) for a in result.axes), cause=title(node))
     return result

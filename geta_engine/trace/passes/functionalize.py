@@ -28,7 +28,7 @@ def functionalize(graph: Graph) -> None:
 
 def _written_slice(graph: Graph, node: Node, order: dict[Node, int]) -> bool:
     """`x[:, a:b] = y` as a new tensor: done where nothing else sees x through a view."""
-    part, written = node.args[0], node.args[1]
+    part, values = node.args[0], node.args[1]
     if not isinstance(part, Node) or part.target is not torch.ops.aten.slice.Tensor or len(part.users) > 1:
         return False
     base = part.args[0]
@@ -36,7 +36,7 @@ def _written_slice(graph: Graph, node: Node, order: dict[Node, int]) -> bool:
         return False
     later = [user for user in base.users if order.get(user, -1) > order[node]]
     with graph.inserting_before(node):
-        spread = graph.call_function(torch.ops.aten.expand_as.default, (written, part))
+        spread = graph.call_function(torch.ops.aten.expand_as.default, (values, part))
         whole = graph.call_function(torch.ops.aten.slice_scatter.default, (base, spread, *part.args[1:]))
     spread.meta, whole.meta = dict(part.meta), dict(base.meta)
     order[whole] = order[node]

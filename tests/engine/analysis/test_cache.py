@@ -15,7 +15,7 @@ from geta_engine.errors import InputError
 KEYS = [f"{number:064x}" for number in range(4)]
 
 
-def written(files: AnalysisFiles, key: str, age: float) -> None:
+def write_analysis(files: AnalysisFiles, key: str, age: float) -> None:
     """An analysis of 100 bytes, its log included, that was last used at `age`."""
     files.path(key).write_text(json.dumps({"key": key[:20], "pad": "x" * 40}).ljust(90))
     files.log(key).write_text("x" * 10)
@@ -26,7 +26,7 @@ def written(files: AnalysisFiles, key: str, age: float) -> None:
 def test_the_analyses_not_read_for_longest_go_but_for_those_needed(tmp_path: Path) -> None:
     files = AnalysisFiles(tmp_path, budget=200)
     for age, key in enumerate(KEYS):
-        written(files, key, age)
+        write_analysis(files, key, age)
     assert files.read(KEYS[1])
     files.make_room(lambda: {KEYS[0]})
     assert [key for key in KEYS if files.read(key)] == [KEYS[0], KEYS[1]]
@@ -38,14 +38,14 @@ def test_what_was_left_half_written_goes_too(tmp_path: Path) -> None:
     half = tmp_path / f"{KEYS[0]}.77.partial"
     half.write_text("{")
     os.utime(half, (0, 0))
-    written(files, KEYS[1], 1)
+    write_analysis(files, KEYS[1], 1)
     files.make_room()
     assert not half.exists() and files.read(KEYS[1])
 
 
 def test_an_analysis_is_removed_with_its_log(tmp_path: Path) -> None:
     files = AnalysisFiles(tmp_path)
-    written(files, KEYS[0], 0)
+    write_analysis(files, KEYS[0], 0)
     files.remove(KEYS[0])
     files.remove(KEYS[1])
     assert list(tmp_path.iterdir()) == []

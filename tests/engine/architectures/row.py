@@ -17,7 +17,7 @@ Built = tuple[nn.Module, tuple[Any, ...], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Row:
+class Architecture:
     """One architecture, small. `share` is the least share of parameters that lie in prunable slices; `fast` rows run in
     `make test`; `error` is torch.export's own, where it cannot trace the architecture (such a row does not count);
     `pinned` are the ops without a rule that keep labels whole."""

@@ -15,7 +15,7 @@ from tests.engine.architectures import (
     written_small,
     written_vision,
 )
-from tests.engine.architectures.row import Row, prunable_share
+from tests.engine.architectures.row import Architecture, prunable_share
 from tests.models import randomize
 
 EXCEPTIONS: dict[str, dict[str, Any]] = {
@@ -37,7 +37,7 @@ frozen norms whose weights are buffers."""
 FAMILIES = (
     written_small.ROWS, written.ROWS, written_vision.ROWS, transformers_text.ROWS, transformers_vision.ROWS
 )  # fmt: skip
-ROWS: dict[str, Row] = {
+ROWS: dict[str, Architecture] = {
     row.name: replace(row, **EXCEPTIONS.get(row.name, {}))
     for rows in (
         written_small.ROWS,
@@ -60,7 +60,7 @@ class Outcome:
     certificates: tuple[ge.Certificate, ...]
 
 
-def trace_row(row: Row) -> ge.TracedModel:
+def trace_row(row: Architecture) -> ge.TracedModel:
     model, args, kwargs = row.build()
     traced = ge.trace(model, args, dict(kwargs), dynamic_batch=row.dynamic_batch, name=row.name)
     return randomize(_lively(traced))
@@ -78,7 +78,7 @@ def _lively(traced: ge.TracedModel) -> ge.TracedModel:
     return traced
 
 
-def examine(row: Row, dtype: torch.dtype = torch.float32) -> Outcome:
+def examine(row: Architecture, dtype: torch.dtype = torch.float32) -> Outcome:
     """Trace, analyze, and prove the row at each sparsity that leaves every group a unit."""
     traced = trace_row(row)
     qadg = ge.analyze(traced, granularity=row.granularity)

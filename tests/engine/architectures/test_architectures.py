@@ -13,26 +13,26 @@ FAST = [name for name in TRACED if ROWS[name].fast]
 SLOW = [name for name in TRACED if not ROWS[name].fast]
 
 
-def prove(name: str) -> None:
+def check_architecture(name: str) -> None:
     row = ROWS[name]
-    found = examine(row)
-    assert set(found.qadg.pinned_ops) == row.pinned
-    assert found.share >= row.share, found.share
-    assert len(found.certificates) == len(SPARSITIES)
-    for certificate in found.certificates:
+    examined = examine(row)
+    assert set(examined.qadg.pinned_ops) == row.pinned
+    assert examined.share >= row.share, examined.share
+    assert len(examined.certificates) == len(SPARSITIES)
+    for certificate in examined.certificates:
         assert certificate.ok and certificate.max_rel_diff <= 1e-5, certificate
         assert certificate.params_compact < certificate.params_dense
 
 
 @pytest.mark.parametrize("name", FAST)
 def test_zeroing_is_removing(name):
-    prove(name)
+    check_architecture(name)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", SLOW)
 def test_zeroing_is_removing_everywhere(name):
-    prove(name)
+    check_architecture(name)
 
 
 def test_at_least_fifty_architectures_count():

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .row import Built, Row
+from .row import Architecture, Built
 
 VOCABULARY, TOKENS, SAMPLES, LABELS = 97, 9, 400, 5
 
@@ -153,11 +153,11 @@ def _rope(fraction: float) -> dict[str, Any]:
 
 def _row(
     name: str, build: Callable[..., Built], *args: Any, fast: bool = False, error: str | None = None, **options: Any
-) -> Row:
-    return Row(name, partial(build, *args, **options), fast=fast, error=error)
+) -> Architecture:
+    return Architecture(name, partial(build, *args, **options), fast=fast, error=error)
 
 
-ROWS: tuple[Row, ...] = (
+ROWS: tuple[Architecture, ...] = (
     _row("bert_qa_eager", _bert, "QuestionAnswering", "eager", segments=True),
     _row("bert_qa_sdpa", _bert, "QuestionAnswering", "sdpa", fast=True),
     _row("bert_classify_eager", _bert, "SequenceClassification", "eager"),

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tests.engine.architectures.row import Built, Row
+from tests.engine.architectures.row import Architecture, Built
 
 LABELS = 7
 Build = Callable[[], Built]
@@ -74,14 +74,14 @@ def lively(model: nn.Module, inputs: Mapping[str, Tensor]) -> nn.Module:
             buffer.mul_(0.5 + torch.rand_like(buffer))
     model.eval()
     norms = [module for module in model.modules() if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d)]
-    hooks = [norm.register_forward_pre_hook(fit) for norm in norms]
+    hooks = [norm.register_forward_pre_hook(set_running_statistics) for norm in norms]
     model(**inputs)
     for hook in hooks:
         hook.remove()
     return model
 
 
-def fit(norm: nn.Module, inputs: tuple[Tensor]) -> None:
+def set_running_statistics(norm: nn.Module, inputs: tuple[Tensor]) -> None:
     """Set a batch norm's running statistics to those of what it is about to see; 1e-3 keeps them off zero."""
     channels = inputs[0].transpose(0, 1).flatten(1)
     norm.running_mean.copy_(channels.mean(1))
@@ -237,10 +237,10 @@ def resnet(kind: str, *hidden: int) -> Build:
     return hf("ResNet", (32, 48), embedding_size=16, hidden_sizes=hidden, depths=(2, 2, 2), layer_type=kind)
 
 
-ROWS: tuple[Row, ...] = (
-    Row("vit eager", vit("eager"), fast=True),
-    Row("vit sdpa", vit("sdpa")),
-    Row(
+ROWS: tuple[Architecture, ...] = (
+    Architecture("vit eager", vit("eager"), fast=True),
+    Architecture("vit sdpa", vit("sdpa")),
+    Architecture(
         "deit distilled",
         hf(
             "DeiT",
@@ -255,7 +255,7 @@ ROWS: tuple[Row, ...] = (
             attn_implementation="sdpa",
         ),
     ),
-    Row(
+    Architecture(
         "beit",
         hf(
             "Beit",
@@ -271,9 +271,9 @@ ROWS: tuple[Row, ...] = (
             attn_implementation="eager",
         ),
     ),
-    Row("dinov2", dinov2("sdpa", swiglu=False)),
-    Row("dinov2 swiglu", dinov2("eager", swiglu=True)),
-    Row(
+    Architecture("dinov2", dinov2("sdpa", swiglu=False)),
+    Architecture("dinov2 swiglu", dinov2("eager", swiglu=True)),
+    Architecture(
         "swin",
         hf(
             "Swin",
@@ -289,7 +289,7 @@ ROWS: tuple[Row, ...] = (
         ),
         fast=True,
     ),
-    Row(
+    Architecture(
         "swinv2",
         hf(
             "Swinv2",
@@ -303,7 +303,7 @@ ROWS: tuple[Row, ...] = (
             mlp_ratio=3.0,
         ),
     ),
-    Row(
+    Architecture(
         "pvt",
         hf(
             "Pvt",
@@ -319,7 +319,7 @@ ROWS: tuple[Row, ...] = (
             mlp_ratios=(3, 2),
         ),
     ),
-    Row(
+    Architecture(
         "pvt v2",
         hf(
             "PvtV2",
@@ -335,7 +335,7 @@ ROWS: tuple[Row, ...] = (
             mlp_ratios=(3, 2),
         ),
     ),
-    Row(
+    Architecture(
         "segformer",
         hf(
             "Segformer",
@@ -353,14 +353,18 @@ ROWS: tuple[Row, ...] = (
             attn_implementation="sdpa",
         ),
     ),
-    Row("convnext", hf("ConvNext", (32, 48), num_stages=3, hidden_sizes=(32, 40, 56), depths=(2, 2, 2)), fast=True),
-    Row("convnextv2", hf("ConvNextV2", (32, 48), num_stages=3, hidden_sizes=(32, 40, 56), depths=(2, 2, 2))),
-    Row("resnet basic", resnet("basic", 24, 40, 56), fast=True),
-    Row("resnet bottleneck", resnet("bottleneck", 32, 48, 64)),
-    Row("regnet", hf("RegNet", (32, 48), embedding_size=16, hidden_sizes=(32, 48), depths=(2, 2), groups_width=8)),
-    Row("mobilenet v1", hf("MobileNetV1", (32, 64), depth_multiplier=0.25)),
-    Row("mobilenet v2", hf("MobileNetV2", (32, 64), depth_multiplier=0.25, finegrained_output=False)),
-    Row(
+    Architecture(
+        "convnext", hf("ConvNext", (32, 48), num_stages=3, hidden_sizes=(32, 40, 56), depths=(2, 2, 2)), fast=True
+    ),
+    Architecture("convnextv2", hf("ConvNextV2", (32, 48), num_stages=3, hidden_sizes=(32, 40, 56), depths=(2, 2, 2))),
+    Architecture("resnet basic", resnet("basic", 24, 40, 56), fast=True),
+    Architecture("resnet bottleneck", resnet("bottleneck", 32, 48, 64)),
+    Architecture(
+        "regnet", hf("RegNet", (32, 48), embedding_size=16, hidden_sizes=(32, 48), depths=(2, 2), groups_width=8)
+    ),
+    Architecture("mobilenet v1", hf("MobileNetV1", (32, 64), depth_multiplier=0.25)),
+    Architecture("mobilenet v2", hf("MobileNetV2", (32, 64), depth_multiplier=0.25, finegrained_output=False)),
+    Architecture(
         "efficientnet",
         hf(
             "EfficientNet",
@@ -377,7 +381,7 @@ ROWS: tuple[Row, ...] = (
             hidden_dim=320,
         ),
     ),
-    Row(
+    Architecture(
         "mobilevit",
         hf(
             "MobileViT",
@@ -390,10 +394,10 @@ ROWS: tuple[Row, ...] = (
             output_stride=16,
         ),
     ),
-    Row("clip", clip),
-    Row("siglip", siglip),
-    Row("detr", detr),
-    Row(
+    Architecture("clip", clip),
+    Architecture("siglip", siglip),
+    Architecture("detr", detr),
+    Architecture(
         "sam vision",
         hf(
             "SamVision",
@@ -411,7 +415,7 @@ ROWS: tuple[Row, ...] = (
             attn_implementation="eager",
         ),
     ),
-    Row(
+    Architecture(
         "dpt",
         hf(
             "DPT",
@@ -429,8 +433,8 @@ ROWS: tuple[Row, ...] = (
             attn_implementation="sdpa",
         ),
     ),
-    Row("levit", levit),
-    Row(
+    Architecture("levit", levit),
+    Architecture(
         "poolformer",
         hf(
             "PoolFormer",
@@ -444,7 +448,7 @@ ROWS: tuple[Row, ...] = (
             mlp_ratio=3.0,
         ),
     ),
-    Row(
+    Architecture(
         "hiera",
         hf(
             "Hiera",
@@ -458,5 +462,5 @@ ROWS: tuple[Row, ...] = (
             mlp_ratio=3.0,
         ),
     ),
-    Row("vit mae", vit_mae),
+    Architecture("vit mae", vit_mae),
 )

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.engine.architectures.row import Row
+from tests.engine.architectures.row import Architecture
 from tests.engine.architectures.written_small import Add, linears, net, plain, row, weight
 
 VOCABULARY, CLASSES, WIDTH, HEADS, HEAD = 41, 7, 28, 4, 6
@@ -246,7 +246,7 @@ def mixer() -> nn.Module:
 
 
 SEQUENCE, VECTOR = (2, 9, 11), (2, 11)
-ROWS: tuple[Row, ...] = (
+ROWS: tuple[Architecture, ...] = (
     row(
         "shared_linear",
         lambda: net(shared_linear, **linears(a=(11, 28), b=(11, 28), shared=(28, 36), leave=(36, 7))),

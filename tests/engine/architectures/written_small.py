@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
-from tests.engine.architectures.row import Built, Row
+from tests.engine.architectures.row import Architecture, Built
 
 Input = tuple[int, ...] | Callable[[], Tensor]
 """An example input: a shape to fill with normal numbers, or a function that makes the tensor."""
@@ -21,7 +21,7 @@ CONVOLUTIONS = nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d
 
 def row(
     name: str, make: Callable[[], nn.Module], *inputs: Input, named: dict[str, Input] | None = None, **more: Any
-) -> Row:
+) -> Architecture:
     """A row whose weights and inputs are drawn from one seed; `named` are inputs passed by keyword."""
 
     def build() -> Built:
@@ -34,7 +34,7 @@ def row(
             args = tuple(_example(entry) for entry in inputs)
             return model, args, {key: _example(entry) for key, entry in (named or {}).items()}
 
-    return Row(name, build, **more)
+    return Architecture(name, build, **more)
 
 
 def _example(entry: Input) -> Tensor:
@@ -245,7 +245,7 @@ def two_by_two(m: nn.Module, x: Tensor, y: Tensor) -> dict[str, Tensor]:
 
 
 IMAGE = (2, 3, 10, 14)
-ROWS: tuple[Row, ...] = (
+ROWS: tuple[Architecture, ...] = (
     row("groupnorm_conv", lambda: normed(6, 24), IMAGE, fast=True),
     row("groupnorm_residual", group_norm_residual, IMAGE),
     row("groupnorm_layer", lambda: normed(1, 20), IMAGE),

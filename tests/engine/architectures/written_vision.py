@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from tests.engine.architectures.row import Row
+from tests.engine.architectures.row import Architecture
 from tests.engine.architectures.written_small import Add, classifier, conv, plain, row
 
 
@@ -284,7 +284,7 @@ class DiffusionUNet(nn.Module):
         return self.leave(F.silu(self.norm(self.up1(torch.cat((x, skip1), 1), time))))
 
 
-ROWS: tuple[Row, ...] = (
+ROWS: tuple[Architecture, ...] = (
     row("unet", UNet, (2, 3, 20, 28), fast=True),
     row("densenet121", densenet121, (2, 3, 96, 160)),
     row("shufflenet_v2", shufflenet_v2, (2, 3, 96, 160)),

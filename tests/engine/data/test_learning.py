@@ -1,4 +1,4 @@
-"""Short whole runs of tasks that are no image classification: each beats chance clearly and keeps its promises."""
+"""Short whole runs of tasks that are no image classification: each beats chance clearly and meets its constraints."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def head(at: Parts, x: Tensor, n: int) -> Tensor:
     return at.linear(F.adaptive_max_pool2d(x, 2).flatten(1), 5)
 
 
-def fit(at: Parts, y: Tensor, x: Tensor, channels: int | None = None) -> Tensor:
+def resized_like(at: Parts, y: Tensor, x: Tensor, channels: int | None = None) -> Tensor:
     """y made to have the size of x, and its channels unless others are named; as it is where it fits."""
     if y.shape[2:] != x.shape[2:]:
         y = F.adaptive_avg_pool2d(y, x.shape[2:]) if y.shape[2] > x.shape[2] else F.interpolate(y, x.shape[2:])
@@ -108,7 +108,7 @@ def prelu(at: Parts, x: Tensor, _: Tensor, n: int, m: int) -> Tensor:
 
 @step
 def residual(at: Parts, x: Tensor, y: Tensor, n: int, m: int) -> Tensor:
-    return pick((torch.add, torch.sub, torch.maximum, torch.mul), n)(x, fit(at, y, x))
+    return pick((torch.add, torch.sub, torch.maximum, torch.mul), n)(x, resized_like(at, y, x))
 
 
 @step
@@ -119,12 +119,12 @@ def bottleneck(at: Parts, x: Tensor, _: Tensor, n: int, m: int) -> Tensor:
 
 @step
 def gate(at: Parts, x: Tensor, y: Tensor, n: int, m: int) -> Tensor:
-    return x * pick((torch.sigmoid, torch.tanh, F.hardsigmoid, F.softplus, lambda z: 1 + z), n)(fit(at, y, x))
+    return x * pick((torch.sigmoid, torch.tanh, F.hardsigmoid, F.softplus, lambda z: 1 + z), n)(resized_like(at, y, x))
 
 
 @step
 def concat(at: Parts, x: Tensor, y: Tensor, n: int, m: int) -> Tensor:
-    y = fit(at, y, x, y.shape[1])
+    y = resized_like(at, y, x, y.shape[1])
     made = (lambda: [x, y], lambda: [y, x, y], lambda: [x, F.relu(x)], lambda: [x, y.mean(1, keepdim=True), y[:, :1]])
     joined = torch.cat(pick(made, n)(), 1)
     return at.conv(joined, pick(WIDTHS, m)) if m % 2 or n % 4 == 3 else joined[:, :24]
@@ -235,7 +235,9 @@ def shared_conv(at: Parts, x: Tensor, y: Tensor, n: int, m: int) -> Tensor:
     if n % 2:
         return shared(F.relu(shared(x)))
     return (
-        torch.cat([shared(x), F.relu(shared(fit(at, y, x)))], 1)[:, :24] if m % 2 else shared(x) * shared(fit(at, y, x))
+        torch.cat([shared(x), F.relu(shared(resized_like(at, y, x)))], 1)[:, :24]
+        if m % 2
+        else shared(x) * shared(resized_like(at, y, x))
     )
 
 

@@ -29,7 +29,7 @@ def head(at: Parts, x: Tensor, n: int) -> Tensor:
     return at.linear(x, 3).mean(1) if n % 3 == 1 else at.linear(x[:, 0], 3)
 
 
-def fit(at: Parts, y: Tensor, x: Tensor, width: int | None = None) -> Tensor:
+def resized_like(at: Parts, y: Tensor, x: Tensor, width: int | None = None) -> Tensor:
     """y made to have the length of x (or 1), and its width unless another is named; as it is where it fits."""
     y = y if y.shape[1] == x.shape[1] else y.mean(1, keepdim=True)
     width = width or x.shape[2]
@@ -104,12 +104,12 @@ def modulation(at: Parts, x: Tensor, y: Tensor, n: int, m: int) -> Tensor:
 
 @step
 def residual(at: Parts, x: Tensor, y: Tensor, n: int, m: int) -> Tensor:
-    return pick((torch.add, torch.sub, torch.mul, torch.minimum), n)(x, fit(at, y, x))
+    return pick((torch.add, torch.sub, torch.mul, torch.minimum), n)(x, resized_like(at, y, x))
 
 
 @step
 def concat(at: Parts, x: Tensor, y: Tensor, n: int, m: int) -> Tensor:
-    y = fit(at, y, x, y.shape[-1]).expand(-1, x.shape[1], -1)
+    y = resized_like(at, y, x, y.shape[-1]).expand(-1, x.shape[1], -1)
     return at.linear(torch.cat([x, y] if n % 2 else [y, x, F.relu(x)], -1), pick(WIDTHS, m))
 
 
@@ -117,7 +117,7 @@ def concat(at: Parts, x: Tensor, y: Tensor, n: int, m: int) -> Tensor:
 def concat_tokens(at: Parts, x: Tensor, y: Tensor, n: int, m: int) -> Tensor:
     if n % 3 == 0:
         return torch.cat([at.parameter(1, 1, x.shape[-1]).expand(x.shape[0], -1, -1), x], 1)[:, :9]
-    y = fit(at, y, x)
+    y = resized_like(at, y, x)
     return torch.cat([x, y], 1)[:, :9] if n % 3 == 1 else torch.cat([x[:, :1] * 2, x[:, 1:]], 1)
 
 
@@ -151,7 +151,7 @@ def over_time(at: Parts, x: Tensor, _: Tensor, n: int, m: int) -> Tensor:
 @step
 def shared_linear(at: Parts, x: Tensor, y: Tensor, n: int, m: int) -> Tensor:
     shared = at.layer(lambda: nn.Linear(x.shape[-1], x.shape[-1]))
-    return shared(F.relu(shared(x))) if n % 2 else shared(x) * torch.tanh(shared(fit(at, y, x)))
+    return shared(F.relu(shared(x))) if n % 2 else shared(x) * torch.tanh(shared(resized_like(at, y, x)))
 
 
 @step

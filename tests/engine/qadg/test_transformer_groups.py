@@ -84,9 +84,9 @@ def test_the_same_offsets_of_every_head_go_with_their_rotated_partners():
 def test_every_member_is_tied_to_every_other_by_a_chain_of_ops():
     qadg = ge.analyze(ge.load("resnet20"))
     for group in qadg.groups:
-        for other in range(1, len(group.members)):
-            assert group.chain(0, other), (group.name, group.members[other].parameter)
-            assert group.chain(0, other) == tuple(reversed(group.chain(other, 0)))
+        for number in range(1, len(group.members)):
+            assert group.chain(0, number), (group.name, group.members[number].parameter)
+            assert group.chain(0, number) == tuple(reversed(group.chain(number, 0)))
     stream = qadg.groups[0]
     names = [(m.parameter, m.dim) for m in stream.members]
     first, second = names.index(("conv1.weight", 0)), names.index(("layer1.0.conv2.weight", 0))

@@ -80,9 +80,9 @@ def test_proportional_shares_are_exact_to_within_one_unit(problem, periods):
         assert all(abs(n - want) < 1 for n, want in zip(final, wanted))
     taken = [0] * len(sizes)
     for p in range(1, periods + 1):
-        due = units * p // periods
-        taken = counts_now(taken, final, due)
-        shares = [end * due / max(units, 1) for end in final]
+        target = units * p // periods
+        taken = counts_now(taken, final, target)
+        shares = [end * target / max(units, 1) for end in final]
         assert all(abs(n - share) < 2 for n, share in zip(taken, shares)), (taken, shares)
 
 

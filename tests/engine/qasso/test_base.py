@@ -1,4 +1,4 @@
-"""The base methods and the optimizer without its promises against torch.optim."""
+"""The base methods and the optimizer without its constraints against torch.optim."""
 
 from __future__ import annotations
 

@@ -24,8 +24,8 @@ def test_every_step_has_its_place():
 def test_bound_comes_down_and_units_add_up():
     shares = [projected_share(SMALL, stage_at(SMALL, s)) for s in range(SMALL.total)]
     assert shares == [0] * 3 + [0.5] * 2 + [1.0] * 10
-    due = [units_due(SMALL, stage_at(SMALL, s), 10) for s in range(SMALL.total)]
-    assert due == [0] * 7 + [3, 3, 6, 6, 10, 10] + [10, 10]
+    targets = [units_due(SMALL, stage_at(SMALL, s), 10) for s in range(SMALL.total)]
+    assert targets == [0] * 7 + [3, 3, 6, 6, 10, 10] + [10, 10]
 
 
 @pytest.mark.parametrize(

@@ -26,14 +26,14 @@ LOSSES = [3.0, 2.0, 2.1, 2.2, 2.3, 2.4, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5]
 )
 @pytest.mark.parametrize("kind", MAKE)
 def test_the_lr_that_a_scheduler_sets_is_the_lr_that_is_used(small, kind, base):
-    """Twins of both groups follow torch.optim on the same gradients: network values, and logarithms of the clips."""
+    """Counterparts of both groups follow torch.optim on the same gradients: network values, and logarithms of the clips."""
     _, model, opt = start(small, base=base, schedule=SCHEDULE, lr=0.05, lr_quant=0.02)
     bank, network = model.quantizers, opt.param_groups[0]["params"]
     counterparts = [torch.nn.Parameter(p.detach().clone()) for p in network]
     log_clip = torch.nn.Parameter(bank.q_m.detach().log())
     settings = {k: v for k, v in base.settings().items() if k != "method"}
-    known = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[base.method]
-    others = [known(counterparts, lr=0.05, **settings), torch.optim.Adam([log_clip], lr=0.02)]
+    reference_class = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[base.method]
+    others = [reference_class(counterparts, lr=0.05, **settings), torch.optim.Adam([log_clip], lr=0.02)]
     scheduler = MAKE[kind](opt, [0.2, 0.04], True)
     clips_cycle = base.method != "sgd"
     theirs = [MAKE[kind](o, lr, c) for o, lr, c in zip(others, (0.2, 0.04), (True, clips_cycle))]

@@ -57,8 +57,8 @@ class Desk:
     def status(self, run: int, status: str) -> RunRecord:
         return self.wait(run, lambda record: record.status == status)
 
-    def kill(self, run: int, after_step: int) -> int:
-        record = self.wait(run, lambda record: record.step >= after_step)
+    def kill(self, run: int, step: int) -> int:
+        record = self.wait(run, lambda record: record.step >= step)
         assert record.pid is not None and record.status == "running"
         os.kill(record.pid, signal.SIGKILL)
         self.wait(run, lambda _: not self.workspace.is_locked(run))
@@ -162,12 +162,12 @@ def test_sigterm_stops_at_a_checkpoint(desk: Desk, straight: tuple[RunRecord, De
 
 
 @pytest.mark.parametrize(
-    "after_step",
+    "kill_step",
     [1, 430, *(pytest.param(step, marks=pytest.mark.slow) for step in random.Random(5).sample(range(2, 790), 18))],
 )
-def test_a_killed_run_ends_bit_identical(desk: Desk, straight: tuple[RunRecord, Desk], after_step: int) -> None:
+def test_a_killed_run_ends_bit_identical(desk: Desk, straight: tuple[RunRecord, Desk], kill_step: int) -> None:
     run = desk.start()
-    desk.kill(run, after_step)
+    desk.kill(run, kill_step)
     desk.send(run, Resume())
     desk.status(run, "done")
     assert_same_record(desk, run, straight)
@@ -175,7 +175,7 @@ def test_a_killed_run_ends_bit_identical(desk: Desk, straight: tuple[RunRecord, 
 
 def test_a_killed_run_is_shown_as_dead_and_cannot_be_paused(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     run = desk.start()
-    desk.kill(run, after_step=10)
+    desk.kill(run, step=10)
     with pytest.raises(InputError, match="is dead and cannot take 'pause'"):
         desk.send(run, Pause())
     beat = desk.store.get_run(run).heartbeat
@@ -188,7 +188,7 @@ def test_a_killed_run_is_shown_as_dead_and_cannot_be_paused(desk: Desk, monkeypa
 
 def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(desk: Desk, straight: tuple[RunRecord, Desk]) -> None:
     run = desk.start()
-    desk.kill(run, after_step=430)
+    desk.kill(run, step=430)
     (newest, *_) = sorted(desk.workspace.checkpoints(run).iterdir(), reverse=True)
     newest.write_bytes(newest.read_bytes()[:1000])
     desk.send(run, Resume())

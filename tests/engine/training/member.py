@@ -1,6 +1,6 @@
 """One member of a context: trains a run of the loop and leaves its last state in `<folder>/<rank>.pt`.
 
-The leader stops after each of the steps that are named; then all go on, up to the last one.
+The main process stops after each of the steps that are named; then all go on, up to the last one.
 
 torchrun --nproc-per-node N member.py FOLDER CONFIG.json [STEPS ...]
 """

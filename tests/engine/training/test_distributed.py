@@ -1,4 +1,4 @@
-"""Two processes under torchrun: equal parameters, exact promises, and (full batch, SGD) the run of one process."""
+"""Two processes under torchrun: equal parameters, exact constraints, and (full batch, SGD) the run of one process."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def torchrun(*command: str, members: int = 2) -> subprocess.CompletedProcess[str
 
 
 def together(folder: Path, config: RunConfig, members: int = 2, stops: tuple[int, ...] = ()) -> list[dict[str, Any]]:
-    """What each member ends with; the leader stops after each of the steps `stops`."""
+    """What each member ends with; the main process stops after each of the steps `stops`."""
     folder.mkdir()
     (folder / "config.json").write_text(config.model_dump_json())
     done = torchrun(str(MEMBER), str(folder), str(folder / "config.json"), *map(str, stops), members=members)
@@ -126,7 +126,7 @@ def test_the_worker_leads_a_team_which_stops_and_resumes_bit_for_bit(tmp_path):
     store = Store(workspace.store_url)
     hashes = []
     for stopped in (False, True):
-        run_id = control.create(store, workspace, make_config(model="mlp", **BASE), name="team")
+        run_id = control.create(store, workspace, make_config(model="mlp", **BASE), name="two processes")
         command = ("-m", "geta_engine.runs.worker", "--store", workspace.store_url, str(run_id))
         if stopped:
             store.send_command(run_id, Stop())

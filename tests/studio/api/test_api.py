@@ -154,9 +154,9 @@ def test_a_model_that_cannot_be_is_404_with_a_sentence(client: TestClient, key: 
 
 
 @pytest.mark.parametrize("run_id", ["0", "-1", "7", "9" * 18, "9" * 30, "9" * 5000, "x"], ids=lambda text: text[:19])
-@pytest.mark.parametrize("rest", ["", "/compact.pt2"])
-def test_a_run_that_cannot_be_is_refused_with_a_sentence(client: TestClient, run_id: str, rest: str) -> None:
-    answer = client.get(f"/api/runs/{run_id}{rest}")
+@pytest.mark.parametrize("file", ["", "/compact.pt2"])
+def test_a_run_that_cannot_be_is_refused_with_a_sentence(client: TestClient, run_id: str, file: str) -> None:
+    answer = client.get(f"/api/runs/{run_id}{file}")
     assert answer.status_code in (404, 422)
     assert answer.json()["detail"]
 

@@ -152,7 +152,7 @@ def test_the_address_holds_what_stands_beside(server: Server, page: Any, tmp_pat
     page.click("text=Open the compact model")
     page.wait_for_selector("#graph-panel[data-drawn='compact-1']:not(.comparing)")
     page.wait_for_function("() => location.search === '?model=compact-1'")
-    for beside in ("compact-99", "<b>&", "resnet20"):
-        page.goto(f"{server.url}/?model=resnet8&beside={beside}")
+    for compared in ("compact-99", "<b>&", "resnet20"):
+        page.goto(f"{server.url}/?model=resnet8&beside={compared}")
         page.wait_for_selector("#graph-panel[data-drawn='resnet8']:not(.comparing)")
         assert page.locator("text=That did not work").count() == 0

@@ -65,8 +65,8 @@ def compared_with(services: Services, left: str, right: str, stage: str = "group
     graphs = [graph_at(services.analyses.get(key), stage) for key in (left, right)]  # type: ignore[arg-type]
     scopes = set().union(*(everything(graph)[0] for graph in graphs))
     drawn = asyncio.run(services.layouts.of(graphs[0], LayoutOptions(frozenset(scopes), stage, False)))
-    known = {"model": left, "graph": stage, "shape": False, "scopes": sorted(scopes), "layout": drawn["key"]}
-    return asyncio.run(compared(services, right, known))
+    on_screen = {"model": left, "graph": stage, "shape": False, "scopes": sorted(scopes), "layout": drawn["key"]}
+    return asyncio.run(compared(services, right, on_screen))
 
 
 def layers_marked(services: Services, key: str, stage: str, rows: dict[str, str]) -> dict[str, str]:
@@ -138,8 +138,8 @@ def test_a_compact_model_on_screen_shows_its_own_bits(services: Services) -> Non
 
 
 def test_quantizers_are_paired_by_what_they_are_for(services: Services) -> None:
-    own, others = ({q["id"]: q for q in services.analyses.get(key)["quantizers"]} for key in ("resnet8", "compact-2"))  # type: ignore[index]
+    dense, others = ({q["id"]: q for q in services.analyses.get(key)["quantizers"]} for key in ("resnet8", "compact-2"))  # type: ignore[index]
     pairs = compared_with(services, "resnet8", "compact-2")[1]["quantizers"]
-    assert pairs.keys() == others.keys() and set(pairs.values()) == own.keys()
+    assert pairs.keys() == others.keys() and set(pairs.values()) == dense.keys()
     for right, left in pairs.items():
-        assert [others[right][name] for name in ("kind", "layer")] == [own[left][name] for name in ("kind", "layer")]
+        assert [others[right][name] for name in ("kind", "layer")] == [dense[left][name] for name in ("kind", "layer")]

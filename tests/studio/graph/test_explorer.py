@@ -86,22 +86,22 @@ ENTER_AND_TYPE_ON = """([first, then]) => {
 
 @pytest.mark.timeout(300)
 def test_enter_steps_into_the_matches_of_what_is_written(shown: Any) -> None:
-    found = "#graph-match-count:text-is('{}')"
+    count = "#graph-match-count:text-is('{}')"
     shown.fill("#graph-search", "op:conv")
-    shown.wait_for_selector(found.format("21"))
+    shown.wait_for_selector(count.format("21"))
     shown.fill("#graph-search", "param:fc.bias")
     shown.press("#graph-search", "Enter")
-    shown.wait_for_selector(found.format("1 / 1"))
+    shown.wait_for_selector(count.format("1 / 1"))
     shown.wait_for_function("() => location.search.includes('select=node:linear')")
     shown.fill("#graph-search", "layer1.0.conv")
     for _ in range(2):
         shown.press("#graph-search", "Enter")
-    shown.wait_for_selector(found.format("2 / 2"))
+    shown.wait_for_selector(count.format("2 / 2"))
     assert shown.evaluate(f"() => {CY}.nodes('.current').map(node => node.id())") == ["conv2d_2"]
     shown.evaluate(ENTER_AND_TYPE_ON, ["op:conv", "layer2.0.conv"])
-    shown.wait_for_selector(found.format("2"))
+    shown.wait_for_selector(count.format("2"))
     shown.fill("#graph-search", "op:conv")
-    shown.wait_for_selector(found.format("21"))
+    shown.wait_for_selector(count.format("21"))
 
 
 @pytest.mark.timeout(300)
@@ -275,9 +275,9 @@ def halted_analysis(server: Server, page: Any, name: str) -> int:
     """Choose a model; its analysis, stopped by the system's own means until it is sent on."""
     choose_model(page, name)
     page.wait_for_selector(f"#model-status:has-text('Analysing {name}')")
-    (found,) = children(server.pid, "geta_engine.analysis.process")
-    os.kill(found, signal.SIGSTOP)
-    return found
+    (process,) = children(server.pid, "geta_engine.analysis.process")
+    os.kill(process, signal.SIGSTOP)
+    return process
 
 
 @pytest.mark.timeout(300)

@@ -29,9 +29,9 @@ class Studio:
     """The parts of `Services` that the graph asks for, over one analysis."""
 
     def __init__(
-        self, analysis: dict[str, Any], layouts: Layouts, frames: dict[str, SnapshotEvent] | None = None
+        self, analysis: dict[str, Any], layouts: Layouts, snapshots: dict[str, SnapshotEvent] | None = None
     ) -> None:
-        self.known, self.layouts, self.frames = {"resnet20": analysis}, layouts, frames or {}
+        self.known, self.layouts, self.frames = {"resnet20": analysis}, layouts, snapshots or {}
         self.analyses = self.runs = self
 
     def get(self, key: str | None) -> dict[str, Any] | None:
@@ -60,13 +60,13 @@ def studio(report: Any, layouts: Layouts) -> Any:
 
 
 def drawing(
-    studio: Any, key: str | None, command: Mapping[str, Any] | None, view: View, known: Mapping[str, Any] | None
+    studio: Any, key: str | None, command: Mapping[str, Any] | None, view: View, on_screen: Mapping[str, Any] | None
 ) -> Any:
-    return asyncio.run(callbacks.drawing(studio, key, command, view, known))
+    return asyncio.run(callbacks.drawing(studio, key, command, view, on_screen))
 
 
-def accessible_list(studio: Any, known: Mapping[str, Any] | None) -> Any:
-    return asyncio.run(callbacks.accessible_list(studio, known))
+def accessible_list(studio: Any, on_screen: Mapping[str, Any] | None) -> Any:
+    return asyncio.run(callbacks.accessible_list(studio, on_screen))
 
 
 def words(part: Any) -> list[str]:
@@ -78,9 +78,9 @@ def buttons(parts: list[Any], name: str) -> list[Any]:
     """The elements of a class, of a list of them."""
     elements = [part for part in parts if not isinstance(part, str)]
     return [
-        found
+        button
         for part in elements
-        for found in [*([part] if part[1].get("class") == name else []), *buttons(part[2:], name)]
+        for button in [*([part] if part[1].get("class") == name else []), *buttons(part[2:], name)]
     ]
 
 
@@ -120,8 +120,8 @@ def test_an_opened_module_stays_in_the_columns_on_screen_and_all_modules_do_not(
 @pytest.mark.parametrize("key", [None, "0" * 64, "../../etc/passwd", ""])
 def test_the_list_tells_what_is_drawn_kept_or_not(studio: Any, key: str | None) -> None:
     opened = drawing(studio, "resnet20", None, PLAIN, None)[2]
-    found = buttons(accessible_list(studio, opened if key is None else {**opened, "layout": key}), "tree-item")
-    assert {button[1]["data-shown"] for button in found} > {"conv2d", "scope:layer1", "linear"}
+    items = buttons(accessible_list(studio, opened if key is None else {**opened, "layout": key}), "tree-item")
+    assert {button[1]["data-shown"] for button in items} > {"conv2d", "scope:layer1", "linear"}
 
 
 def test_another_model_starts_with_its_own_first_view(studio: Any, report: Any) -> None:
@@ -171,8 +171,8 @@ def test_closing_a_fold_closes_its_modules_and_closing_one_of_them_keeps_it_open
 
 def test_a_fold_and_what_is_in_it_are_listed_one_within_the_other(report: Any) -> None:
     analysis = report("resnet56")
-    found = tree(layout_graph(analysis["graph"], frozenset({"layer1", "layer1.1..8", "layer1.1"})), analysis)
-    titles = [words(button)[0].split(",")[0] for button in buttons(found, "tree-item")]
+    drawn_tree = tree(layout_graph(analysis["graph"], frozenset({"layer1", "layer1.1..8", "layer1.1"})), analysis)
+    titles = [words(button)[0].split(",")[0] for button in buttons(drawn_tree, "tree-item")]
     at = titles.index("layer1.1–8")
     assert titles[at - 1 : at + 2] == ["layer1.0", "layer1.1–8", "layer1.1"]
 
@@ -193,8 +193,8 @@ def test_live_state_comes_from_the_newest_frames(report: Any, layouts: Layouts) 
     units = np.zeros((448, 2), np.float32)
     units[:4, 1] = 2
     bits = np.full((len(analysis["quantizers"]), 4), 6, np.float32)
-    frames = {"units": SnapshotEvent(3, "units", units), "quantizers": SnapshotEvent(3, "quantizers", bits)}
-    state = live_values(Studio(analysis, layouts, frames), 7, "resnet20")  # type: ignore[arg-type]
+    snapshots = {"units": SnapshotEvent(3, "units", units), "quantizers": SnapshotEvent(3, "quantizers", bits)}
+    state = live_values(Studio(analysis, layouts, snapshots), 7, "resnet20")  # type: ignore[arg-type]
     assert state is not None
     assert state["groups"]["1"][:3] == [12, 0, 4] and set(state["bits"].values()) == {6}
 
@@ -207,11 +207,11 @@ def test_no_run_or_no_model_no_state(studio: Any, run_id: int | None, key: str) 
 def test_the_accessible_list_lists_what_is_on_screen_in_program_order(report: Any) -> None:
     analysis = report("resnet20")
     layout = layout_graph(analysis["graph"], frozenset({"layer2"}))
-    found = buttons(tree(layout, analysis), "tree-item")
-    titles = [words(button)[0].split(",")[0] for button in found]
+    items = buttons(tree(layout, analysis), "tree-item")
+    titles = [words(button)[0].split(",")[0] for button in items]
     assert titles[:4] == ["input x", "conv1 + bn1 + relu", "layer1", "layer2"]
     assert titles[4:7] == ["layer2.0", "layer2.1", "layer2.2"]
-    state = {button[1].get("data-id"): button[1].get("aria-expanded") for button in found}
+    state = {button[1].get("data-id"): button[1].get("aria-expanded") for button in items}
     assert state["layer2"] == "true" and state["layer1"] == "false" and state["linear"] is None
 
 
@@ -239,11 +239,11 @@ def test_the_accessible_list_leads_from_branches_and_their_ops_to_quantizers(stu
     closed = layout_graph(analysis["graph"], frozenset({"layer1", "layer1.0"}))
     opened = layout_graph(analysis["graph"], frozenset(closed["scopes"]))
     for layout in (closed, opened):
-        found = {button[1].get("data-id"): button[1] for button in buttons(tree(layout, analysis), "tree-item")}
-        assert found["layer1.0.conv1.weight"]["data-kind"] == "quantizer"
-    known = {node["id"] for node in studio.get("resnet20")["graph"]["nodes"]}
+        items = {button[1].get("data-id"): button[1] for button in buttons(tree(layout, analysis), "tree-item")}
+        assert items["layer1.0.conv1.weight"]["data-kind"] == "quantizer"
+    node_ids = {node["id"] for node in studio.get("resnet20")["graph"]["nodes"]}
     selected = [button[1] for button in buttons(tree(opened, analysis), "tree-item")]
-    assert all(props["data-id"] in known for props in selected if props.get("data-kind") == "node")
+    assert all(props["data-id"] in node_ids for props in selected if props.get("data-kind") == "node")
 
 
 def test_a_closed_branch_is_its_quantizers_and_a_closed_module_is_not(studio: Any) -> None:
@@ -270,10 +270,10 @@ def test_the_accessible_list_is_bounded(report: Any) -> None:
 
 def test_the_legend_has_every_group_with_its_size_and_reason(report: Any) -> None:
     analysis = report("resnet20")
-    found = buttons(legend(analysis), "legend-group")
-    assert len(found) == len(analysis["groups"])
+    entries = buttons(legend(analysis), "legend-group")
+    assert len(entries) == len(analysis["groups"])
     unprunable = [g for g in analysis["groups"] if not g["prunable"]]
-    assert all(any(g["reason"] in button[1]["title"] for button in found) for g in unprunable)
+    assert all(any(g["reason"] in button[1]["title"] for button in entries) for g in unprunable)
 
 
 def test_compact_is_offered_when_there_is_a_compact_model() -> None:

@@ -24,7 +24,7 @@ def test_dash_renders_once_the_modules_have_run(server: Server, page: Any) -> No
     assert "/_dash-layout" not in asked
     held[0].continue_()
     page.wait_for_selector("#graph-panel[data-drawn]")
-    modules = [place for place, path in enumerate(asked) if path.endswith(".js") and path.startswith("/assets/")]
+    modules = [index for index, path in enumerate(asked) if path.endswith(".js") and path.startswith("/assets/")]
     assert len(modules) > 30
     assert max(modules) < asked.index("/_dash-layout")
     assert problems == []

@@ -48,8 +48,8 @@ def test_an_address_selects_when_its_model_appears(services: Services) -> None:
     address = parse_address("?model=mlp&select=node:linear")
     assert selection_outputs(services, address, False) == (NODE, no_update)
     for shown in ("resnet20", None):
-        found = outputs(services, "mlp", shown, NODE, None)
-        assert (found.key, found.selection) == ("mlp", NODE)
+        answer = outputs(services, "mlp", shown, NODE, None)
+        assert (answer.key, answer.selection) == ("mlp", NODE)
 
 
 def test_an_address_of_the_model_on_screen_selects_at_once_what_it_names(services: Services) -> None:

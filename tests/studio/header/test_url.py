@@ -24,7 +24,7 @@ def test_parse_leaves_out_what_cannot_be_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "kind", "identity"),
+    ("selected", "kind", "identity"),
     [
         ("group:3", "group", 3),
         ("group:-1", "group", "-1"),
@@ -37,8 +37,8 @@ def test_parse_leaves_out_what_cannot_be_read() -> None:
         ("nonsense", "nonsense", ""),
     ],
 )
-def test_what_is_selected_stays_as_it_is_written(written: str, kind: str, identity: object) -> None:
-    assert selection_of(parse_address(f"?select={written}")) == {"kind": kind, "id": identity}
+def test_what_is_selected_stays_as_it_is_written(selected: str, kind: str, identity: object) -> None:
+    assert selection_of(parse_address(f"?select={selected}")) == {"kind": kind, "id": identity}
 
 
 def test_an_opened_address_shows_its_run_and_that_run_its_model() -> None:

@@ -40,15 +40,15 @@ def text(parts: Any) -> str:
 def links(parts: Any) -> list[tuple[str, str]]:
     """(kind, id) of every link, in order."""
     if isinstance(parts, (list, tuple)):
-        return [found for part in parts for found in links(part)]
+        return [link for part in parts for link in links(part)]
     if not isinstance(parts, Component):
         return []
     data = parts.to_plotly_json()["props"]
-    own = [(data["data-kind"], data["data-id"])] if "data-kind" in data else []
-    return own + links(getattr(parts, "children", None))
+    own_links = [(data["data-kind"], data["data-id"])] if "data-kind" in data else []
+    return own_links + links(getattr(parts, "children", None))
 
 
-def frames(analysis: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def newest_snapshots(analysis: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Unit u has norm u; the first three units are zero, redundant, redundant. Quantizers: 5 bits, q_m 1, t 1."""
     count = analysis["prunable_units"]
     units = np.stack([np.arange(count), np.zeros(count)], axis=1)
@@ -80,12 +80,12 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize(("written", "sentence"), ASKED.items(), ids=[name[:20] for name in ASKED])
-def test_an_address_of_what_is_not_there_is_answered_with_a_sentence(report: Any, written: str, sentence: str) -> None:
+@pytest.mark.parametrize(("selected", "sentence"), ASKED.items(), ids=[name[:20] for name in ASKED])
+def test_an_address_of_what_is_not_there_is_answered_with_a_sentence(report: Any, selected: str, sentence: str) -> None:
     """All that follows the selection of an address: page, numbers, figure, and the dock's group and quantizer."""
     analysis = report("mlp")
-    subject = Subject(analysis, {}, *frames(analysis))
-    selection = selection_of(parse_address(f"?model=mlp&select={written}&step=nonsense"))
+    subject = Subject(analysis, {}, *newest_snapshots(analysis))
+    selection = selection_of(parse_address(f"?model=mlp&select={selected}&step=nonsense"))
     shown = page(subject, selection)
     assert text(shown.head).startswith(f"Not in this model {sentence}") and text(shown.head).endswith(".")
     assert not shown.body and live(subject, selection) == ([], [])
@@ -170,7 +170,7 @@ def test_a_group_its_members_and_its_chain(report: Any) -> None:
 
 def test_a_group_of_a_run(report: Any) -> None:
     analysis = report("resnet20")
-    units, quantizers = frames(analysis)
+    units, quantizers = newest_snapshots(analysis)
     subject = Subject(analysis, {}, units, quantizers)
     numbers = text(live(subject, {"kind": "group", "id": 1}).numbers)
     assert "1/16 zero" in numbers
@@ -180,7 +180,7 @@ def test_a_group_of_a_run(report: Any) -> None:
 
 def test_a_quantizer_of_a_run_with_the_formula_filled_in(report: Any) -> None:
     analysis = report("resnet20")
-    units, quantizers = frames(analysis)
+    units, quantizers = newest_snapshots(analysis)
     subject = Subject(analysis, {"fc.weight": (4, 8)}, units, quantizers)
     now = live(subject, {"kind": "quantizer", "id": "fc.weight"})
     assert "4 to 8 bits" in text(now.numbers)
@@ -235,7 +235,7 @@ def test_a_frame_of_a_run_does_not_build_the_hierarchy_again(
 ) -> None:
     analysis = report("resnet56")
     selection = {"kind": "scope", "id": scope}
-    subject = Subject(analysis, {}, *frames(analysis))
+    subject = Subject(analysis, {}, *newest_snapshots(analysis))
 
     def refuse(*_: Any) -> None:
         raise AssertionError("the hierarchy is built")
@@ -255,7 +255,7 @@ def test_repeated_modules_are_one_page(report: Any) -> None:
 
 
 def test_frames_of_another_model_are_left_out(report: Any) -> None:
-    units, quantizers = frames(report("vgg7"))
+    units, quantizers = newest_snapshots(report("vgg7"))
     subject = Subject(report("resnet20"), {}, units, quantizers)
     assert subject.units == {} and subject.state("fc.weight") is None
 
@@ -270,7 +270,7 @@ def test_long_chains_are_folded(report: Any) -> None:
 
 def test_units_are_split_by_prunable_group_in_order(report: Any) -> None:
     analysis = report("resnet20")
-    units, quantizers = frames(analysis)
+    units, quantizers = newest_snapshots(analysis)
     split = units_by_group(analysis, units)
     assert list(split) == [g["id"] for g in analysis["groups"] if g["prunable"]]
     assert np.concatenate([rows.norms for rows in split.values()]).tolist() == units[:, 0].tolist()
@@ -312,15 +312,15 @@ def test_formula_of_four_bits() -> None:
 
 
 def test_bounds_of_a_stored_run(report: Any) -> None:
-    own = {"fc.weight": {"lower": 4, "upper": 6}}
-    config = make_config(model="resnet20", bits={"lower": 3, "upper": 8}, layer_bits=own)
+    layer_bits = {"fc.weight": {"lower": 4, "upper": 6}}
+    config = make_config(model="resnet20", bits={"lower": 3, "upper": 8}, layer_bits=layer_bits)
     assert set(run_bounds(config, report("mlp")).values()) == {(3, 8)}
     assert run_bounds(config, report("resnet20"))["fc.weight"] == (4, 6)
 
 
 def test_the_figure_shows_only_when_there_is_something_in_it(report: Any) -> None:
     analysis = report("resnet20")
-    units, quantizers = frames(analysis)
+    units, quantizers = newest_snapshots(analysis)
     subject = Subject(analysis, {}, units, quantizers)
     assert figure_now(Subject(analysis), {"kind": "group", "id": 1}, "light", None)[1] == HIDDEN
     assert figure_now(subject, {"kind": "group", "id": 1}, "light", HIDDEN)[0]["data"][0]["type"] == "bar"

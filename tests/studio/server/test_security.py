@@ -26,10 +26,10 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Dash:
     return create_app(Services(Workspace(f"sqlite:///{folder}/geta.db")))
 
 
-def run(work: Coroutine[Any, Any, Any]) -> Any:
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
     """asyncio.run in a thread of its own: Playwright leaves a running loop in this one."""
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def ask(guard: Guard, path: str = "/api/health", base: str = "http://127.0.0.1:8050", **options: Any) -> httpx.Response:

@@ -33,13 +33,13 @@ def layouts(tmp_path: Path) -> Iterator[Layouts]:
 def halted(layouts: Layouts) -> list[int]:
     """The processes that lay out, stopped by the system's own means: a layout takes as long as wanted."""
     layouts.warm()
-    found = children(os.getpid(), CHILD)
-    for process in found:
+    processes = children(os.getpid(), CHILD)
+    for process in processes:
         os.kill(process, signal.SIGSTOP)
-    return found
+    return processes
 
 
-def go_on() -> None:
+def continue_layouts() -> None:
     for process in children(os.getpid(), CHILD):
         os.kill(process, signal.SIGCONT)
 
@@ -74,7 +74,7 @@ def test_progress_and_cancel_are_of_one_drawing(layouts: Layouts, halted: list[i
         layouts.cancel("first")
         cancelled = await asyncio.wait_for(asyncio.gather(first, return_exceptions=True), 30)
         assert layouts.progress("first") == (0, 0) and layouts.progress("second") == (0, 3)
-        go_on()
+        continue_layouts()
         return cancelled[0], await second
 
     cancelled, drawn = asyncio.run(draw_two())
@@ -90,7 +90,7 @@ def test_a_caller_that_is_cancelled_takes_its_process_along(layouts: Layouts, ha
         going.cancel()
         await until(lambda: len({*halted} & {*children(os.getpid(), CHILD)}) == 1)
         assert layouts.progress("going") == (0, 0)
-        go_on()
+        continue_layouts()
         return await staying
 
     assert asyncio.run(draw_two())["boxes"]

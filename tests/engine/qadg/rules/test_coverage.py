@@ -49,8 +49,8 @@ PINNED = {
 
 
 def seen() -> set[str]:
-    written = [ops_of(traced(case)) for family in (*FAMILIES, test_core) for case in family.CASES.values()]
-    return set().union(*written, *(ops_of(decomposed(case)) for case in test_core.CASES.values()))
+    exported = [ops_of(traced(case)) for family in (*FAMILIES, test_core) for case in family.CASES.values()]
+    return set().union(*exported, *(ops_of(decomposed(case)) for case in test_core.CASES.values()))
 
 
 def name_of(overload: torch._ops.OpOverload) -> str:

@@ -20,7 +20,7 @@ def each_channel(m, x):
     return m.places.view(1, -1, 1).expand(2, -1, 8)
 
 
-def written(put):
+def put_transposed(put):
     def body(m, x):
         return put(x.transpose(0, 1), (m.places,), F.relu(x[:, :3]).transpose(0, 1)).transpose(0, 1)
 
@@ -71,8 +71,8 @@ CASES = {
     "take_along_dim: tokens": tokens(lambda m, x: torch.take_along_dim(x, each_channel(m, x), 1), 8, places=PLACES),
     "take_along_dim: one position": tokens(
         lambda m, x: torch.take_along_dim(x, m.places.view(1, -1, 1), 1), 8, places=PLACES),
-    "index_put": tokens(written(torch.index_put), 8, places=PLACES),
-    "index_put: unsafe": tokens(written(aten._unsafe_index_put), 8, places=PLACES),
+    "index_put": tokens(put_transposed(torch.index_put), 8, places=PLACES),
+    "index_put: unsafe": tokens(put_transposed(aten._unsafe_index_put), 8, places=PLACES),
     "index_put: rows in place": tokens(written_in_place, 8, places=PLACES),
     "index_put: tokens masked with 0": tokens(masked(0.0), 8, mask=MASK),
     "index_put: tokens masked with 1": tokens(masked(1.0), 0, mask=MASK, pins="index_put"),

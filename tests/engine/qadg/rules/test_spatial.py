@@ -37,8 +37,8 @@ def padded(dims: int):
     pads = [getattr(aten, f"{kind}_pad{dims}d") for kind in ("reflection", "replication")]
 
     def body(m, x):
-        written = F.pad(x, widths, mode="reflect") + F.pad(x, widths, mode="replicate")
-        return written + sum(pad(x, widths) for pad in pads)
+        padded = F.pad(x, widths, mode="reflect") + F.pad(x, widths, mode="replicate")
+        return padded + sum(pad(x, widths) for pad in pads)
 
     return images(body, 8, size=4, dims=dims)
 
