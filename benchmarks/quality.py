@@ -52,16 +52,17 @@ def table(rows: list[dict[str, Any]]) -> list[str]:
         "| case | sparsity | dense | compressed | gap, points | relative BOPs | mean bits | goal |",
         "|" + "---|" * 8,
     ]
-    for (study, lr, sparsity), runs in cases.items():
-        if len(runs) < 3:
+    for (study, lr, sparsity), group in cases.items():
+        if len(group) < 3:
             continue
-        accuracy, base = [row["accuracy"] for row in runs], dense[study, lr]
+        accuracy, base = [row["accuracy"] for row in group], dense[study, lr]
         gap = 100 * (mean(base) - mean(accuracy)) if base else 0.0
-        bops = mean(row["relative_bops"] for row in runs)
+        bops = mean(row["relative_bops"] for row in group)
         name = study if lr is None else f"{study}, lr {lr}"
         lines.append(
             f"| {name} | {sparsity} | {_spread(base)} | {_spread(accuracy)} | {gap:.2f} | {100 * bops:.2f} % "
-            f"| {mean(row['mean_bits'] for row in runs):.1f} | {_goal(study, lr, sparsity, mean(accuracy), bops, gap)} |"
+            f"| {mean(row['mean_bits'] for row in group):.1f} "
+            f"| {_goal(study, lr, sparsity, mean(accuracy), bops, gap)} |"
         )
     return lines
 

@@ -124,8 +124,8 @@ class Loop:
                 yield ResultEvent(self._result(started))
 
     def _training(self) -> Generator[Event, None, bool]:
-        """All steps that are left; False when the main process ends them early. It may, at any event: the others wait for
-        its word from one event to the next."""
+        """All steps that are left; False when the main process ends them early. It may, at any event: the
+        others wait for its word from one event to the next."""
         started = time.perf_counter()
         yield from self._choose_kernels()
         if self.config.baseline and self._dense_metric is None and self.context.is_main:

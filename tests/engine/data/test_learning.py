@@ -45,7 +45,7 @@ def sentences(path: Path) -> str:
     return f"npz:{path}"
 
 
-def assert_promises(result: dict[str, Any], sparsity: float) -> None:
+def assert_constraints_met(result: dict[str, Any], sparsity: float) -> None:
     assert result["zero_units"] == result["k_target"] == int(sparsity * result["total_units"])
     assert all(q["lower"] <= q["bits"] <= q["upper"] and isinstance(q["bits"], int) for q in result["quantizers"])
     assert result["verify"]["max_rel_diff"] <= 1e-10
@@ -71,7 +71,7 @@ def test_a_language_model_learns_the_rule_of_its_tokens(tmp_path, task, fields):
             state = copy.deepcopy(loop.state())
     assert isinstance(event, ResultEvent)
     result = event.summary
-    assert_promises(result, 0.3)
+    assert_constraints_met(result, 0.3)
     assert result["metric"]["name"] == "token accuracy" and result["task"] == task
     assert result["metric"]["final"] > 0.8 and abs(result["metric"]["final"] - result["metric"]["compact"]) < 0.01
     again = Loop(traced, config)
@@ -97,7 +97,7 @@ def test_a_regression_explains_what_the_dense_model_explains(tmp_path):
     )
     *_, end = Loop(ge.trace(model, (torch.randn(2, 10),)), config).events()
     result = end.summary
-    assert_promises(result, 0.5)
+    assert_constraints_met(result, 0.5)
     metric = result["metric"]
     assert metric["name"] == "R2" and metric["final"] > 0.25 and metric["final"] > metric["dense"] - 0.1
     assert abs(metric["final"] - metric["compact"]) < 1e-4

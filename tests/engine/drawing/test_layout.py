@@ -23,15 +23,15 @@ from geta_engine.drawing.layout import layout_graph
 from geta_engine.drawing.opening import default_open
 
 MODELS = ("lenet", "vgg7", "resnet20", "resnet56", "vit_tiny", "mobile_tiny", "dense_tiny")
-Box = Mapping[str, Any]
+DrawnBox = Mapping[str, Any]
 OP = {"op": "mul", "kind": "op", "detail": "", "n_params": 0}
 
 
-def sides(box: Box) -> tuple[float, float, float, float]:
+def sides(box: DrawnBox) -> tuple[float, float, float, float]:
     return box["x"] - box["w"] / 2, box["x"] + box["w"] / 2, box["y"] - box["h"] / 2, box["y"] + box["h"] / 2
 
 
-def apart(one: Box, two: Box) -> bool:
+def apart(one: DrawnBox, two: DrawnBox) -> bool:
     left, right, top, bottom = sides(one)
     left2, right2, top2, bottom2 = sides(two)
     return right <= left2 or right2 <= left or bottom <= top2 or bottom2 <= top

@@ -79,7 +79,7 @@ def upper_bounds(schedule: Schedule, step: int, high: np.ndarray) -> np.ndarray:
     return 16 - (16 - high) * (period + 1) / schedule.projection_periods
 
 
-def hold_the_promise(program, configuration, loop):
+def check_constraints(program, configuration, loop):
     """`layer_bits` come by the number of the quantizer."""
     ids = [q.id for q in ge.analyze(program, activations=True).quantizers]
     layer_bits = {ids[number]: limits for number, limits in configuration["layer_bits"].items()}
@@ -113,15 +113,15 @@ def hold_the_promise(program, configuration, loop):
 
 @settings(max_examples=30, deadline=None)
 @given(st.booleans(), configurations, loops)
-def test_the_promise(small, crossed, first, configuration, loop):
-    hold_the_promise(small if first else crossed, configuration, loop)
+def test_the_constraints(small, crossed, first, configuration, loop):
+    check_constraints(small if first else crossed, configuration, loop)
 
 
 @pytest.mark.slow
 @settings(max_examples=800, deadline=None)
 @given(st.booleans(), configurations, loops)
-def test_the_promise_many_times(small, crossed, first, configuration, loop):
-    hold_the_promise(small if first else crossed, configuration, loop)
+def test_the_constraints_many_times(small, crossed, first, configuration, loop):
+    check_constraints(small if first else crossed, configuration, loop)
 
 
 @pytest.mark.parametrize("learn_t", [False, True])

@@ -26,7 +26,7 @@ LOSSES = [3.0, 2.0, 2.1, 2.2, 2.3, 2.4, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5]
 )
 @pytest.mark.parametrize("kind", MAKE)
 def test_the_lr_that_a_scheduler_sets_is_the_lr_that_is_used(small, kind, base):
-    """Counterparts of both groups follow torch.optim on the same gradients: network values, and logarithms of the clips."""
+    """Copies of both groups follow torch.optim on the same gradients: network values, and logarithms of the clips."""
     _, model, opt = start(small, base=base, schedule=SCHEDULE, lr=0.05, lr_quant=0.02)
     bank, network = model.quantizers, opt.param_groups[0]["params"]
     counterparts = [torch.nn.Parameter(p.detach().clone()) for p in network]
@@ -56,7 +56,7 @@ def test_the_lr_that_a_scheduler_sets_is_the_lr_that_is_used(small, kind, base):
     assert all(len(set(lrs)) > 2 for lrs in zip(*seen)), "the scheduler did not change both rates"
 
 
-def test_a_run_under_one_cycle_keeps_its_promise(small):
+def test_a_run_under_one_cycle_meets_its_constraints(small):
     """Momentum goes down and up with the rate, from 0 in the configuration to 0.95 in the groups."""
     schedule = Schedule(warmup=2, projection=4, projection_periods=2, joint=6, joint_periods=3, cooldown=4)
     qadg, model, opt = start(small, base=BaseOptimizer("sgd", momentum=0.0), schedule=schedule)

@@ -46,7 +46,7 @@ def test_events_tell_the_whole_story(straight):
     assert isinstance(events[-1], ResultEvent)
 
 
-def test_result_keeps_every_promise(straight):
+def test_result_meets_every_constraint(straight):
     _, events = straight
     result = events[-1].summary
     assert result["zero_units"] == result["k_target"] == int(0.4 * result["total_units"])

@@ -31,11 +31,11 @@ class Studio:
     def __init__(
         self, analysis: dict[str, Any], layouts: Layouts, snapshots: dict[str, SnapshotEvent] | None = None
     ) -> None:
-        self.known, self.layouts, self.frames = {"resnet20": analysis}, layouts, snapshots or {}
+        self.analyses_by_key, self.layouts, self.frames = {"resnet20": analysis}, layouts, snapshots or {}
         self.analyses = self.runs = self
 
     def get(self, key: str | None) -> dict[str, Any] | None:
-        return self.known.get(key or "")
+        return self.analyses_by_key.get(key or "")
 
     def source_run(self, key: str | None) -> None:
         return None
@@ -108,13 +108,13 @@ def test_an_opened_module_stays_in_the_columns_on_screen_and_all_modules_do_not(
     first = drawing(studio, "resnet20", None, PLAIN, None)[2]
     closed = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer1"}, PLAIN, first)[2]
     again = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer1"}, PLAIN, closed)[2]
-    columns = [studio.layouts.known(opened["layout"])["columns"][""] for opened in (first, closed, again)]
+    columns = [studio.layouts.stored(opened["layout"])["columns"][""] for opened in (first, closed, again)]
     assert columns[0] == columns[1] == columns[2] and max(columns[0].values()) > 0
     branches = drawing(studio, "resnet20", None, View("branches", False), again)[2]
     back = drawing(studio, "resnet20", None, PLAIN, {**branches, "scopes": first["scopes"]})[2]
     assert back == first
     folded = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, first)[2]
-    assert studio.layouts.known(folded["layout"])["columns"][""] != columns[0]
+    assert studio.layouts.stored(folded["layout"])["columns"][""] != columns[0]
 
 
 @pytest.mark.parametrize("key", [None, "0" * 64, "../../etc/passwd", ""])
@@ -125,7 +125,7 @@ def test_the_list_tells_what_is_drawn_kept_or_not(studio: Any, key: str | None) 
 
 
 def test_another_model_starts_with_its_own_first_view(studio: Any, report: Any) -> None:
-    studio.known["mlp"] = report("mlp")
+    studio.analyses_by_key["mlp"] = report("mlp")
     _, shown, opened = drawing(studio, "mlp", {"action": "fold"}, PLAIN, {"model": "resnet20"})
     assert opened["model"] == "mlp" and shown["legend"]
 
