@@ -84,14 +84,14 @@ def layer_costs(module: GraphModule) -> tuple[LayerCost, ...]:
     """Every op that multiplies and adds, in program order."""
     batch = _batch(module)
     unquantized = _Unquantized(module)
-    found = []
+    costs = []
     for node in module.graph.nodes:
         formula = _FORMULAS.get(op_name(node)) if node.op == "call_function" else None
         if formula is not None:
             weight = _weight_name(node, unquantized)
             params = math.prod(shape_of(node.args[1])) if weight else 0
-            found.append(LayerCost(node.name, layer_of(node) or node.name, formula(node) // batch, weight, params))
-    return tuple(found)
+            costs.append(LayerCost(node.name, layer_of(node) or node.name, formula(node) // batch, weight, params))
+    return tuple(costs)
 
 
 def _batch(module: GraphModule) -> int:

@@ -37,9 +37,9 @@ def beyond_budget(
 
 def files_of(folder: Path) -> list[Stored]:
     """The files of a folder by name, last used when they were last touched."""
-    found = []
+    stored = []
     for path in folder.iterdir():
         with suppress(FileNotFoundError):
             stat = path.stat()
-            found.append(Stored(path.name, stat.st_mtime, stat.st_size))
-    return found
+            stored.append(Stored(path.name, stat.st_mtime, stat.st_size))
+    return stored

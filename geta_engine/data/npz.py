@@ -70,14 +70,14 @@ def _read_arrays(file: Path, most_bytes: int) -> dict[str, np.ndarray]:
                 raise InputError(f"{file} holds one array without a name: write it with numpy.savez(FILE, x=x, y=y)")
             assert archive.zip is not None
             _require_room(file, archive.zip, most_bytes)
-            found = {name: archive[name] for name in archive.files}
+            arrays = {name: archive[name] for name in archive.files}
     except _BROKEN as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise InputError(f"{file} cannot be read as .npz without unpickling ({reason}): give {ARRAYS}") from None
-    strange = [name for name, array in found.items() if not isinstance(array, np.ndarray)]
+    strange = [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]
     if strange:
         raise InputError(f"{file} holds {strange[0]!r}, which is no array: write it with numpy.savez(FILE, x=x, y=y)")
-    return found
+    return arrays
 
 
 def _require_room(file: Path, archive: zipfile.ZipFile, most_bytes: int) -> None:

@@ -47,9 +47,9 @@ def analyze_module(
     branches = find_branches(module.graph)
     propagated = propagate(module, granularity == "head", branches)
     protect_labels(propagated, _protected(module, tuple(protect)))
-    found = components(propagated)
-    grouped = group_units(propagated, found)
-    units = Blocks(found, grouped.unit_of)
+    unit_components = components(propagated)
+    grouped = group_units(propagated, unit_components)
+    units = Blocks(unit_components, grouped.unit_of)
     blocks: dict[str, Any] = {}
     for node, values in propagated.values.items():
         if isinstance(values, tuple):

@@ -67,12 +67,12 @@ def _imported(module_path: str, attribute: str, spec: str) -> Any:
         raise InputError(
             f"{spec!r} cannot be imported ({_reason(error)}): give package.module:factory or path/file.py:factory"
         ) from error
-    found = getattr(module, attribute, None)
-    if found is None:
+    factory = getattr(module, attribute, None)
+    if factory is None:
         raise InputError(
             f"{spec!r} cannot be used, for {module_path} has no {attribute!r}: name a function that is there"
         )
-    return found
+    return factory
 
 
 def _from_file(module_path: str) -> Any:

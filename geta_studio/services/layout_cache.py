@@ -42,18 +42,18 @@ class LayoutFiles:
 
     def add(self, key: str, layout: LayoutDocument) -> StoredLayout:
         """The layout with its "key"; it is kept where the disk has room for it."""
-        known: StoredLayout = {**layout, "key": key}
+        stored: StoredLayout = {**layout, "key": key}
         part = self._folder / f"{key}.{os.getpid()}-{threading.get_ident()}.part"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(known), encoding="utf-8")
+            part.write_text(json.dumps(stored), encoding="utf-8")
             part.replace(self._folder / f"{key}.json")
             self._make_room()
         except OSError as error:
             with suppress(OSError):
                 part.unlink()
             log.warning("a layout could not be kept: %s", error)
-        return known
+        return stored
 
     def _make_room(self) -> None:
         """Remove the files that were not read for longest, those that a killed server left half written included."""

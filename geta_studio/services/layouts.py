@@ -66,9 +66,9 @@ class Layouts:
         When the caller itself is cancelled, what was computed for it ends. Raises InputError when the drawing is
         cancelled, or the layout takes longer than `SECONDS`.
         """
-        key, request, known = await in_turn(self._prepare, graph, options, after)
-        if known is not None:
-            return known
+        key, request, cached = await in_turn(self._prepare, graph, options, after)
+        if cached is not None:
+            return cached
         with self._computing(drawing, request) as job:
             try:
                 layout = await asyncio.wrap_future(job.future)
@@ -76,7 +76,7 @@ class Layouts:
                 raise InputError(_SENTENCES.get(error.reason, f"the graph could not be laid out: {error}")) from None
         return await in_turn(self._files.add, key, layout)
 
-    def known(self, key: str | None) -> StoredLayout | None:
+    def cached(self, key: str | None) -> StoredLayout | None:
         """The layout of that key, or None where there is none (any more)."""
         return self._files.read(key)
 
@@ -108,7 +108,7 @@ class Layouts:
         self, graph: GraphDocument, options: LayoutOptions, after: str | None
     ) -> tuple[str, LayoutRequest, StoredLayout | None]:
         """The key of a layout, what to ask a child for it, and the layout itself where it is known."""
-        before = self.known(after)
+        before = self.cached(after)
         request: LayoutRequest = {
             "graph": graph,
             "open_scopes": sorted(options.open_scopes),
@@ -116,7 +116,7 @@ class Layouts:
             "columns": before["columns"] if before else None,
         }
         key = _key(request, options.stage)
-        return key, request, self.known(key)
+        return key, request, self.cached(key)
 
     @contextmanager
     def _computing(self, drawing: str, request: LayoutRequest) -> Iterator[Job]:

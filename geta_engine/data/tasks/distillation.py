@@ -94,8 +94,8 @@ class FeatureDistillation:
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Mean over the outputs of mse / variance."""
         errors = [
-            F.mse_loss(found, wanted) / variance
-            for found, wanted, variance in zip(floats(output), targets, self._variances, strict=True)
+            F.mse_loss(outputs, wanted) / variance
+            for outputs, wanted, variance in zip(floats(output), targets, self._variances, strict=True)
         ]
         return torch.stack(errors).mean()
 
@@ -123,9 +123,9 @@ def distillation(
 
 
 def _is_scores(output: Any, inputs: ModelInputs) -> bool:
-    found = floats(output)
-    if not found or found[0].ndim == 0 or main(output).shape[-1] < 2:
+    outputs = floats(output)
+    if not outputs or outputs[0].ndim == 0 or main(output).shape[-1] < 2:
         return False
     named = isinstance(output, Mapping) and "logits" in output
-    words = any(x.vocabulary == found[0].shape[-1] for x in inputs.inputs)
-    return named or (len(found) == 1 and (found[0].ndim == 2 or words))
+    words = any(x.vocabulary == outputs[0].shape[-1] for x in inputs.inputs)
+    return named or (len(outputs) == 1 and (outputs[0].ndim == 2 or words))

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 
-def hits(found: Tensor, wanted: Tensor) -> Tensor:
+def hits(predicted: Tensor, wanted: Tensor) -> Tensor:
     """(equal entries, entries), float64 [2]."""
-    return torch.tensor([int((found == wanted).sum()), found.numel()], dtype=torch.float64)
+    return torch.tensor([int((predicted == wanted).sum()), predicted.numel()], dtype=torch.float64)
 
 
 def share(total: Tensor) -> float:
@@ -18,11 +18,11 @@ def share(total: Tensor) -> float:
     return float(total[0] / total[1].clamp_min(1))
 
 
-def squares(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
+def squares(predicted: Sequence[Tensor], wanted: Sequence[Tensor]) -> Tensor:
     """For each pair of tensors: squared error, sum and sum of squares of the wanted, and their number; float64
     [pairs, 4]."""
     rows = []
-    for output, target in zip(found, wanted, strict=True):
+    for output, target in zip(predicted, wanted, strict=True):
         exact = target.double()
         error = (output.double() - exact).square().sum()
         count = torch.tensor(float(target.numel()), dtype=torch.float64)

@@ -14,8 +14,8 @@ from geta_engine.torch_internals import tree_leaves
 
 def floats(output: Any) -> tuple[Tensor, ...]:
     """All floating outputs, half precisions as float32."""
-    found = (leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor) and leaf.is_floating_point())
-    return tuple(leaf.float() if leaf.dtype in (torch.bfloat16, torch.float16) else leaf for leaf in found)
+    leaves = (leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor) and leaf.is_floating_point())
+    return tuple(leaf.float() if leaf.dtype in (torch.bfloat16, torch.float16) else leaf for leaf in leaves)
 
 
 def main(output: Any) -> Tensor:
@@ -24,7 +24,7 @@ def main(output: Any) -> Tensor:
     Raises:
         InputError: there is none.
     """
-    found = floats(output["logits"] if isinstance(output, Mapping) and "logits" in output else output)
-    if not found:
+    tensors = floats(output["logits"] if isinstance(output, Mapping) and "logits" in output else output)
+    if not tensors:
         raise InputError("the model returns no floating tensor, so nothing can be learned: trace one that does")
-    return found[0]
+    return tensors[0]

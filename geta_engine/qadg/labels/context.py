@@ -28,8 +28,8 @@ class Context:
 
     def value(self, argument: Any) -> Value | None:
         """The labelled tensor an argument stands for; None for numbers, None and multi-output nodes."""
-        found = self.values.get(argument) if isinstance(argument, Node) else None
-        return found if isinstance(found, Value) else None
+        value = self.values.get(argument) if isinstance(argument, Node) else None
+        return value if isinstance(value, Value) else None
 
     def input(self, node: Node, position: int = 0) -> Value:
         """The labelled tensor that an op reads at a position where it must read one."""

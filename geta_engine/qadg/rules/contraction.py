@@ -192,7 +192,7 @@ def pin_all(context: Context, node: Node) -> Value:
 def pin_inputs(context: Context, node: Node, reason: str) -> None:
     """Pin the labels of every operand, parameters included."""
     for source in node.all_input_nodes:
-        found = context.values.get(source)
-        for value in found if isinstance(found, tuple) else (found,):
+        values = context.values.get(source)
+        for value in values if isinstance(values, tuple) else (values,):
             if value is not None:
                 context.space.pin_value(value, reason)

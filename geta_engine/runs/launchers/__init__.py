@@ -14,5 +14,5 @@ def launcher_named(name: str) -> Launcher:
     try:
         return LAUNCHERS[name]
     except KeyError:
-        known = ", ".join(LAUNCHERS)
-        raise InputError(f"the launcher {name!r} is not known here: give one of {known}") from None
+        names = ", ".join(LAUNCHERS)
+        raise InputError(f"the launcher {name!r} is not known here: give one of {names}") from None

@@ -125,8 +125,8 @@ class _Request:
     def field(self, kind: str, *names: str, default: Any = None) -> Any:
         """The first of `names` that the parts for `kind`, or else the whole config, give a value."""
         parts = [getattr(self.config, part, None) for part in _PARTS[kind]]
-        found = (getattr(part, name, None) for part in (*parts, self.config) for name in names)
-        return next((value for value in found if value is not None), default)
+        values = (getattr(part, name, None) for part in (*parts, self.config) for name in names)
+        return next((value for value in values if value is not None), default)
 
     def floats(self, *sizes: int) -> Tensor:
         generator = torch.Generator().manual_seed(0)

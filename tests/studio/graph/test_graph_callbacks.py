@@ -108,13 +108,13 @@ def test_an_opened_module_stays_in_the_columns_on_screen_and_all_modules_do_not(
     first = drawing(studio, "resnet20", None, PLAIN, None)[2]
     closed = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer1"}, PLAIN, first)[2]
     again = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer1"}, PLAIN, closed)[2]
-    columns = [studio.layouts.known(opened["layout"])["columns"][""] for opened in (first, closed, again)]
+    columns = [studio.layouts.cached(opened["layout"])["columns"][""] for opened in (first, closed, again)]
     assert columns[0] == columns[1] == columns[2] and max(columns[0].values()) > 0
     branches = drawing(studio, "resnet20", None, View("branches", False), again)[2]
     back = drawing(studio, "resnet20", None, PLAIN, {**branches, "scopes": first["scopes"]})[2]
     assert back == first
     folded = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, first)[2]
-    assert studio.layouts.known(folded["layout"])["columns"][""] != columns[0]
+    assert studio.layouts.cached(folded["layout"])["columns"][""] != columns[0]
 
 
 @pytest.mark.parametrize("key", [None, "0" * 64, "../../etc/passwd", ""])

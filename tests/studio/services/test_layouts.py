@@ -57,7 +57,7 @@ def opened(*scopes: str) -> LayoutOptions:
 
 def test_a_layout_is_computed_once(layouts: Layouts, report: Any) -> None:
     first = asyncio.run(layouts.of(report("resnet8")["graph"], FOLDED))
-    assert first["nodes"] and layouts.known(first["key"]) == first
+    assert first["nodes"] and layouts.cached(first["key"]) == first
     layouts.close()
     assert asyncio.run(layouts.of(report("resnet8")["graph"], FOLDED)) == first
 
