@@ -126,7 +126,11 @@ def register(app: Dash, services: Services) -> None:
         State(ids.GRAPH_MATCHES, "data"),
     )
     def find(
-        query: str | None, key: str | None, values: LiveValues | None, bounds: BitBounds | None, previous: Matches | None
+        query: str | None,
+        key: str | None,
+        values: LiveValues | None,
+        bounds: BitBounds | None,
+        previous: Matches | None,
     ) -> Matches | NoUpdate:
         matched = matches(services.analyses.get(key), query or "", values, bounds)
         return no_update if matched == previous else matched

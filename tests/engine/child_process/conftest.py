@@ -15,9 +15,9 @@ from geta_engine.child_process.pool import ChildPool
 @pytest.fixture(autouse=True)
 def path_of_the_child(monkeypatch: pytest.MonkeyPatch) -> None:
     """Children find the module of the tests."""
-    known = os.environ.get("PYTHONPATH")
+    previous = os.environ.get("PYTHONPATH")
     folder = str(Path(__file__).parent)
-    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{known}" if known else folder)
+    monkeypatch.setenv("PYTHONPATH", f"{folder}{os.pathsep}{previous}" if previous else folder)
 
 
 @pytest.fixture

@@ -64,22 +64,22 @@ def chosen_seed() -> int:
 
 def run(examples: int, number: int, one=check) -> list[tuple[int, float]]:
     """`one` of as many networks: (prunable units, share of parameters) of each."""
-    found: list[tuple[int, float]] = []
+    actual: list[tuple[int, float]] = []
 
     @seed(number)
     @settings(max_examples=examples, deadline=None, print_blob=True, database=None, suppress_health_check=QUIET)
     @given(networks())
     def each(network: Network) -> None:
-        found.append(one(network))
+        actual.append(one(network))
 
     each()
-    return found
+    return actual
 
 
-def told(found: list[tuple[int, float]], number: int) -> str:
-    alive, share = np.mean([units > 0 for units, _ in found]), np.mean([share for _, share in found])
+def told(actual: list[tuple[int, float]], number: int) -> str:
+    alive, share = np.mean([units > 0 for units, _ in actual]), np.mean([share for _, share in actual])
     return (
-        f"{len(found)} random networks, GETA_SEED={number}: {alive:.0%} prunable, {share:.0%} of parameters on average"
+        f"{len(actual)} random networks, GETA_SEED={number}: {alive:.0%} prunable, {share:.0%} of parameters on average"
     )
 
 
@@ -91,9 +91,9 @@ def test_random_networks_are_proven(capsys):
 
 
 def test_most_random_networks_can_be_pruned():
-    found = run(20, 0, lambda network: (lambda made, qadg, share: (qadg.prunable_units, share))(*analyzed(network)))
-    assert np.mean([units > 0 for units, _ in found]) >= 0.8, told(found, 0)
-    assert np.mean([share for _, share in found]) >= 0.3, told(found, 0)
+    actual = run(20, 0, lambda network: (lambda made, qadg, share: (qadg.prunable_units, share))(*analyzed(network)))
+    assert np.mean([units > 0 for units, _ in actual]) >= 0.8, told(actual, 0)
+    assert np.mean([share for _, share in actual]) >= 0.3, told(actual, 0)
 
 
 @pytest.mark.slow
@@ -102,8 +102,8 @@ def test_many_random_networks_are_proven(capsys):
     number = chosen_seed()
     with capsys.disabled():
         print(f"\nmany random networks: GETA_SEED={number}", flush=True)
-    found = run(500, number)
+    actual = run(500, number)
     with capsys.disabled():
-        print(told(found, number))
-    assert len(found) >= 500
-    assert np.mean([units > 0 for units, _ in found]) >= 0.8, told(found, number)
+        print(told(actual, number))
+    assert len(actual) >= 500
+    assert np.mean([units > 0 for units, _ in actual]) >= 0.8, told(actual, number)

@@ -67,9 +67,9 @@ def test_every_group_is_whole(name):
         assert group.via or not group.prunable
         for member in group.members:
             assert len(member.index) == group.size
-            own = set(member.index.ravel().tolist())
-            assert len(own) == member.index.size
-            assert not own & seen.setdefault((member.parameter, member.dim), set())
-            seen[member.parameter, member.dim] |= own
+            indices = set(member.index.ravel().tolist())
+            assert len(indices) == member.index.size
+            assert not indices & seen.setdefault((member.parameter, member.dim), set())
+            seen[member.parameter, member.dim] |= indices
     assert qadg.groups[-1].reason.startswith("output:")
     assert not qadg.pinned_ops

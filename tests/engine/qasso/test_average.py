@@ -20,9 +20,9 @@ AVERAGES = {"ema": get_ema_multi_avg_fn(0.9), "mean": None}
 @pytest.mark.parametrize("kind", AVERAGES)
 @pytest.mark.parametrize("learn_t", [False, True])
 def test_a_settled_average_has_k_zero_units_and_whole_bits(small, kind, learn_t):
-    own = {"b.weight": Bounds(lower=2, upper=3), "act.relu": Bounds(lower=9, upper=9)}
+    layer_bits = {"b.weight": Bounds(lower=2, upper=3), "act.relu": Bounds(lower=9, upper=9)}
     qadg, model, opt = start(
-        small, 0.6, base=BaseOptimizer("adam"), lr=0.02, layer_bits=own, learn_t=learn_t, lr_quant=0.03
+        small, 0.6, base=BaseOptimizer("adam"), lr=0.02, layer_bits=layer_bits, learn_t=learn_t, lr_quant=0.03
     )
     averaged = AveragedModel(model, multi_avg_fn=AVERAGES[kind])
     while opt.steps < SCHEDULE.total:

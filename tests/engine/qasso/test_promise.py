@@ -82,10 +82,10 @@ def upper_bounds(schedule: Schedule, step: int, high: np.ndarray) -> np.ndarray:
 def hold_the_promise(program, configuration, loop):
     """`layer_bits` come by the number of the quantizer."""
     ids = [q.id for q in ge.analyze(program, activations=True).quantizers]
-    own = {ids[number]: limits for number, limits in configuration["layer_bits"].items()}
-    qadg, model, opt = start(program, **{**configuration, "layer_bits": own})
+    layer_bits = {ids[number]: limits for number, limits in configuration["layer_bits"].items()}
+    qadg, model, opt = start(program, **{**configuration, "layer_bits": layer_bits})
     usual, schedule = Bounds.parse(configuration["bits"]), configuration["schedule"]
-    limits = [own.get(q.id, usual) for q in qadg.quantizers]
+    limits = [layer_bits.get(q.id, usual) for q in qadg.quantizers]
     low, high = np.array([b.lower for b in limits]), np.array([b.upper for b in limits])
     zero, first = np.zeros(qadg.prunable_units, bool), [p.detach().clone() for p in model.quantizers.parameters()]
     for step in range(schedule.total):
@@ -127,23 +127,23 @@ def test_the_promise_many_times(small, crossed, first, configuration, loop):
 @pytest.mark.parametrize("learn_t", [False, True])
 def test_the_bits_that_stay_are_the_nearest_whole_ones(program, learn_t):
     """A run whose joint stage goes on longer has them unrounded after the same steps (nothing is pruned here)."""
-    found = []
+    actual = []
     for joint in (6, 8):
         schedule = Schedule(
             warmup=2, projection=2, projection_periods=1, joint=joint, joint_periods=1, cooldown=8 - joint
         )
         _, model, opt = start(program, 0.0, schedule, lr_quant=0.3, bits="2:12", learn_t=learn_t)
         train(model, opt, 10)
-        found.append(bit_widths(model))
-    rounded, free = found
+        actual.append(bit_widths(model))
+    rounded, free = actual
     np.testing.assert_allclose(rounded, free.round(), atol=1e-5)
     assert (np.abs(free - free.round()) > 0.05).sum() >= 2 and (free % 1 > 0.5).any()
 
 
 @pytest.mark.parametrize("allocation", ["proportional", "global"])
 def test_the_largest_k_leaves_one_unit_a_group(program, allocation):
-    found = ge.analyze(program)
-    sparsity = found.max_zero_units / found.prunable_units
+    actual = ge.analyze(program)
+    sparsity = actual.max_zero_units / actual.prunable_units
     qadg, model, opt = start(program, sparsity, allocation=allocation)
     train(model, opt, SCHEDULE.total)
     opt.assert_constraints()

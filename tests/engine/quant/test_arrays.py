@@ -18,10 +18,10 @@ def scalars(d: float, q_m: float, t: float | None) -> list[torch.Tensor]:
 
 def gradients(x: torch.Tensor, upstream: torch.Tensor, *values: float | None):
     """The value, and gradients of x and the scalars."""
-    own, given = x.detach().requires_grad_(), scalars(*values)
-    value = fake_quantize(own, *given)
+    leaf, given = x.detach().requires_grad_(), scalars(*values)
+    value = fake_quantize(leaf, *given)
     value.backward(upstream)
-    return value.detach(), own.grad, *(s.grad for s in given)
+    return value.detach(), leaf.grad, *(s.grad for s in given)
 
 
 @pytest.mark.parametrize("count", [kernels.PIECE, kernels.PIECE + 1, 3 * kernels.PIECE + 7])
@@ -79,10 +79,10 @@ LAYOUTS = {
 def test_any_layout_gives_the_gradients_of_its_contiguous_copy(t, layout):
     x = layout(normal(2000))
     upstream = layout(normal(2000, 1)).expand(x.shape)
-    found = gradients(x, upstream, 0.13, 0.9, t)
+    actual = gradients(x, upstream, 0.13, 0.9, t)
     expected = gradients(x.contiguous().clone(), upstream.contiguous().clone(), 0.13, 0.9, t)
-    assert found[0].shape == found[1].shape == x.shape
-    for mine, reference in zip(found, expected):
+    assert actual[0].shape == actual[1].shape == x.shape
+    for mine, reference in zip(actual, expected):
         assert torch.equal(mine, reference)
 
 

@@ -102,10 +102,10 @@ def test_the_two_forms_agree_at_t_1():
     x = normal(257, 3, torch.float64)
     results = []
     for power in (None, torch.tensor(1.0, dtype=torch.float64)):
-        own = x.clone().requires_grad_()
+        leaf = x.clone().requires_grad_()
         d, clip = leaves(0.11, 1.2)
-        value = fake_quantize(own, d, clip, power)
+        value = fake_quantize(leaf, d, clip, power)
         value.square().sum().backward()
-        results.append((value.detach(), own.grad, d.grad, clip.grad))
+        results.append((value.detach(), leaf.grad, d.grad, clip.grad))
     for one, two in zip(*results):
         torch.testing.assert_close(one, two)

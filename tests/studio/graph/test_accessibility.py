@@ -17,10 +17,10 @@ SEVERE = {"serious", "critical"}
 
 def severe(page: Any) -> list[str]:
     """The serious and critical violations on screen: rule, element, and what is wrong with it."""
-    found = Axe().run(page).response["violations"]
+    actual = Axe().run(page).response["violations"]
     return [
         f"{rule['id']}: {node['html'][:160]} ({node['failureSummary'].splitlines()[1].strip()[:160]})"
-        for rule in found
+        for rule in actual
         if rule["impact"] in SEVERE
         for node in rule["nodes"]
     ]

@@ -51,9 +51,9 @@ class Finished:
 
     def analysis(self, key: str) -> dict[str, Any]:
         """What the server has found out about a model, from its own files."""
-        found = self._services.analysis(key)
-        assert found is not None, f"the server has not analysed {key}"
-        return found
+        actual = self._services.analysis(key)
+        assert actual is not None, f"the server has not analysed {key}"
+        return actual
 
     def cut(self) -> set[str]:
         """Layers that the run made smaller."""
@@ -62,11 +62,11 @@ class Finished:
 
     def kept(self, group: int) -> int:
         """How many units of a group are in the compact model, by the compact model's own groups."""
-        (own,) = (g for g in self.analysis("given")["groups"] if g["id"] == group)
+        (selected,) = (g for g in self.analysis("given")["groups"] if g["id"] == group)
         sizes = {
             (m["parameter"], m["dim"]): g["size"] for g in self.analysis("compact-1")["groups"] for m in g["members"]
         }
-        (size,) = {sizes[member["parameter"], member["dim"]] for member in own["members"]}
+        (size,) = {sizes[member["parameter"], member["dim"]] for member in selected["members"]}
         return int(size)
 
 
@@ -97,10 +97,10 @@ def rows(page: Any, graph: str) -> list[str]:
     return list(page.evaluate(f"() => ({ROWS})({graph}.nodes('.row'))"))
 
 
-def layers(analysis: dict[str, Any], found: list[dict[str, Any]]) -> dict[str, str | None]:
+def layers(analysis: dict[str, Any], actual: list[dict[str, Any]]) -> dict[str, str | None]:
     """Name of each layer that has a row of its own -> its mark."""
     facts = {node["id"]: node for node in analysis["graph"]["nodes"]}
-    leads = [(facts[row["nodes"][0]], row.get("kind")) for row in found]
+    leads = [(facts[row["nodes"][0]], row.get("kind")) for row in actual]
     return {node["name"]: kind for node, kind in leads if node["kind"] == "layer"}
 
 

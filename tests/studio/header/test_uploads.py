@@ -52,10 +52,10 @@ def follow(
 def follow_to_the_end(services: Services, model: str, uploaded: dict[str, str] | None) -> ModelOutputs:
     """What the polls of a page lead to."""
     end = time.monotonic() + 120
-    while "working" in (found := follow(services, "poll", model, uploaded)).style:
+    while "working" in (actual := follow(services, "poll", model, uploaded)).style:
         assert time.monotonic() < end
         time.sleep(0.02)
-    return found
+    return actual
 
 
 def offered(options: list[dict[str, Any]]) -> list[str]:

@@ -33,10 +33,10 @@ def layouts(tmp_path: Path) -> Iterator[Layouts]:
 def halted(layouts: Layouts) -> list[int]:
     """The processes that lay out, stopped by the system's own means: a layout takes as long as wanted."""
     layouts.warm()
-    found = children(os.getpid(), CHILD)
-    for process in found:
+    actual = children(os.getpid(), CHILD)
+    for process in actual:
         os.kill(process, signal.SIGSTOP)
-    return found
+    return actual
 
 
 def go_on() -> None:

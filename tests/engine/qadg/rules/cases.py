@@ -116,10 +116,10 @@ def check(case: Case, made: ge.TracedModel | None = None) -> None:
     """Units as expected, pinned for the expected reason, and exact to remove."""
     made = made or traced(case)
     qadg = ge.analyze(made)
-    told = {m.parameter: group.reason for group in qadg.groups for m in group.members if group.reason}
+    reasons = {m.parameter: group.reason for group in qadg.groups for m in group.members if group.reason}
     for parameter, reason in case.pins.items():
-        assert reason in told.get(parameter, "it is free"), (parameter, reason, told)
-    assert qadg.prunable_units == case.units, (qadg.prunable_units, case.units, told)
+        assert reason in reasons.get(parameter, "it is free"), (parameter, reason, reasons)
+    assert qadg.prunable_units == case.units, (qadg.prunable_units, case.units, reasons)
     for seed, sparsity in enumerate(SPARSITIES):
         if wanted := int(sparsity * case.units + 1e-9):
             certificate = ge.verify(made, qadg, sparsity, seed=seed, dtype=torch.float64)
