@@ -60,9 +60,9 @@ def main() -> None:
             folder.mkdir()
             measure(tree, "prepare", folder, size)
         for case in given.only or CASES:
-            measured = [measure(tree, case, folder, size) for tree, folder in zip(trees, folders, strict=True)]
-            others = {row["what"]: row for row in measured[-1]} if given.against else {}
-            for row in measured[0]:
+            actual = [measure(tree, case, folder, size) for tree, folder in zip(trees, folders, strict=True)]
+            others = {row["what"]: row for row in actual[-1]} if given.against else {}
+            for row in actual[0]:
                 other = others.get(row["what"])
                 print(table_line(row, other), flush=True)
                 rows.append(row | ({"against": other["value"]} if other else {}))

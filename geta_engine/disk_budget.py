@@ -37,9 +37,9 @@ def beyond_budget(
 
 def files_of(folder: Path) -> list[Stored]:
     """The files of a folder by name, last used when they were last touched."""
-    files = []
+    stored = []
     for path in folder.iterdir():
         with suppress(FileNotFoundError):
             stat = path.stat()
-            files.append(Stored(path.name, stat.st_mtime, stat.st_size))
-    return files
+            stored.append(Stored(path.name, stat.st_mtime, stat.st_size))
+    return stored

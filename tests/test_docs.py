@@ -24,9 +24,9 @@ COMMANDS: dict[str, Any] = typer.main.get_command(commands).commands  # type: ig
 def section(page: str, heading: str) -> str:
     """What stands under a heading of a page, to the next one of its kind."""
     text = (DOCS / page).read_text()
-    match = re.search(rf"^## {re.escape(heading)}\b.*?$(.*?)(?=^## |\Z)", text, re.M | re.S)
-    assert match is not None, f"docs/{page} has no section {heading!r}"
-    return match[1]
+    actual = re.search(rf"^## {re.escape(heading)}\b.*?$(.*?)(?=^## |\Z)", text, re.M | re.S)
+    assert actual is not None, f"docs/{page} has no section {heading!r}"
+    return actual[1]
 
 
 @pytest.mark.parametrize("name", COMMANDS)

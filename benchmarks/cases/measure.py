@@ -48,7 +48,7 @@ class Ours:
     def note_peak(self) -> None:
         self.peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
-    def counts(self) -> CaseRow:
+    def figures(self) -> CaseRow:
         if self.qadg is None:
             return {}
         return {
@@ -81,7 +81,7 @@ class TorchPruning:
         self._graph = tp.DependencyGraph().build_dependency(built.model, inputs, verbose=False)
         self._groups = list(self._graph.get_all_groups())
 
-    def counts(self) -> CaseRow:
+    def figures(self) -> CaseRow:
         if self._groups is None:
             return {}
         inner = [group for group in self._groups if not any(self._is_output(dep) for dep, _ in group)]
@@ -167,7 +167,7 @@ def _row(name: str, ours: Ours, theirs: TorchPruning | None, timed: Mapping[str,
     row["error"] = export.error or analysis.error
     if export.median is not None and analysis.median is not None:
         row["total_s"] = export.median + analysis.median
-    row |= ours.counts() | {"repeats": {"export_s": export.seconds, "analyze_s": analysis.seconds}}
+    row |= ours.figures() | {"repeats": {"export_s": export.seconds, "analyze_s": analysis.seconds}}
     if theirs is not None:
         tp = timed[f"{name} tp"]
         row["torch_pruning"] = {
@@ -175,7 +175,7 @@ def _row(name: str, ours: Ours, theirs: TorchPruning | None, timed: Mapping[str,
             "cpu_s": tp.cpu_median,
             "error": tp.error,
             "repeats": tp.seconds,
-        } | theirs.counts()
+        } | theirs.figures()
     return row
 
 

@@ -47,12 +47,12 @@ def layouts(folder: Path, sizes: Sizes) -> list[Measurement]:
     scopes = sorted(everything(graph, show_shape=True)[0])
     closed = [scope for scope in scopes if not any(other.startswith(f"{scope}.") for other in scopes)][: sizes.layouts]
 
-    shown = {"model": model, "graph": "groups", "shape": True, "scopes": scopes, "layout": None}
+    on_screen = {"model": model, "graph": "groups", "shape": True, "scopes": scopes, "layout": None}
     state = {
         "model-key.data": model,
         "graph-shape.n_clicks": 1,
         "graph-stage.value": "groups",
-        "graph-open.data": shown,
+        "graph-open.data": on_screen,
     }
     store = Store(store_url(folder))
     with studio(spec_of(sizes.large, folder), folder) as (url, _), Heartbeat(store, newest), ExitStack() as opened:
@@ -68,7 +68,7 @@ def layouts(folder: Path, sizes: Sizes) -> list[Measurement]:
             answer.add_done_callback(lambda _: finished.append(time.perf_counter()))
         busy = tick_latencies(tab, newest, lambda _: not wait(drawn, timeout=0).not_done)
         for scope, answer in zip(closed, drawn, strict=True):
-            if scope in answer.result().get("graph-open", {"data": shown})["data"]["scopes"]:
+            if scope in answer.result().get("graph-open", {"data": on_screen})["data"]["scopes"]:
                 raise SystemExit(f"the graph with {scope} closed was not drawn: run app.py to see why")
     store.close()
     under_way = f"tick, {len(closed)} layouts under way"

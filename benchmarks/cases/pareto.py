@@ -21,13 +21,13 @@ def figure(rows: list[dict[str, Any]]) -> go.Figure:
     dense = [100 * row["dense"] for row in rows if row["dense"] is not None]
     floor = (dense[0] if dense else 100.0) - REACH
     for way, colour in COLOURS.items():
-        points = sorted((row for row in rows if row["way"] == way), key=lambda row: row["relative_bops"])
-        if points:
+        rows_of_way = sorted((row for row in rows if row["way"] == way), key=lambda row: row["relative_bops"])
+        if rows_of_way:
             made.add_scatter(
-                x=[100 * row["relative_bops"] for row in points],
-                y=[max(100 * row["accuracy"], floor) for row in points],
+                x=[100 * row["relative_bops"] for row in rows_of_way],
+                y=[max(100 * row["accuracy"], floor) for row in rows_of_way],
                 mode="lines+markers+text",
-                text=[_label(row, floor) for row in points],
+                text=[_label(row, floor) for row in rows_of_way],
                 textposition="top center" if way == "joint" else "bottom center",
                 name=way,
                 line={"color": colour},

@@ -95,13 +95,13 @@ def norms(folder: Path, sizes: Sizes) -> list[Measurement]:
     """The figure of the norms of the newest run, and its next snapshot."""
     services, worker = open_services(folder / "large", sizes.large), Store(store_url(folder / "large"))
     analysis, newest, total = analysis_of(services), services.runs.heads()[0].id, Schedule().total
-    shown: NewestSnapshot = {"run": newest, "snapshot": total}
+    on_screen: NewestSnapshot = {"run": newest, "snapshot": total}
     forget_peak()
     before, started = memory_mb("VmRSS"), time.perf_counter()
-    norms_view(services, shown, "all", "light")
+    norms_view(services, on_screen, "all", "light")
     first, peak, kept = 1e3 * (time.perf_counter() - started), memory_mb("VmHWM"), memory_mb("VmRSS")
     worker.append(newest, snapshots_at(analysis, total + 1, total))
-    following = milliseconds(norms_view, services, {**shown, "snapshot": total + 1}, "all", "light")
+    following = milliseconds(norms_view, services, {**on_screen, "snapshot": total + 1}, "all", "light")
     worker.truncate(newest, total)
     worker.close()
     services.close()

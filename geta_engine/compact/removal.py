@@ -23,12 +23,12 @@ class Removal:
 
         Raises CheckFailed when what is left of the tensor would not be a box.
         """
-        removed_indices: dict[int, NDArray[np.int64]] = {}
+        removed: dict[int, NDArray[np.int64]] = {}
         for block in self._blocks(node, output):
             gone = np.append(self.zero, False)[block.units]
             if gone.any():
-                removed_indices.update(_box(node, block, gone))
-        return removed_indices
+                removed.update(_box(node, block, gone))
+        return removed
 
     def _blocks(self, node: str, output: int | None) -> tuple[Block, ...]:
         blocks = self.qadg.blocks.get(node, ())

@@ -66,11 +66,11 @@ def load(data: str, inputs: Sequence[Input], task: Task = "auto") -> Dataset:
     if source.kind == RANDOM:
         train, test = random_inputs(inputs, MAX_BYTES)
         return Dataset(Split(train, None), Split(test, None), None, data, asked)
-    raw = _read(source, asked)
-    _require_room(data, raw, inputs)
-    train, test = _inputs(raw, inputs, data)
-    y_train, y_test, chosen = _targets(raw, asked, data)
-    return Dataset(Split(train, y_train), Split(test, y_test), raw.num_classes, data, chosen)
+    arrays = _read(source, asked)
+    _require_memory(data, arrays, inputs)
+    train, test = _inputs(arrays, inputs, data)
+    y_train, y_test, chosen = _targets(arrays, asked, data)
+    return Dataset(Split(train, y_train), Split(test, y_test), arrays.num_classes, data, chosen)
 
 
 def _read(source: Source, task: Task) -> RawData:
@@ -91,8 +91,8 @@ def _read(source: Source, task: Task) -> RawData:
     return load_idx_data(source.path)
 
 
-def _require_room(name: str, raw: RawData, inputs: Sequence[Input]) -> None:
-    examples = sum(len(next(iter(x.values()))) for x in (raw.x_train, raw.x_test))
+def _require_memory(name: str, arrays: RawData, inputs: Sequence[Input]) -> None:
+    examples = sum(len(next(iter(x.values()))) for x in (arrays.x_train, arrays.x_test))
     needed = examples * sum(x.bytes for x in inputs)
     if needed > MAX_BYTES:
         shapes = " and ".join(str(x.shape) for x in inputs)
@@ -102,18 +102,18 @@ def _require_room(name: str, raw: RawData, inputs: Sequence[Input]) -> None:
         )
 
 
-def _inputs(raw: RawData, inputs: Sequence[Input], name: str) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+def _inputs(arrays: RawData, inputs: Sequence[Input], name: str) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
     """The arrays in the order of the model's inputs; x is the first, and a mask that is not given stays as traced."""
     first = inputs[0].name
-    keys = {x.name: "x" if x.name == first and first not in raw.x_train else x.name for x in inputs}
-    missing = [x.name for x in inputs if keys[x.name] not in raw.x_train and not _is_mask(x)]
-    unknown = [key for key in raw.x_train if key not in keys.values()]
+    keys = {x.name: "x" if x.name == first and first not in arrays.x_train else x.name for x in inputs}
+    missing = [x.name for x in inputs if keys[x.name] not in arrays.x_train and not _is_mask(x)]
+    unknown = [key for key in arrays.x_train if key not in keys.values()]
     if missing or unknown:
         raise InputError(
-            f"{name} has {', '.join(raw.x_train)} and the model takes {', '.join(x.name for x in inputs)}: "
+            f"{name} has {', '.join(arrays.x_train)} and the model takes {', '.join(x.name for x in inputs)}: "
             "give an array of the name of each input (x for the first), and y for the targets"
         )
-    pairs = [_pair(raw, keys[x.name], x, name) for x in inputs]
+    pairs = [_pair(arrays, keys[x.name], x, name) for x in inputs]
     return tuple(train for train, _ in pairs), tuple(test for _, test in pairs)
 
 
@@ -121,30 +121,32 @@ def _is_mask(wanted: Input) -> bool:
     return not wanted.dtype.is_floating_point and wanted.vocabulary is None
 
 
-def _pair(raw: RawData, key: str, wanted: Input, name: str) -> tuple[Tensor, Tensor]:
+def _pair(arrays: RawData, key: str, wanted: Input, name: str) -> tuple[Tensor, Tensor]:
     """The training and the test part of one input."""
-    if key not in raw.x_train:
-        train, test = (len(next(iter(x.values()))) for x in (raw.x_train, raw.x_test))
+    if key not in arrays.x_train:
+        train, test = (len(next(iter(x.values()))) for x in (arrays.x_train, arrays.x_test))
         return repeated(wanted, train), repeated(wanted, test)
     if wanted.dtype.is_floating_point:
-        return fit_numbers(raw.x_train[key], raw.x_test[key], wanted, name)
-    return fit_tokens(raw.x_train[key], wanted, name), fit_tokens(raw.x_test[key], wanted, name)
+        return fit_numbers(arrays.x_train[key], arrays.x_test[key], wanted, name)
+    return fit_tokens(arrays.x_train[key], wanted, name), fit_tokens(arrays.x_test[key], wanted, name)
 
 
-def _targets(raw: RawData, asked: Task, name: str) -> tuple[Tensor | None, Tensor | None, Task]:
+def _targets(arrays: RawData, asked: Task, name: str) -> tuple[Tensor | None, Tensor | None, Task]:
     """Targets of the two parts as the task takes them, and the task."""
     if asked in ("distill", "masked-lm", "causal-lm"):
         return None, None, asked
-    if raw.y_train is None or raw.y_test is None:
+    if arrays.y_train is None or arrays.y_test is None:
         raise InputError(
             f"{name} has no y, so what to learn is open: give targets y, set task masked-lm or causal-lm for tokens, "
             "or let the dense model be the teacher with distill:DATA"
         )
-    whole = raw.num_classes is not None
+    whole = arrays.num_classes is not None
     if asked == "classification" and not whole:
-        raise InputError(f"{name} has y of type {raw.y_train.dtype}: give classes as integers, or set task regression")
+        raise InputError(
+            f"{name} has y of type {arrays.y_train.dtype}: give classes as integers, or set task regression"
+        )
     if whole and asked != "regression":
-        return torch.from_numpy(raw.y_train), torch.from_numpy(raw.y_test), "classification"
-    train, test = (torch.from_numpy(y.astype(np.float32)).reshape(len(y), -1) for y in (raw.y_train, raw.y_test))
+        return torch.from_numpy(arrays.y_train), torch.from_numpy(arrays.y_test), "classification"
+    train, test = (torch.from_numpy(y.astype(np.float32)).reshape(len(y), -1) for y in (arrays.y_train, arrays.y_test))
     mean, std = statistics(train)
     return (train - mean) / std, (test - mean) / std, "regression"

@@ -17,16 +17,16 @@ def vocabulary_of(placeholder: Node) -> int | None:
 
     `Embedding(100, 8)(x.long().view(-1))` gives 100 for x.
     """
-    sizes, waiting, seen = [], [placeholder], {placeholder}
+    vocabularies, waiting, seen = [], [placeholder], {placeholder}
     while waiting:
         node = waiting.pop()
         for user in node.users:
             if user.target is _aten.embedding.default and user.args[1] is node:
-                sizes.append(_rows(user))
+                vocabularies.append(_rows(user))
             elif user not in seen and (user.target in _COPIES or is_view(user)):
                 seen.add(user)
                 waiting.append(user)
-    return min(sizes, default=None)
+    return min(vocabularies, default=None)
 
 
 def _rows(embedding: Node) -> int:

@@ -22,8 +22,8 @@ def whole_numbers(module: GraphModule, node: Node) -> NDArray[np.int64] | None:
     value = node.meta.get("val")
     if isinstance(value, Tensor) and value.is_floating_point():
         return None
-    constant = _evaluated(module, node)
-    return None if constant is None else constant.numpy().astype(np.int64)
+    needed = _evaluated(module, node)
+    return None if needed is None else needed.numpy().astype(np.int64)
 
 
 def is_zero(module: GraphModule, node: Node) -> bool:
@@ -78,11 +78,11 @@ def _is_written(node: Node) -> bool:
 def _ancestors(node: Node) -> list[Node] | None:
     """What the node is computed from, in program order; None when an input, something large or
     something that is written into is among it."""
-    ancestors: set[Node] = set()
+    needed: set[Node] = set()
     waiting = [node]
     while waiting:
         step = waiting.pop()
-        if step in ancestors:
+        if step in needed:
             continue
         value = step.meta.get("val")
         if step.op not in ("call_function", "get_attr") or not isinstance(value, Tensor):
@@ -91,6 +91,6 @@ def _ancestors(node: Node) -> list[Node] | None:
             return None
         if value.numel() > _LARGEST or _is_written(step):
             return None
-        ancestors.add(step)
+        needed.add(step)
         waiting.extend(step.all_input_nodes)
-    return sorted(ancestors)
+    return sorted(needed)

@@ -64,13 +64,13 @@ def counts_now(taken: Sequence[int], final: Sequence[int], target: int) -> list[
 
 def _choices_from(sizes: Sequence[int], taken: Sequence[int], divisible: int) -> list[list[range]]:
     """The choices of each group that lose at least what is taken; one that has no other stays as it is."""
-    options_of_groups = []
+    reachable = []
     for size, floor in zip(sizes, taken):
         options = [range(_up(floor, r), r.stop, r.step) for r in _choices(size, divisible)]
         if not any(options) and floor < size:
             options = [range(floor, floor + 1)]
-        options_of_groups.append(options)
-    return options_of_groups
+        reachable.append(options)
+    return reachable
 
 
 def _choices(size: int, divisible: int) -> list[range]:

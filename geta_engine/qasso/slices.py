@@ -152,8 +152,10 @@ class UnitSlices:
     def rows(self, chosen: Tensor) -> list[IndexSlice]:
         """Where the chosen units (bool, shape [units]) have producer entries."""
         padded = torch.cat([chosen, chosen.new_zeros(1)])
-        slices = (IndexSlice(part.parameter, part.dim, padded[part.unit].nonzero().flatten()) for part in self.slices)
-        return [rows for rows in slices if len(rows.index)]
+        index_slices = (
+            IndexSlice(part.parameter, part.dim, padded[part.unit].nonzero().flatten()) for part in self.slices
+        )
+        return [rows for rows in index_slices if len(rows.index)]
 
     def entries(self, chosen: Tensor) -> list[IndexSlice | FlatIndex]:
         """The chosen units' producer entries, one element a parameter, no entry twice."""

@@ -48,11 +48,11 @@ def register(app: Dash, services: Services) -> None:
         command: GraphCommand | None,
         shape: int,
         stage: str,
-        on_screen: DrawnGraph | None,
+        drawn: DrawnGraph | None,
         name: str,
     ) -> tuple[Any, Any, Any]:
         asked = command if ctx.triggered_id == ids.GRAPH_COMMAND else None
-        return await drawing(services, key, asked, View(stage, shows_shape(shape)), on_screen, name)
+        return await drawing(services, key, asked, View(stage, shows_shape(shape)), drawn, name)
 
     @app.callback(
         Output(ids.GRAPH_SHAPE, "children"),
@@ -80,8 +80,8 @@ def register(app: Dash, services: Services) -> None:
         State(ids.GRAPH_OPEN, "data"),
         prevent_initial_call=True,
     )
-    def ask(command: GraphCommand | None, on_screen: DrawnGraph | None) -> tuple[bool, Any]:
-        return ask_first(services, command, on_screen)
+    def ask(command: GraphCommand | None, drawn: DrawnGraph | None) -> tuple[bool, Any]:
+        return ask_first(services, command, drawn)
 
     @app.callback(
         Output(ids.GRAPH_ACCESSIBLE_LIST, "data"),
@@ -89,8 +89,8 @@ def register(app: Dash, services: Services) -> None:
         State(ids.GRAPH_OPEN, "data"),
         prevent_initial_call=True,
     )
-    async def send_accessible_list(_: int, on_screen: DrawnGraph | None) -> list[Plain] | NoUpdate:
-        return await accessible_list(services, on_screen)
+    async def send_accessible_list(_: int, drawn: DrawnGraph | None) -> list[Plain] | NoUpdate:
+        return await accessible_list(services, drawn)
 
     @app.callback(
         Output(ids.GRAPH, "stylesheet"), Input(shared.PROVIDER, "forceColorScheme"), Input(shared.GRAPH_STAGE, "value")
@@ -126,10 +126,14 @@ def register(app: Dash, services: Services) -> None:
         State(ids.GRAPH_MATCHES, "data"),
     )
     def find(
-        query: str | None, key: str | None, values: LiveValues | None, bounds: BitBounds | None, shown: Matches | None
+        query: str | None,
+        key: str | None,
+        values: LiveValues | None,
+        bounds: BitBounds | None,
+        previous: Matches | None,
     ) -> Matches | NoUpdate:
         matched = matches(services.analyses.get(key), query or "", values, bounds)
-        return no_update if matched == shown else matched
+        return no_update if matched == previous else matched
 
     _clientside(app)
 
@@ -167,34 +171,34 @@ async def drawing(
     key: str | None,
     command: GraphCommand | None,
     view: View,
-    on_screen: DrawnGraph | None,
+    previous: DrawnGraph | None,
     name: str = "",
 ) -> tuple[Any, Any, Any]:
     """(elements, scene, open scopes) for a model, or nothing new where it is not analysed. `name` is the drawing's."""
     analysis = await in_turn(services.analyses.get, key)
-    plan = await in_turn(planned, analysis, key, command, view, on_screen)
+    plan = await in_turn(planned, analysis, key, command, view, previous)
     if plan is None:
         return no_update, no_update, no_update
     layout = await services.layouts.of(plan.staged["graph"], plan.options, plan.after, name)
     return await in_turn(drawn, plan, layout)
 
 
-async def accessible_list(services: Services, on_screen: DrawnGraph | None) -> list[Plain] | NoUpdate:
+async def accessible_list(services: Services, drawn: DrawnGraph | None) -> list[Plain] | NoUpdate:
     """The accessible list of what is on screen."""
-    analysis = await in_turn(services.analyses.get, on_screen["model"]) if on_screen else None
-    if on_screen is None or analysis is None:
+    analysis = await in_turn(services.analyses.get, drawn["model"]) if drawn else None
+    if drawn is None or analysis is None:
         return no_update
-    staged = at_stage(analysis, on_screen["graph"])
-    layout = await in_turn(services.layouts.stored, on_screen["layout"])
+    staged = at_stage(analysis, drawn["graph"])
+    layout = await in_turn(services.layouts.cached, drawn["layout"])
     if layout is None:
-        layout = await services.layouts.of(staged["graph"], options_of(on_screen))
+        layout = await services.layouts.of(staged["graph"], options_of(drawn))
     return await in_turn(tree, layout, staged)
 
 
-def ask_first(services: Services, command: GraphCommand | None, on_screen: DrawnGraph | None) -> tuple[bool, Any]:
+def ask_first(services: Services, command: GraphCommand | None, drawn: DrawnGraph | None) -> tuple[bool, Any]:
     """Whether to ask before all modules are opened, and what."""
-    analysis = services.analyses.get(on_screen["model"]) if on_screen else None
-    if on_screen is None or analysis is None or not command:
+    analysis = services.analyses.get(drawn["model"]) if drawn else None
+    if drawn is None or analysis is None or not command:
         return False, no_update
-    count = too_many(at_stage(analysis, on_screen["graph"])["graph"], command, on_screen["shape"])
+    count = too_many(at_stage(analysis, drawn["graph"])["graph"], command, drawn["shape"])
     return bool(count), question(count)

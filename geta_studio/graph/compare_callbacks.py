@@ -51,8 +51,8 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.GRAPH_OPEN, "data"),
         Input(ids.GRAPH_COMPARED_POLL, "n_intervals"),
     )
-    async def draw(chosen: str | None, on_screen: DrawnGraph | None, _: int) -> RightSide:
-        return await compared(services, chosen, on_screen)
+    async def draw(chosen: str | None, drawn: DrawnGraph | None, _: int) -> RightSide:
+        return await compared(services, chosen, drawn)
 
     @app.callback(
         Output(ids.GRAPH_COMPARED, "stylesheet"),
@@ -68,12 +68,12 @@ def register(app: Dash, services: Services) -> None:
     )
 
 
-async def compared(services: Services, chosen: str | None, on_screen: DrawnGraph | None) -> RightSide:
+async def compared(services: Services, chosen: str | None, drawn: DrawnGraph | None) -> RightSide:
     """What stands at the right of the drawing on screen."""
-    pair = await in_turn(_compared, services, chosen, on_screen)
+    pair = await in_turn(_compared, services, chosen, drawn)
     if not isinstance(pair, Pair):
         return pair
-    layout = await in_turn(services.layouts.stored, pair.layout)
+    layout = await in_turn(services.layouts.cached, pair.layout)
     if layout is None:
         layout = await services.layouts.of(pair.left["graph"], pair.options)
     right_layout = await services.layouts.of(pair.right_alike["graph"], pair.options, after=pair.layout)
@@ -97,27 +97,22 @@ class Pair:
     """The key of the layout at the left."""
 
 
-def _compared(services: Services, chosen: str | None, on_screen: DrawnGraph | None) -> Pair | RightSide:
+def _compared(services: Services, chosen: str | None, drawn: DrawnGraph | None) -> Pair | RightSide:
     """The pair to draw, or what the right side shows instead."""
-    analysis = services.analyses.get(on_screen["model"]) if on_screen and chosen else None
-    if (
-        not chosen
-        or on_screen is None
-        or analysis is None
-        or chosen not in comparable_models(services, on_screen["model"])
-    ):
+    analysis = services.analyses.get(drawn["model"]) if drawn and chosen else None
+    if not chosen or drawn is None or analysis is None or chosen not in comparable_models(services, drawn["model"]):
         return [], None, "", True
     state = services.analyses.ensure_analysis(chosen)
     chosen_analysis = services.analyses.get(chosen)
     if chosen_analysis is None:
         return [], {"model": chosen, "hosts": None}, view.waiting(state.text), state.state == "failed"
-    left, right = at_stage(analysis, on_screen["graph"]), at_stage(chosen_analysis, on_screen["graph"])
+    left, right = at_stage(analysis, drawn["graph"]), at_stage(chosen_analysis, drawn["graph"])
     pairs = differences(left["graph"], right["graph"])
     alike: AnalysisDocument = {**right, "graph": view.made_alike(right["graph"], pairs)}
     run = services.runs.source_run(chosen)
     bits = view.bits_of(run.summary.get("quantizers", ()), right["quantizers"]) if run else {}
-    title = view.summary(_title(services, on_screen["model"], chosen), left, right, pairs)
-    return Pair(left, right, alike, pairs, chosen, bits, title, options_of(on_screen), on_screen["layout"])
+    title = view.summary(_title(services, drawn["model"], chosen), left, right, pairs)
+    return Pair(left, right, alike, pairs, chosen, bits, title, options_of(drawn), drawn["layout"])
 
 
 def _drawn(pair: Pair, layout: StoredLayout, right_layout: StoredLayout) -> tuple[list[Element], ComparedScene]:

@@ -61,12 +61,12 @@ def planned(
     key: str | None,
     command: GraphCommand | None,
     view: View,
-    on_screen: DrawnGraph | None,
+    drawn: DrawnGraph | None,
 ) -> Plan | None:
     """What to draw after a command, or None where that is on screen already or cannot be drawn."""
     if key is None or analysis is None:
         return None
-    previous = on_screen if on_screen is not None and on_screen["model"] == key else None
+    previous = drawn if drawn is not None and drawn["model"] == key else None
     if previous is not None and not command and _is_drawn(previous, view):
         return None
     staged = at_stage(analysis, view.graph)

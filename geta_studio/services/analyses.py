@@ -62,13 +62,13 @@ class Analyses:
                 self._kept.move_to_end(key)
                 return self._kept[key]
         try:
-            cached = self._jobs.cached(self._library.spec(key))
+            analysis = self._jobs.cached(self._library.spec(key))
         except InputError:
             return None
-        if cached is not None:
+        if analysis is not None:
             self._library.mark_used(key)
-            self._keep(key, cached)
-        return cached
+            self._keep(key, analysis)
+        return analysis
 
     def ensure_analysis(self, key: str, again: bool = False) -> ModelState:
         """Where the analysis of a model stands; starts it where nothing has, and, with `again`, where it failed.

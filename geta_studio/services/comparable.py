@@ -10,8 +10,8 @@ def comparable_models(services: Services, key: str | None) -> dict[str, str]:
     other runs of the same model, and that model."""
     run = services.runs.source_run(key)
     others = services.runs.comparable_runs(run) if run else services.runs.runs_with_compact_model(key)
-    labels = {f"compact-{other.id}": f"compact model of run {other.id}" for other in others}
+    choices = {f"compact-{other.id}": f"compact model of run {other.id}" for other in others}
     if run is None:
-        return labels
+        return choices
     dense = services.library.key_of(run)
-    return {**labels, dense: f"the dense {services.library.label(dense)}"}
+    return {**choices, dense: f"the dense {services.library.label(dense)}"}

@@ -76,7 +76,7 @@ class Layouts:
                 raise InputError(_SENTENCES.get(error.reason, f"the graph could not be laid out: {error}")) from None
         return await in_turn(self._files.add, key, layout)
 
-    def stored(self, key: str | None) -> StoredLayout | None:
+    def cached(self, key: str | None) -> StoredLayout | None:
         """The layout of that key, or None where there is none (any more)."""
         return self._files.read(key)
 
@@ -108,7 +108,7 @@ class Layouts:
         self, graph: GraphDocument, options: LayoutOptions, after: str | None
     ) -> tuple[str, LayoutRequest, StoredLayout | None]:
         """The key of a layout, what to ask a child for it, and the layout itself where it is known."""
-        before = self.stored(after)
+        before = self.cached(after)
         request: LayoutRequest = {
             "graph": graph,
             "open_scopes": sorted(options.open_scopes),
@@ -116,7 +116,7 @@ class Layouts:
             "columns": before["columns"] if before else None,
         }
         key = _key(request, options.stage)
-        return key, request, self.stored(key)
+        return key, request, self.cached(key)
 
     @contextmanager
     def _computing(self, drawing: str, request: LayoutRequest) -> Iterator[Job]:

@@ -107,8 +107,8 @@ class ModelLibrary:
             return f"model of run {run[1]}"
         if key == GIVEN_KEY and self._given:
             return Path(self._given).name
-        stored_upload = _upload(self.upload_path(upload[1])) if upload else None
-        return stored_upload.name if stored_upload else shortened(key)
+        stored = _upload(self.upload_path(upload[1])) if upload else None
+        return stored.name if stored else shortened(key)
 
     def add(self, part: Path, sha256: str, name: str) -> str:
         """Move a complete upload into the library under its hash; returns its key."""

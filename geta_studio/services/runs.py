@@ -81,8 +81,8 @@ class Runs:
         """
         with self._version_lock:
             if time.monotonic() - self._version_time >= VERSION_SECONDS:
-                shown_fields = [(run.id, run.name, run.status, run.stage, run.step, run.error) for run in self.heads()]
-                self._version = hashlib.blake2s(repr(shown_fields).encode(), digest_size=8).hexdigest()
+                heads = [(run.id, run.name, run.status, run.stage, run.step, run.error) for run in self.heads()]
+                self._version = hashlib.blake2s(repr(heads).encode(), digest_size=8).hexdigest()
                 self._version_time = time.monotonic()
             return self._version
 

@@ -32,13 +32,13 @@ def uses_private_torch(node: ast.AST) -> bool:
 
 def test_no_other_file_of_the_engine_uses_a_private_name():
     files = [path for path in ENGINE.rglob("*.py") if path.name != "torch_internals.py"]
-    uses = [
+    actual = [
         f"{path.relative_to(ENGINE)}:{node.lineno}"
         for path in files
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if uses_private_torch(node)
     ]
-    assert not uses, f"private names of PyTorch belong into torch_internals.py: {uses}"
+    assert not actual, f"private names of PyTorch belong into torch_internals.py: {actual}"
 
 
 def test_what_a_schema_says_of_an_op():

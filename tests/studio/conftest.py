@@ -103,9 +103,9 @@ def show(site: Callable[[str], str], page: Any) -> Callable[[str], Any]:
     """show("resnet20") is a page with its first view."""
     page.emulate_media(reduced_motion="reduce")
 
-    def shown(model: str) -> Any:
+    def on_screen(model: str) -> Any:
         page.goto(site(model))
         page.wait_for_selector("#graph-panel[data-drawn]")
         return page
 
-    return shown
+    return on_screen

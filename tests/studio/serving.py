@@ -60,10 +60,10 @@ class Server:
 def children(pid: int, module: str) -> list[int]:
     """The processes that a process started to run a module."""
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    pids = [int(child) for task in tasks for child in task.read_text().split()]
+    actual = [int(child) for task in tasks for child in task.read_text().split()]
     wanted = f"\0-m\0{module}\0".encode()
     commands = {}
-    for child in pids:
+    for child in actual:
         with suppress(FileNotFoundError, ProcessLookupError):
             commands[child] = Path(f"/proc/{child}/cmdline").read_bytes()
     return [child for child, command in commands.items() if wanted in command]

@@ -95,14 +95,14 @@ def type_into(page: Any, cell: Any, text: str) -> None:
 def launch(page: Any) -> int:
     page.click("#launch")
     page.wait_for_function("() => /run=\\d+/.test(location.search)")
-    run_id = re.search(r"run=(\d+)", page.url)
-    assert run_id
-    return int(run_id[1])
+    actual = re.search(r"run=(\d+)", page.url)
+    assert actual
+    return int(actual[1])
 
 
 def step_now(page: Any) -> int:
-    step = re.match(r"step ([\d,]+) of", page.inner_text("#run-step"))
-    return int(step[1].replace(",", "")) if step else 0
+    actual = re.match(r"step ([\d,]+) of", page.inner_text("#run-step"))
+    return int(actual[1].replace(",", "")) if actual else 0
 
 
 def wait_for_step(page: Any, step: int) -> None:

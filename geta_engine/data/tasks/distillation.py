@@ -94,8 +94,8 @@ class FeatureDistillation:
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Mean over the outputs of mse / variance."""
         errors = [
-            F.mse_loss(student, wanted) / variance
-            for student, wanted, variance in zip(floats(output), targets, self._variances, strict=True)
+            F.mse_loss(outputs, wanted) / variance
+            for outputs, wanted, variance in zip(floats(output), targets, self._variances, strict=True)
         ]
         return torch.stack(errors).mean()
 

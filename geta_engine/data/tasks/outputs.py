@@ -24,7 +24,7 @@ def main(output: Any) -> Tensor:
     Raises:
         InputError: there is none.
     """
-    outputs = floats(output["logits"] if isinstance(output, Mapping) and "logits" in output else output)
-    if not outputs:
+    tensors = floats(output["logits"] if isinstance(output, Mapping) and "logits" in output else output)
+    if not tensors:
         raise InputError("the model returns no floating tensor, so nothing can be learned: trace one that does")
-    return outputs[0]
+    return tensors[0]

@@ -22,11 +22,11 @@ class Regression:
     def check(self, dataset: Dataset, output: Any) -> None:
         """Raises InputError unless the output is one number for each number of a target."""
         assert dataset.train.targets is not None
-        shape, wanted = tuple(main(output).shape[1:]), dataset.train.targets.shape[1]
-        if shape != (wanted,) and (shape, wanted) != ((), 1):
+        output_shape, wanted = tuple(main(output).shape[1:]), dataset.train.targets.shape[1]
+        if output_shape != (wanted,) and (output_shape, wanted) != ((), 1):
             raise InputError(
-                f"the model's output has shape {shape} for each example and {dataset.name} has {wanted} numbers to "
-                f"predict: give a model with {wanted} outputs or other data"
+                f"the model's output has shape {output_shape} for each example and {dataset.name} has "
+                f"{wanted} numbers to predict: give a model with {wanted} outputs or other data"
             )
 
     def batch(self, examples: Split, *key: int, shard: slice = WHOLE) -> Batch:

@@ -55,14 +55,14 @@ def components(propagated: Propagated) -> Components:
 
 def _joint_arrays(propagated: Propagated) -> list[RectangularConstraint]:
     """Label arrays over several dims, each once."""
-    arrays = {id(box.labels): box for box in propagated.space.boxes}
+    constraints = {id(box.labels): box for box in propagated.space.boxes}
     for node, values in propagated.values.items():
         for value in values if isinstance(values, tuple) else (values,):
             if value is not None:
                 for axes in value.axes:
                     if len(axes.dims) > 1:
-                        arrays.setdefault(id(axes.labels), RectangularConstraint(axes.labels, node.name))
-    return list(arrays.values())
+                        constraints.setdefault(id(axes.labels), RectangularConstraint(axes.labels, node.name))
+    return list(constraints.values())
 
 
 def _connected(count: int, ties: Sequence[tuple[Labels, Labels, str]]) -> tuple[int, NDArray[np.int32]]:
@@ -71,8 +71,8 @@ def _connected(count: int, ties: Sequence[tuple[Labels, Labels, str]]) -> tuple[
     a = np.concatenate([tie[0] for tie in ties])
     b = np.concatenate([tie[1] for tie in ties])
     matrix = coo_matrix((np.ones(len(a), np.int8), (a, b)), shape=(count, count))
-    components, of = connected_components(matrix, directed=False)
-    return int(components), of.astype(np.int32)
+    constraints, of = connected_components(matrix, directed=False)
+    return int(constraints), of.astype(np.int32)
 
 
 def _make_boxes(space: LabelSpace, boxes: list[RectangularConstraint], of: NDArray[np.int32]) -> None:

@@ -41,29 +41,29 @@ class _Rows:
     count: NDArray[np.int64]
 
 
-def group_units(propagated: Propagated, unit_components: Components) -> Grouped:
+def group_units(propagated: Propagated, components: Components) -> Grouped:
     """Number the units group by group; groups are ordered by their first label in program order."""
     produced = mark(propagated.space.count, propagated.space.produced)
-    is_unit = np.zeros(unit_components.count, bool)
-    is_unit[unit_components.of[_parameter_labels(propagated, produced)]] = True
-    rows = _rows(propagated, unit_components, is_unit)
-    signature = _signatures(rows, unit_components, propagated.space.parts)
-    first_label = np.full(unit_components.count, np.iinfo(np.int64).max)
+    is_unit = np.zeros(components.count, bool)
+    is_unit[components.of[_parameter_labels(propagated, produced)]] = True
+    rows = _rows(propagated, components, is_unit)
+    signature = _signatures(rows, components, propagated.space.parts)
+    first_label = np.full(components.count, np.iinfo(np.int64).max)
     np.minimum.at(first_label, rows.component, rows.label)
     units = np.flatnonzero(is_unit)
     units = units[np.argsort(first_label[units], kind="stable")]
     batches = [units[batch] for batch in _by_signature(signature[units])]
     firsts = np.array([batch[0] for batch in batches], np.int64)
-    via = _via(propagated, unit_components, firsts)
+    via = _via(propagated, components, firsts)
 
-    unit_of = np.full(unit_components.count, -1, np.int32)
+    unit_of = np.full(components.count, -1, np.int32)
     groups: list[Group] = []
     labelled: list[list[tuple[int, int]]] = []
     start = 0
     for number, batch in enumerate(batches, start=1):
         unit_of[batch] = np.arange(start, start + len(batch))
-        reason_index = unit_components.reason[batch[0]]
-        reason = unit_components.reasons[reason_index] if reason_index >= 0 else None
+        reason_index = components.reason[batch[0]]
+        reason = components.reasons[reason_index] if reason_index >= 0 else None
         members, labels = _members(propagated, rows, batch, produced)
         name = _group_name(members)
         if reason is None and len(batch) == 1:
@@ -71,7 +71,7 @@ def group_units(propagated: Propagated, unit_components: Components) -> Grouped:
         groups.append(Group(number, name, len(batch), start, reason is None, reason, members, via[number - 1]))
         labelled.append(labels)
         start += len(batch)
-    linked = link_members(propagated.space, unit_components, firsts, labelled)
+    linked = link_members(propagated.space, components, firsts, labelled)
     return Grouped(tuple(replace(group, links=links) for group, links in zip(groups, linked)), unit_of)
 
 
@@ -82,7 +82,7 @@ def _parameter_labels(propagated: Propagated, produced: NDArray[np.bool_]) -> ND
     return np.flatnonzero(is_parameter & produced)
 
 
-def _rows(propagated: Propagated, unit_components: Components, is_unit: NDArray[np.bool_]) -> _Rows:
+def _rows(propagated: Propagated, components: Components, is_unit: NDArray[np.bool_]) -> _Rows:
     labels = [np.arange(s.start, s.start + s.size) for s in propagated.sources]
     if not labels:
         empty = np.zeros(0, np.int64)
@@ -90,25 +90,25 @@ def _rows(propagated: Propagated, unit_components: Components, is_unit: NDArray[
     label = np.concatenate(labels)
     source = np.repeat(np.arange(len(labels), dtype=np.int32), [s.size for s in propagated.sources])
     position = label - np.array([s.start for s in propagated.sources])[source]
-    component = unit_components.of[label]
+    component = components.of[label]
     keep = np.flatnonzero(is_unit[component])
     order = keep[np.argsort(component[keep], kind="stable")]
-    count = np.bincount(component[order], minlength=unit_components.count)
+    count = np.bincount(component[order], minlength=components.count)
     return _Rows(component[order], source[order], position[order], label[order], np.cumsum(count) - count, count)
 
 
-def _signatures(rows: _Rows, unit_components: Components, parts: Sequence[Labels]) -> NDArray[np.uint64]:
+def _signatures(rows: _Rows, components: Components, parts: Sequence[Labels]) -> NDArray[np.uint64]:
     """A 64-bit hash a component: over the sources of its rows, the parts it is in, and the reason that pins it.
 
     Hashes of rows are added up, so that how often a source occurs counts and its place does not.
     """
-    signature = _scramble((unit_components.reason.astype(np.int64) + 2).astype(np.uint64))
+    signature = _scramble((components.reason.astype(np.int64) + 2).astype(np.uint64))
     if len(rows.component):
         hashed = _scramble(rows.source.astype(np.uint64) + np.uint64(1_000_003))
         starts = np.flatnonzero(np.diff(rows.component, prepend=-1))
         signature[rows.component[starts]] += np.add.reduceat(hashed, starts)
     for number, labels in enumerate(parts, start=2_000_003):
-        signature[np.unique(unit_components.of[labels])] += _scramble(np.array([number], np.uint64))
+        signature[np.unique(components.of[labels])] += _scramble(np.array([number], np.uint64))
     return signature
 
 
@@ -157,11 +157,11 @@ def _group_name(members: tuple[Member, ...]) -> str:
     return first.parameter.rpartition(".")[0] or first.parameter
 
 
-def _via(propagated: Propagated, unit_components: Components, firsts: NDArray[np.int64]) -> list[tuple[str, ...]]:
+def _via(propagated: Propagated, components: Components, firsts: NDArray[np.int64]) -> list[tuple[str, ...]]:
     """For each group, the nodes whose tensors carry its first unit, in program order."""
-    rank = np.full(unit_components.count, -1, np.int32)
+    rank = np.full(components.count, -1, np.int32)
     rank[firsts] = np.arange(len(firsts))
-    group_of = rank[unit_components.of]
+    group_of = rank[components.of]
     seen: dict[int, NDArray[np.int32]] = {}
     via: list[list[str]] = [[] for _ in firsts]
     for node, values in propagated.values.items():
@@ -186,8 +186,8 @@ def _groups_in(labels: Labels, group_of: NDArray[np.int32], seen: dict[int, NDAr
 class Blocks:
     """Labels of tensors as unit numbers; tensors that share labels share the result."""
 
-    def __init__(self, unit_components: Components, unit_of: NDArray[np.int32]) -> None:
-        self._unit = unit_of[unit_components.of]
+    def __init__(self, components: Components, unit_of: NDArray[np.int32]) -> None:
+        self._unit = unit_of[components.of]
         self._known: dict[int, NDArray[np.int32]] = {}
 
     def of(self, value: Value) -> tuple[Block, ...]:

@@ -16,7 +16,7 @@ from geta_engine.qadg.labels.space import LabelSpace
 
 def link_members(
     space: LabelSpace,
-    unit_components: Components,
+    all_components: Components,
     components: NDArray[np.int64],
     members: Sequence[list[tuple[int, int]]],
 ) -> list[tuple[Link, ...]]:
@@ -26,7 +26,7 @@ def link_members(
     reached by a shortest chain; a link holds the ops between a member and the nearest one before it on that chain.
     """
     starts = [labels[0][0] for labels in members if labels]
-    walk = _Walk(space, unit_components, components, starts)
+    walk = _Walk(space, all_components, components, starts)
     return [_links(walk, labels) for labels in members]
 
 
@@ -34,10 +34,10 @@ class _Walk:
     """`came(label)` is the label it was reached from and the op that ties the two; None at a start."""
 
     def __init__(
-        self, space: LabelSpace, unit_components: Components, components: NDArray[np.int64], starts: list[int]
+        self, space: LabelSpace, all_components: Components, components: NDArray[np.int64], starts: list[int]
     ) -> None:
         self._names = [tie[2] for tie in space.ties]
-        left, right, tie = _ties_within(space, unit_components, components)
+        left, right, tie = _ties_within(space, all_components, components)
         self._labels = np.unique(np.concatenate([left, right, np.array(starts, np.int64)]))
         root, count = len(self._labels), len(self._labels) + 1
         a, b = (np.searchsorted(self._labels, side) for side in (left, right))
@@ -64,15 +64,15 @@ class _Walk:
 
 
 def _ties_within(
-    space: LabelSpace, unit_components: Components, components: NDArray[np.int64]
+    space: LabelSpace, all_components: Components, components: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Both ends, and the number, of every tie between labels of the given components."""
     if not space.ties:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.int64)
-    wanted = np.zeros(unit_components.count, bool)
+    wanted = np.zeros(all_components.count, bool)
     wanted[components] = True
     left = np.concatenate([tie[0] for tie in space.ties])
-    chosen = np.flatnonzero(wanted[unit_components.of[left]])
+    chosen = np.flatnonzero(wanted[all_components.of[left]])
     right = np.concatenate([tie[1] for tie in space.ties])[chosen]
     lengths = [len(tie[0]) for tie in space.ties]
     tie = np.searchsorted(np.cumsum(lengths), chosen, "right")

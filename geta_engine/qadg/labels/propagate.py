@@ -165,8 +165,8 @@ def _carries_labels(values: Values) -> bool:
 
 
 def _pin_output(context: Context, result: Node) -> None:
-    returned = context.values.get(result)
-    for value in returned if isinstance(returned, tuple) else (returned,):
+    values = context.values.get(result)
+    for value in values if isinstance(values, tuple) else (values,):
         if value is not None:
             context.space.pin_value(
                 value, f"output: what the model returns comes straight from `{_layer_behind(result)}`"

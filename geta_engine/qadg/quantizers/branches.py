@@ -79,24 +79,24 @@ class _Scalars:
     @cached_property
     def cone(self) -> list[Node]:
         """The operands and all they are computed from."""
-        nodes = dict.fromkeys(operand for _, operand in self.operands)
-        pending = list(nodes)
+        cone = dict.fromkeys(operand for _, operand in self.operands)
+        pending = list(cone)
         while pending:
-            inputs = [a for a in pending.pop().all_input_nodes if a not in nodes and self.facts.leaves[a] is not None]
-            nodes.update(dict.fromkeys(inputs))
+            inputs = [a for a in pending.pop().all_input_nodes if a not in cone and self.facts.leaves[a] is not None]
+            cone.update(dict.fromkeys(inputs))
             pending += inputs
-        return sorted(nodes, key=self.facts.position.__getitem__)
+        return sorted(cone, key=self.facts.position.__getitem__)
 
     @cached_property
     def per_channel(self) -> tuple[tuple[str, int], ...]:
         """(get_attr node, dim of the source) of the parameters with a value a channel."""
-        sources: dict[tuple[str, int], None] = {}
+        axes: dict[tuple[str, int], None] = {}
         for op, operand in self.operands:
             if (size := self.facts.size(operand)) > 1 and self.facts.shape(op) == self.facts.shape(self.region.exit):
                 leaves = [self.facts.attributes[name] for name in sorted(self.facts.leaves[operand] or ())]
                 dim = self._dim(op, operand)
-                sources.update({(leaf.name, dim): None for leaf in leaves if self.facts.size(leaf) == size})
-        return tuple(sources)
+                axes.update({(leaf.name, dim): None for leaf in leaves if self.facts.size(leaf) == size})
+        return tuple(axes)
 
     def _dim(self, op: Node, operand: Node) -> int:
         rank, shape = len(self.facts.shape(op)), self.facts.shape(operand)

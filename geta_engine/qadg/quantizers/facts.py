@@ -135,13 +135,13 @@ class Facts:
             self.whole.add(node)
 
     def _operands_parameters(self, inputs: list[Node]) -> tuple[frozenset[str] | None, str | None]:
-        leaf_sets = [self.leaves[a] for a in inputs]
-        if None in leaf_sets:
+        operand_leaves = [self.leaves[a] for a in inputs]
+        if None in operand_leaves:
             return None, None
         if len(inputs) == 1:
-            return leaf_sets[0], self.root[inputs[0]]
+            return operand_leaves[0], self.root[inputs[0]]
         root = self.root[max(inputs, key=self.size)] if inputs else None
-        return frozenset().union(*(leaves for leaves in leaf_sets if leaves is not None)), root
+        return frozenset().union(*(leaves for leaves in operand_leaves if leaves is not None)), root
 
     def _is_whole(self, node: Node, value: object) -> bool:
         if isinstance(value, torch.Tensor) and not value.is_floating_point():

@@ -48,7 +48,7 @@ def place_quantizers(
         assert isinstance(read, Node)
         if activations or read.name in ends:
             readings.setdefault(("activation", _source(read, ends, nodes)), []).append(Reading(node, read))
-    return tuple(_quantizer(kind, source, read_nodes) for (kind, source), read_nodes in readings.items())
+    return tuple(_quantizer(kind, source, readers) for (kind, source), readers in readings.items())
 
 
 def _source(read: Node, ends: Mapping[str, Branch], nodes: Mapping[str, Node]) -> Node:

@@ -90,10 +90,10 @@ class _Search:
         while True:
             wanted = (pair for step in steps for pair in step(region))
             larger = (self._region(region.seed, region.origin, exit, inside) for exit, inside in wanted)
-            larger_region = next((r for r in larger if r is not None and len(r.nodes) > len(region.nodes)), None)
-            if larger_region is None:
+            grown = next((r for r in larger if r is not None and len(r.nodes) > len(region.nodes)), None)
+            if grown is None:
                 return region
-            region = larger_region
+            region = grown
 
     def _region(self, seed: Node, origin: str | None, exit: Node, inside: Iterable[Node]) -> Region | None:
         """The smallest region that ends in `exit` and holds `inside`, if nothing but its exit is read outside."""

@@ -97,21 +97,31 @@ def _model_class(settings: Mapping[str, Any], directory: str) -> Any:
 
     names, kind, what = settings.get("architectures"), settings.get("model_type"), f"hf:{directory}"
     try:
-        named = _looked_up(names[0] if isinstance(names, list) and names else None, kind)
+        model_class = _looked_up(names[0] if isinstance(names, list) and names else None, kind)
     except Exception as error:
         raise InputError(
             f"{what} says {names or kind}, which cannot be imported ({_reason(error)}): mend that"
         ) from error
-    if getattr(named, "_backends", None):
-        raise InputError(f"{what} says {names}, which needs {', '.join(named._backends)} too: install what is missing")
-    if not (isinstance(named, type) and issubclass(named, transformers.PreTrainedModel) and named.config_class):
+    if getattr(model_class, "_backends", None):
+        raise InputError(
+            f"{what} says {names}, which needs {', '.join(model_class._backends)} too: install what is missing"
+        )
+    if not (
+        isinstance(model_class, type)
+        and issubclass(model_class, transformers.PreTrainedModel)
+        and model_class.config_class
+    ):
         raise InputError(
             f"{what} says architectures {names} and model_type {kind!r}, which transformers {transformers.__version__} "
             f"does not have, and no code of the directory is run: {REMEDY}"
         )
-    if kind and kind != named.config_class.model_type and named.config_class.base_config_key not in settings:
+    if (
+        kind
+        and kind != model_class.config_class.model_type
+        and model_class.config_class.base_config_key not in settings
+    ):
         raise InputError(f"{what} says model_type {kind!r} and {names}, which do not belong together: mend {CONFIG}")
-    return named
+    return model_class
 
 
 def _looked_up(name: Any, kind: Any) -> Any:
@@ -122,8 +132,8 @@ def _looked_up(name: Any, kind: Any) -> Any:
     if kind not in transformers.CONFIG_MAPPING:
         return None
     bases = transformers.models.auto.modeling_auto.MODEL_MAPPING
-    base_class: Any = bases.get(transformers.CONFIG_MAPPING[kind], None)
-    return base_class[0] if isinstance(base_class, (tuple, list)) else base_class
+    model_class: Any = bases.get(transformers.CONFIG_MAPPING[kind], None)
+    return model_class[0] if isinstance(model_class, (tuple, list)) else model_class
 
 
 def _build(model_class: Any, clean: Path, directory: str, meta: bool) -> nn.Module:

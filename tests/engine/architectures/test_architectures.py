@@ -15,11 +15,11 @@ SLOW = [name for name in TRACED if not ROWS[name].fast]
 
 def check_architecture(name: str) -> None:
     row = ROWS[name]
-    examined = examine(row)
-    assert set(examined.qadg.pinned_ops) == row.pinned
-    assert examined.share >= row.share, examined.share
-    assert len(examined.certificates) == len(SPARSITIES)
-    for certificate in examined.certificates:
+    actual = examine(row)
+    assert set(actual.qadg.pinned_ops) == row.pinned
+    assert actual.share >= row.share, actual.share
+    assert len(actual.certificates) == len(SPARSITIES)
+    for certificate in actual.certificates:
         assert certificate.ok and certificate.max_rel_diff <= 1e-5, certificate
         assert certificate.params_compact < certificate.params_dense
 

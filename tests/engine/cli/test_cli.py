@@ -173,15 +173,15 @@ def test_runs_are_listed_and_shown_from_a_store_elsewhere(folder: Path) -> None:
         (second, "second", "queued"),
         (first, "first", "queued"),
     ]
-    shown = results(geta(folder, "show", str(first), "--store", url, "--json", "-"))
-    assert shown == listed[1]
-    assert (shown["step"], shown["steps"], shown["stage"], shown["k_target"]) == (
+    on_screen = results(geta(folder, "show", str(first), "--store", url, "--json", "-"))
+    assert on_screen == listed[1]
+    assert (on_screen["step"], on_screen["steps"], on_screen["stage"], on_screen["k_target"]) == (
         0,
         RunConfig(model="mlp").schedule.total,
         None,
         None,
     )
-    assert shown["metric"] == {"name": None, "dense": None, "final": None, "compact": None}
+    assert on_screen["metric"] == {"name": None, "dense": None, "final": None, "compact": None}
     assert "second" in geta(folder, "runs", "--store", url).stdout
 
 

@@ -85,12 +85,12 @@ def test_quantizers_are_those_of_a_compact_model_without_exponents_also_after_re
     bits = model.bits_by_id()
     expected = ge.analyze(made(1.0).small)
     for program in (small, again):
-        qadg = ge.analyze(program)
-        assert [q.id for q in qadg.quantizers] == [q.id for q in expected.quantizers]
-        assert {q.id for q in qadg.quantizers} == IDS
-        assert {b.source for b in qadg.branches} == {"x", "relu", "tanh", "mean"}
-        assert all(b.kind == "inserted" and b.keeps_zero and len(b.nodes) == 8 for b in qadg.branches)
-        assert [(g.size, g.prunable) for g in qadg.groups] == [(g.size, g.prunable) for g in expected.groups]
+        actual = ge.analyze(program)
+        assert [q.id for q in actual.quantizers] == [q.id for q in expected.quantizers]
+        assert {q.id for q in actual.quantizers} == IDS
+        assert {b.source for b in actual.branches} == {"x", "relu", "tanh", "mean"}
+        assert all(b.kind == "inserted" and b.keeps_zero and len(b.nodes) == 8 for b in actual.branches)
+        assert [(g.size, g.prunable) for g in actual.groups] == [(g.size, g.prunable) for g in expected.groups]
         assert ge.cost(program, bits).bops == ge.cost(small, bits).bops
 
 
@@ -125,7 +125,7 @@ def test_a_weight_that_is_also_read_as_it_is_has_its_quantizer_written_out():
 
     tokens = torch.randint(0, 11, (2, 4), generator=torch.Generator().manual_seed(0))
     small = made(0.7, Tied(), tokens).small
-    qadg = ge.analyze(small)
-    assert [(b.kind, b.source) for b in qadg.branches if b.kind == "attached"] == [("attached", "out_weight")]
-    assert {q.id for q in qadg.quantizers} >= {"act.embedding", "act.relu", "hidden.weight"}
-    assert not any(q.id.startswith(("act.mul", "act.div")) for q in qadg.quantizers)
+    actual = ge.analyze(small)
+    assert [(b.kind, b.source) for b in actual.branches if b.kind == "attached"] == [("attached", "out_weight")]
+    assert {q.id for q in actual.quantizers} >= {"act.embedding", "act.relu", "hidden.weight"}
+    assert not any(q.id.startswith(("act.mul", "act.div")) for q in actual.quantizers)

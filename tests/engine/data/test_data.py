@@ -103,8 +103,8 @@ def test_mnist_reads_idx_files_raw_and_gzipped(mnist_dir):
     data = load(f"mnist:{mnist_dir}", (1, 8, 8))
     assert data.train.inputs[0].shape == (1000, 1, 8, 8) and data.test.inputs[0].shape == (797, 1, 8, 8)
     assert data.test.targets.tolist() == load_digits().target[1000:].tolist()
-    shown = load_digits().images[:1000] * 15
-    expected = (shown.astype(np.uint8)[5] - shown.astype(np.uint8).mean()) / shown.astype(np.uint8).std()
+    on_screen = load_digits().images[:1000] * 15
+    expected = (on_screen.astype(np.uint8)[5] - on_screen.astype(np.uint8).mean()) / on_screen.astype(np.uint8).std()
     np.testing.assert_allclose(data.train.inputs[0][5, 0].numpy(), expected, atol=1e-4)
 
 

@@ -44,8 +44,8 @@ def several() -> ge.TracedModel:
 
 def test_the_inputs_of_a_model_are_found_in_its_graph(several):
     inputs = model_inputs(several)
-    described = [(x.name, x.shape, x.vocabulary) for x in inputs.inputs]
-    assert described == [
+    actual = [(x.name, x.shape, x.vocabulary) for x in inputs.inputs]
+    assert actual == [
         ("image", (1, 8, 8), None),
         ("tokens", (4,), 50),
         ("attention_mask", (4,), None),

@@ -30,9 +30,9 @@ def sentences(rows: int = 200) -> Split:
 
 def test_r2_is_one_minus_mse_over_variance():
     targets, outputs = torch.randn(50, 1) * 3 + 7, torch.randn(50) + 6
-    r2 = evaluate(Regression(), lambda inputs: inputs[0], Split((outputs,), targets), rows=8)
+    actual = evaluate(Regression(), lambda inputs: inputs[0], Split((outputs,), targets), rows=8)
     y, z = targets[:, 0].double(), outputs.double()
-    assert math.isclose(r2, float(1 - (y - z).square().mean() / y.var(correction=0)), rel_tol=1e-9)
+    assert math.isclose(actual, float(1 - (y - z).square().mean() / y.var(correction=0)), rel_tol=1e-9)
     assert evaluate(Regression(), lambda inputs: inputs[0], Split((targets,), targets)) == 1
 
 

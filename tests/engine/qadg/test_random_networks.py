@@ -53,9 +53,9 @@ def assert_well_formed(qadg: ge.Qadg) -> None:
         assert not group.prunable or any(member.role == "producer" for member in group.members), group
         for member in group.members:
             owned[member.parameter, member.dim].append(member.index.ravel())
-    for owner, indices in owned.items():
+    for place, indices in owned.items():
         flat = np.concatenate(indices)
-        assert len(np.unique(flat)) == len(flat), owner
+        assert len(np.unique(flat)) == len(flat), place
 
 
 def chosen_seed() -> int:
@@ -64,21 +64,21 @@ def chosen_seed() -> int:
 
 def run(examples: int, number: int, one=check) -> list[tuple[int, float]]:
     """`one` of as many networks: (prunable units, share of parameters) of each."""
-    results: list[tuple[int, float]] = []
+    actual: list[tuple[int, float]] = []
 
     @seed(number)
     @settings(max_examples=examples, deadline=None, print_blob=True, database=None, suppress_health_check=QUIET)
     @given(networks())
     def each(network: Network) -> None:
-        results.append(one(network))
+        actual.append(one(network))
 
     each()
-    return results
+    return actual
 
 
-def summary(results: list[tuple[int, float]], number: int) -> str:
-    alive, share = np.mean([units > 0 for units, _ in results]), np.mean([share for _, share in results])
-    networks = f"{len(results)} random networks, GETA_SEED={number}"
+def summary(actual: list[tuple[int, float]], number: int) -> str:
+    alive, share = np.mean([units > 0 for units, _ in actual]), np.mean([share for _, share in actual])
+    networks = f"{len(actual)} random networks, GETA_SEED={number}"
     return f"{networks}: {alive:.0%} prunable, {share:.0%} of parameters on average"
 
 
@@ -90,9 +90,9 @@ def test_random_networks_are_proven(capsys):
 
 
 def test_most_random_networks_can_be_pruned():
-    results = run(20, 0, lambda network: (lambda made, qadg, share: (qadg.prunable_units, share))(*analyzed(network)))
-    assert np.mean([units > 0 for units, _ in results]) >= 0.8, summary(results, 0)
-    assert np.mean([share for _, share in results]) >= 0.3, summary(results, 0)
+    actual = run(20, 0, lambda network: (lambda made, qadg, share: (qadg.prunable_units, share))(*analyzed(network)))
+    assert np.mean([units > 0 for units, _ in actual]) >= 0.8, summary(actual, 0)
+    assert np.mean([share for _, share in actual]) >= 0.3, summary(actual, 0)
 
 
 @pytest.mark.slow
@@ -101,8 +101,8 @@ def test_many_random_networks_are_proven(capsys):
     number = chosen_seed()
     with capsys.disabled():
         print(f"\nmany random networks: GETA_SEED={number}", flush=True)
-    results = run(500, number)
+    actual = run(500, number)
     with capsys.disabled():
-        print(summary(results, number))
-    assert len(results) >= 500
-    assert np.mean([units > 0 for units, _ in results]) >= 0.8, summary(results, number)
+        print(summary(actual, number))
+    assert len(actual) >= 500
+    assert np.mean([units > 0 for units, _ in actual]) >= 0.8, summary(actual, number)

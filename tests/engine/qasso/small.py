@@ -130,17 +130,17 @@ def bit_widths(model: PreparedModel) -> np.ndarray:
 
 def everything(model: PreparedModel, opt: ge.QASSO) -> dict[str, Tensor]:
     """All numbers that a run ends with."""
-    numbers = {f"model.{name}": value for name, value in model.state_dict().items()}
-    numbers["steps"] = torch.tensor(opt.steps)
-    numbers["units"], numbers["saliency"] = opt.unit_state, opt.saliency
-    numbers["bits"] = torch.zeros(0) if opt.frozen_bits is None else opt.frozen_bits
+    actual = {f"model.{name}": value for name, value in model.state_dict().items()}
+    actual["steps"] = torch.tensor(opt.steps)
+    actual["units"], actual["saliency"] = opt.unit_state, opt.saliency
+    actual["bits"] = torch.zeros(0) if opt.frozen_bits is None else opt.frozen_bits
     for g, group in enumerate(opt.param_groups):
-        numbers[f"lr.{g}"] = torch.tensor(group["lr"])
+        actual[f"lr.{g}"] = torch.tensor(group["lr"])
         for i, parameter in enumerate(group["params"]):
-            numbers |= {f"slot.{g}.{i}.{slot}": torch.as_tensor(value) for slot, value in opt.state[parameter].items()}
+            actual |= {f"slot.{g}.{i}.{slot}": torch.as_tensor(value) for slot, value in opt.state[parameter].items()}
     for part in opt.rule[1:] if opt.rule is not None else ():
-        numbers |= {f"rule.{type(part).__name__}.{name}": value for name, value in part._asdict().items()}
-    return numbers
+        actual |= {f"rule.{type(part).__name__}.{name}": value for name, value in part._asdict().items()}
+    return actual
 
 
 def memory(model: PreparedModel, qadg: ge.Qadg, opt: ge.QASSO, units: np.ndarray) -> list[np.ndarray]:

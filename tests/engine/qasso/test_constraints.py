@@ -127,23 +127,23 @@ def test_the_constraints_many_times(small, crossed, first, configuration, loop):
 @pytest.mark.parametrize("learn_t", [False, True])
 def test_the_bits_that_stay_are_the_nearest_whole_ones(program, learn_t):
     """A run whose joint stage goes on longer has them unrounded after the same steps (nothing is pruned here)."""
-    found_bits = []
+    actual = []
     for joint in (6, 8):
         schedule = Schedule(
             warmup=2, projection=2, projection_periods=1, joint=joint, joint_periods=1, cooldown=8 - joint
         )
         _, model, opt = start(program, 0.0, schedule, lr_quant=0.3, bits="2:12", learn_t=learn_t)
         train(model, opt, 10)
-        found_bits.append(bit_widths(model))
-    rounded, unrounded = found_bits
-    np.testing.assert_allclose(rounded, unrounded.round(), atol=1e-5)
-    assert (np.abs(unrounded - unrounded.round()) > 0.05).sum() >= 2 and (unrounded % 1 > 0.5).any()
+        actual.append(bit_widths(model))
+    rounded, free = actual
+    np.testing.assert_allclose(rounded, free.round(), atol=1e-5)
+    assert (np.abs(free - free.round()) > 0.05).sum() >= 2 and (free % 1 > 0.5).any()
 
 
 @pytest.mark.parametrize("allocation", ["proportional", "global"])
 def test_the_largest_k_leaves_one_unit_a_group(program, allocation):
-    analysis = ge.analyze(program)
-    sparsity = analysis.max_zero_units / analysis.prunable_units
+    actual = ge.analyze(program)
+    sparsity = actual.max_zero_units / actual.prunable_units
     qadg, model, opt = start(program, sparsity, allocation=allocation)
     train(model, opt, SCHEDULE.total)
     opt.assert_constraints()

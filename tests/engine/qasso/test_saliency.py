@@ -105,15 +105,15 @@ def test_ties_break_by_unit_id(small):
 @pytest.mark.parametrize("name", SCORES)
 def test_the_first_units_to_go_are_the_lowest_of_the_loop_and_the_same_each_time(small, name):
     weights = SaliencyWeights(**{score: float(score == name) for score in SCORES})
-    removed = []
+    actual = []
     for _ in range(2):
         qadg, model, opt = start(small, 6 / 11, allocation="global", saliency=weights)
         train(model, opt, SCHEDULE.warmup + SCHEDULE.projection)
         before = {n: p.detach().clone() for n, p in model.model_parameters().items()}
         train(model, opt, 1)
-        removed.append(opt.unit_state.tolist())
+        actual.append(opt.unit_state.tolist())
     for n, p in model.model_parameters().items():
         p.data.copy_(before[n])
     slow = slow_scores(qadg, model, np.ones(11, bool))[:, SCORES.index(name)]
-    assert removed[0] == removed[1]
-    assert np.flatnonzero(np.array(removed[0]) == 1).tolist() == sorted(np.argsort(slow, kind="stable")[:2].tolist())
+    assert actual[0] == actual[1]
+    assert np.flatnonzero(np.array(actual[0]) == 1).tolist() == sorted(np.argsort(slow, kind="stable")[:2].tolist())

@@ -32,8 +32,8 @@ def test_the_lr_that_a_scheduler_sets_is_the_lr_that_is_used(small, kind, base):
     counterparts = [torch.nn.Parameter(p.detach().clone()) for p in network]
     log_clip = torch.nn.Parameter(bank.q_m.detach().log())
     settings = {k: v for k, v in base.settings().items() if k != "method"}
-    reference_class = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[base.method]
-    others = [reference_class(counterparts, lr=0.05, **settings), torch.optim.Adam([log_clip], lr=0.02)]
+    classes = {"sgd": torch.optim.SGD, "adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[base.method]
+    others = [classes(counterparts, lr=0.05, **settings), torch.optim.Adam([log_clip], lr=0.02)]
     scheduler = MAKE[kind](opt, [0.2, 0.04], True)
     clips_cycle = base.method != "sgd"
     theirs = [MAKE[kind](o, lr, c) for o, lr, c in zip(others, (0.2, 0.04), (True, clips_cycle))]

@@ -22,14 +22,14 @@ def both(d_value: float, n: int, seed: int):
     at_clip = (ratio > n - 1e-3) & (ratio < n + 0.5 + 1e-3)
     x = x[~at_tie & ~at_clip]
     upstream = normal(len(x), seed + 1)
-    ours, d, q_m = x.clone().requires_grad_(), *leaves(d_value, d_value * n, dtype=torch.float32)
-    value = fake_quantize(ours, d, q_m)
+    leaf, d, q_m = x.clone().requires_grad_(), *leaves(d_value, d_value * n, dtype=torch.float32)
+    value = fake_quantize(leaf, d, q_m)
     value.backward(upstream)
-    reference, scale = x.clone().requires_grad_(), torch.tensor([d_value], requires_grad=True)
+    other, scale = x.clone().requires_grad_(), torch.tensor([d_value], requires_grad=True)
     zero_point = torch.zeros(1, requires_grad=True)
-    theirs = torch._fake_quantize_learnable_per_tensor_affine(reference, scale, zero_point, -n, n, 1.0)
+    theirs = torch._fake_quantize_learnable_per_tensor_affine(other, scale, zero_point, -n, n, 1.0)
     theirs.backward(upstream)
-    return x, upstream, (value, ours.grad, d.grad, q_m.grad), (theirs, reference.grad, scale.grad)
+    return x, upstream, (value, leaf.grad, d.grad, q_m.grad), (theirs, other.grad, scale.grad)
 
 
 @pytest.mark.parametrize(("d", "n"), [(0.1, 7), (0.033, 127), (1.7, 1), (0.004, 32767)])

@@ -50,7 +50,7 @@ def batches(count: int) -> list[tuple[Tensor]]:
 def dense_clips(loud, data) -> dict[str, float]:
     """The mean over batches of the 0.9995 quantile of what is not zero, from the dense program in training mode."""
     model = ge.prepare(loud, ge.analyze(loud, activations=True)).quantize(False).train()
-    quantiles: dict[str, list[float]] = {}
+    actual: dict[str, list[float]] = {}
     for (x,) in data:
         seen = Recorder(model._dense[0]).values_of(x)
         for quantizer in model.quantizers.quantizers:
@@ -58,8 +58,8 @@ def dense_clips(loud, data) -> dict[str, float]:
                 ranked = np.sort(seen[quantizer.source].abs().flatten().numpy())
                 ranked = ranked[ranked > 0]
                 value = ranked[max(1, round(0.9995 * len(ranked))) - 1] if len(ranked) else 0.0
-                quantiles.setdefault(quantizer.id, []).append(value)
-    return {name: float(np.mean(values)) for name, values in quantiles.items()}
+                actual.setdefault(quantizer.id, []).append(value)
+    return {name: float(np.mean(values)) for name, values in actual.items()}
 
 
 class Recorder(torch.fx.Interpreter):

@@ -98,14 +98,14 @@ def test_a_network_trains_the_same_to_rounding(learn_t):
     """Convolutions whose activations have more than `SMALLEST` numbers: gradients of a whole network."""
     program = ge.load("resnet8")
     x = images(1, 8, 64)
-    results = []
+    actual = []
     for run in (kernels.EAGER, compiled(learn_t)):
         model = ge.prepare(program, ge.analyze(program, activations=True), learn_t=learn_t)
         model.use_kernels(run)
         calibrate(model, [(x,)])
         model.train()(x).square().sum().backward()
-        results.append({name: p.grad for name, p in model.program.named_parameters() if p.grad is not None})
-    assert results[0].keys() == results[1].keys()
-    for name, gradient in results[0].items():
+        actual.append({name: p.grad for name, p in model.program.named_parameters() if p.grad is not None})
+    assert actual[0].keys() == actual[1].keys()
+    for name, gradient in actual[0].items():
         scale = float(gradient.abs().max())
-        torch.testing.assert_close(results[1][name], gradient, rtol=1e-2, atol=1e-2 * scale, msg=name)
+        torch.testing.assert_close(actual[1][name], gradient, rtol=1e-2, atol=1e-2 * scale, msg=name)

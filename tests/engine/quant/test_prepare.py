@@ -81,7 +81,7 @@ def test_train_and_eval_switch_batch_norm(resnet):
 def test_weights_quantized_in_one_call_are_those_quantized_one_by_one(resnet, learn_t):
     """Values and every gradient of the program with a node a quantizer, to the last bit."""
     x = images(1, 8, 64)
-    results = []
+    actual = []
     for together in (False, True):
         model = ge.prepare(resnet, ge.analyze(resnet, activations=True), learn_t=learn_t)
         calibrate(model, [(x,)])
@@ -90,8 +90,8 @@ def test_weights_quantized_in_one_call_are_those_quantized_one_by_one(resnet, le
         model.quantizers.set_clips({"conv.weight": 0.05})
         output = (model if together else model.program)(x)
         output.square().sum().backward()
-        results.append((output, {name: p.grad for name, p in model.program.named_parameters()}))
-    (one, each), (other, together) = results
+        actual.append((output, {name: p.grad for name, p in model.program.named_parameters()}))
+    (one, each), (other, together) = actual
     assert torch.equal(one, other)
     assert all(each[name] is not None for name in ("geta_quantizers.d", "geta_quantizers.q_m"))
     for name, gradient in each.items():

@@ -19,9 +19,9 @@ def test_the_newest_comes_back_with_its_step(tmp_path: Path) -> None:
     assert checkpoints.newest() is None
     for step in (90, 100, 1000):
         checkpoints.save(step, state(step))
-    newest = Checkpoints(tmp_path).newest()
-    assert newest is not None and newest[0] == 1000
-    assert torch.equal(newest[1]["weights"]["w"], torch.full((3,), 1000.0)) and newest[1]["names"] == ["a", "b"]
+    actual = Checkpoints(tmp_path).newest()
+    assert actual is not None and actual[0] == 1000
+    assert torch.equal(actual[1]["weights"]["w"], torch.full((3,), 1000.0)) and actual[1]["names"] == ["a", "b"]
 
 
 def test_the_last_two_are_kept(tmp_path: Path) -> None:
@@ -37,8 +37,8 @@ def test_a_damaged_file_is_passed_over(tmp_path: Path, keep: int) -> None:
     checkpoints.save(1, state(1))
     damaged = checkpoints.save(2, state(2))
     damaged.write_bytes(damaged.read_bytes()[:keep])
-    newest = checkpoints.newest()
-    assert newest is not None and newest[0] == 1
+    actual = checkpoints.newest()
+    assert actual is not None and actual[0] == 1
     checkpoints.drop_after(1)
     assert not damaged.exists()
 

@@ -53,10 +53,10 @@ def test_a_run_killed_anywhere_ends_the_same(tmp_path, method):
             folders[event.step].mkdir()
             Checkpoints(folders[event.step]).save(event.step, first.state())
     for step, folder in folders.items():
-        newest = Checkpoints(folder).newest()
-        assert newest is not None and newest[0] == step
+        actual = Checkpoints(folder).newest()
+        assert actual is not None and actual[0] == step
         second = Loop(traced, config)
-        second.restore(newest[1])
+        second.restore(actual[1])
         end, later = hashed(second)
         assert end == straight, f"killed after step {step}, GETA_SEED={SEED}"
         assert later == {key: value for key, value in frames.items() if key[0] > step}, step

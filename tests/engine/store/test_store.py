@@ -89,8 +89,8 @@ def test_snapshots_keep_shape_and_values(store: Store, run: int) -> None:
 
 def test_the_snapshot_at_a_step_is_the_last_one_not_after_it(store: Store, run: int) -> None:
     store.append(run, [SnapshotEvent(n, "gamma", np.full((1, 1), n)) for n in (0, 5, 10)])
-    shown = [store.snapshot_at(run, "gamma", step) for step in (0, 4, 5, 9, 99, None)]
-    assert [snapshot and snapshot.step for snapshot in shown] == [0, 0, 5, 5, 10, 10]
+    on_screen = [store.snapshot_at(run, "gamma", step) for step in (0, 4, 5, 9, 99, None)]
+    assert [snapshot and snapshot.step for snapshot in on_screen] == [0, 0, 5, 5, 10, 10]
     assert store.snapshot_at(run, "units", 5) is None
 
 

@@ -145,7 +145,7 @@ def test_a_dense_baseline_that_diverges_has_no_metric_and_the_run_goes_on():
 def test_two_halves_are_one_whole_batch():
     """Without batch norm the averaged gradients are those of the full batch; the clip is on the average."""
     traced = ge.load("mlp")
-    gradients = []
+    actual = []
     for batch, accumulate in ((32, 1), (16, 2), (8, 4)):
         config = make_config(model="mlp", batch_size=batch, accumulate=accumulate, clip_norm=0.5)
         model = traced.graph_module()
@@ -154,11 +154,11 @@ def test_two_halves_are_one_whole_batch():
         for step in range(3):
             model.zero_grad()
             losses.append(training_data.gradients(model, parameters, step, DistributedContext()))
-        gradients.append((losses, [p.grad for p in parameters]))
-    for losses, grads in gradients[1:]:
-        assert losses == pytest.approx(gradients[0][0], rel=1e-5)
-        torch.testing.assert_close(grads, gradients[0][1], rtol=1e-4, atol=1e-7)
-    norm = torch.cat([g.flatten() for g in gradients[0][1]]).norm()
+        actual.append((losses, [p.grad for p in parameters]))
+    for losses, grads in actual[1:]:
+        assert losses == pytest.approx(actual[0][0], rel=1e-5)
+        torch.testing.assert_close(grads, actual[0][1], rtol=1e-4, atol=1e-7)
+    norm = torch.cat([g.flatten() for g in actual[0][1]]).norm()
     assert float(norm) == pytest.approx(0.5, rel=1e-4)
 
 

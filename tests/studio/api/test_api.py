@@ -76,8 +76,8 @@ def test_data_whose_name_cannot_be_a_path_is_a_problem(services: Services) -> No
 def test_runs_are_listed_and_shown(client: TestClient, services: Services) -> None:
     run = services.store.create_run(RunConfig(model="mlp"), "mlp", "mlp")
     assert [entry["run"] for entry in client.get("/api/runs").json()["runs"]] == [run]
-    shown = client.get(f"/api/runs/{run}").json()
-    assert (shown["status"], shown["step"], shown["config"]["model"]) == ("queued", 0, "mlp")
+    on_screen = client.get(f"/api/runs/{run}").json()
+    assert (on_screen["status"], on_screen["step"], on_screen["config"]["model"]) == ("queued", 0, "mlp")
 
 
 def test_what_is_not_there_is_404_with_a_sentence(client: TestClient, services: Services) -> None:

@@ -89,11 +89,11 @@ def pointed_at(page: Any, node: str) -> tuple[float, float]:
 
 def crossings(boxes: list[dict[str, Any]], slack: float = 0.5) -> list[tuple[str, str]]:
     """Pairs that share more than `slack` px both ways, texts of one row aside: their lines are close."""
-    overlaps = []
+    actual = []
     for place, one in enumerate(boxes):
         for other in boxes[:place]:
             wide = min(one["x2"], other["x2"]) - max(one["x1"], other["x1"])
             high = min(one["y2"], other["y2"]) - max(one["y1"], other["y1"])
             if wide > slack and high > slack and one.get("row", one["id"]) != other.get("row", other["id"]):
-                overlaps.append((one["id"], other["id"]))
-    return overlaps
+                actual.append((one["id"], other["id"]))
+    return actual

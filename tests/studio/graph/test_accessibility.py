@@ -17,10 +17,10 @@ SEVERE = {"serious", "critical"}
 
 def severe(page: Any) -> list[str]:
     """The serious and critical violations on screen: rule, element, and what is wrong with it."""
-    violations = Axe().run(page).response["violations"]
+    actual = Axe().run(page).response["violations"]
     return [
         f"{rule['id']}: {node['html'][:160]} ({node['failureSummary'].splitlines()[1].strip()[:160]})"
-        for rule in violations
+        for rule in actual
         if rule["impact"] in SEVERE
         for node in rule["nodes"]
     ]
@@ -92,7 +92,7 @@ def compact(page: Any) -> None:
     page.wait_for_selector(".note-branches", state="hidden")
 
 
-def compare(page: Any) -> None:
+def beside(page: Any) -> None:
     page.click("button:has-text('View ▾')")
     page.click("text=Beside it: compact model of run 1")
     page.wait_for_selector("#graph-panel[data-compared='compact-1']")
@@ -105,9 +105,9 @@ def look_at(page: Any, server: Server, address: str, scheme: str) -> None:
     page.wait_for_selector("#dock-figures .js-plotly-plot", state="attached")
 
 
-def assert_nothing_serious(page: Any, steps: tuple[Callable[[Any], None], ...]) -> None:
+def assert_nothing_serious(page: Any, screens: tuple[Callable[[Any], None], ...]) -> None:
     problems: dict[str, str] = {}
-    for show in steps:
+    for show in screens:
         show(page)
         page.wait_for_timeout(400)
         problems = dict.fromkeys(severe(page), show.__name__) | problems
@@ -126,4 +126,4 @@ def test_nothing_serious_on_any_screen(server: Server, page: Any, scheme: str) -
 def test_nothing_serious_while_a_run_is_shown(server: Server, page: Any, tmp_path: Path, scheme: str) -> None:
     run_of(server.store, tmp_path, "resnet8", "digits", 0.5)
     look_at(page, server, "model=resnet8&run=1", scheme)
-    assert_nothing_serious(page, (branches, compact, compare))
+    assert_nothing_serious(page, (branches, compact, beside))

@@ -51,9 +51,9 @@ class Finished:
 
     def analysis(self, key: str) -> dict[str, Any]:
         """What the server has found out about a model, from its own files."""
-        analysis = self._services.analysis(key)
-        assert analysis is not None, f"the server has not analysed {key}"
-        return analysis
+        actual = self._services.analysis(key)
+        assert actual is not None, f"the server has not analysed {key}"
+        return actual
 
     def cut(self) -> set[str]:
         """Layers that the run made smaller."""
@@ -62,11 +62,11 @@ class Finished:
 
     def kept(self, group: int) -> int:
         """How many units of a group are in the compact model, by the compact model's own groups."""
-        (before,) = (g for g in self.analysis("given")["groups"] if g["id"] == group)
+        (selected,) = (g for g in self.analysis("given")["groups"] if g["id"] == group)
         sizes = {
             (m["parameter"], m["dim"]): g["size"] for g in self.analysis("compact-1")["groups"] for m in g["members"]
         }
-        (size,) = {sizes[member["parameter"], member["dim"]] for member in before["members"]}
+        (size,) = {sizes[member["parameter"], member["dim"]] for member in selected["members"]}
         return int(size)
 
 
@@ -97,10 +97,10 @@ def rows(page: Any, graph: str) -> list[str]:
     return list(page.evaluate(f"() => ({ROWS})({graph}.nodes('.row'))"))
 
 
-def layers(analysis: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, str | None]:
+def layers(analysis: dict[str, Any], actual: list[dict[str, Any]]) -> dict[str, str | None]:
     """Name of each layer that has a row of its own -> its mark."""
     facts = {node["id"]: node for node in analysis["graph"]["nodes"]}
-    first_nodes = [(facts[row["nodes"][0]], row.get("kind")) for row in rows]
+    first_nodes = [(facts[row["nodes"][0]], row.get("kind")) for row in actual]
     return {node["name"]: kind for node, kind in first_nodes if node["kind"] == "layer"}
 
 
@@ -114,9 +114,9 @@ def test_the_compact_stage_writes_what_is_left_of_each_row(finished: tuple[str, 
     page.wait_for_function(f"() => {CY}.nodes('.bar').some(bar => bar.data('label').includes('→'))")
     put_beside(page, "compact-1")
     sizes = {group["id"]: group["size"] for group in made.analysis("given")["groups"]}
-    bars = page.evaluate(BARS)
+    written = page.evaluate(BARS)
     cut = 0
-    for bar in bars:
+    for bar in written:
         total = sum(sizes[group] for group in bar["groups"])
         left = sum(made.kept(group) for group in bar["groups"])
         assert bar["label"] == (f"{total} → {left} units" if left < total else bar["detail"]), bar

@@ -138,8 +138,12 @@ def test_a_compact_model_on_screen_shows_its_own_bits(services: Services) -> Non
 
 
 def test_quantizers_are_paired_by_what_they_are_for(services: Services) -> None:
-    dense, others = ({q["id"]: q for q in services.analyses.get(key)["quantizers"]} for key in ("resnet8", "compact-2"))  # type: ignore[index]
+    quantizers, others = (
+        {q["id"]: q for q in services.analyses.get(key)["quantizers"]} for key in ("resnet8", "compact-2")
+    )  # type: ignore[index]
     pairs = compared_with(services, "resnet8", "compact-2")[1]["quantizers"]
-    assert pairs.keys() == others.keys() and set(pairs.values()) == dense.keys()
+    assert pairs.keys() == others.keys() and set(pairs.values()) == quantizers.keys()
     for right, left in pairs.items():
-        assert [others[right][name] for name in ("kind", "layer")] == [dense[left][name] for name in ("kind", "layer")]
+        assert [others[right][name] for name in ("kind", "layer")] == [
+            quantizers[left][name] for name in ("kind", "layer")
+        ]

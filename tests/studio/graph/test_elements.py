@@ -18,18 +18,18 @@ def drawn(analysis: dict[str, Any], opened: frozenset[str] | None = None) -> dic
     return {e["data"]["id"]: e for e in elements(analysis, layout_graph(analysis["graph"], scopes))}
 
 
-def with_class(elements: dict[str, dict[str, Any]], name: str) -> list[dict[str, Any]]:
-    return [element for element in elements.values() if name in element["classes"].split()]
+def with_class(actual: dict[str, dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [element for element in actual.values() if name in element["classes"].split()]
 
 
 def test_resnet20_has_a_diamond_a_layer_and_a_pill_a_quantized_edge(report: Any) -> None:
     analysis = report("resnet20")
-    elements = drawn(analysis)
+    actual = drawn(analysis)
     weights = [q["id"] for q in analysis["quantizers"] if q["kind"] == "weight"]
-    assert sorted(q for e in with_class(elements, "diamond") for q in e["data"]["quantizers"]) == sorted(weights)
-    assert len(with_class(elements, "row")) == 34
-    assert len(with_class(elements, "pill")) == sum(1 for e in elements.values() if "pill" in e["classes"])
-    assert len(with_class(elements, "pill")) >= 21
+    assert sorted(q for e in with_class(actual, "diamond") for q in e["data"]["quantizers"]) == sorted(weights)
+    assert len(with_class(actual, "row")) == 34
+    assert len(with_class(actual, "pill")) == sum(1 for e in actual.values() if "pill" in e["classes"])
+    assert len(with_class(actual, "pill")) >= 21
 
 
 def test_ids_are_unique_and_edges_join_rows(report: Any) -> None:
@@ -43,21 +43,21 @@ def test_ids_are_unique_and_edges_join_rows(report: Any) -> None:
 
 
 def test_what_cannot_be_pruned_is_grey_and_says_why(report: Any) -> None:
-    elements = drawn(report("resnet20"))
-    assert "grey" in elements["linear"]["classes"].split()
-    assert any("cannot be pruned: output" in line for line in elements["linear"]["data"]["tip"])
-    assert "grey" not in elements["conv2d"]["classes"].split()
+    actual = drawn(report("resnet20"))
+    assert "grey" in actual["linear"]["classes"].split()
+    assert any("cannot be pruned: output" in line for line in actual["linear"]["data"]["tip"])
+    assert "grey" not in actual["conv2d"]["classes"].split()
 
 
 def test_a_folded_module_stands_for_all_it_holds(report: Any) -> None:
     analysis = report("resnet20")
-    elements = drawn(analysis, frozenset())
-    layer1 = elements["scope:layer1"]["data"]
+    actual = drawn(analysis, frozenset())
+    layer1 = actual["scope:layer1"]["data"]
     assert len(layer1["weights"]) == 6
     assert layer1["params"] == sum(n["n_params"] for n in analysis["graph"]["nodes"] if n["scope"].startswith("layer1"))
     assert len(layer1["outputs"]) == 4  # the residual group and one inside each block
-    assert elements["scope:layer1|toggle"]["data"]["scope"] == "layer1"
-    assert elements["scope:layer1|stack"]["position"]["x"] > elements["scope:layer1"]["position"]["x"]
+    assert actual["scope:layer1|toggle"]["data"]["scope"] == "layer1"
+    assert actual["scope:layer1|stack"]["position"]["x"] > actual["scope:layer1"]["position"]["x"]
 
 
 def test_layer_rows_carry_their_macs(report: Any) -> None:
@@ -90,13 +90,13 @@ def test_the_scene_says_what_stands_for_each_node(report: Any) -> None:
 def test_every_class_and_every_mapped_value_is_there(report: Any, scheme: Any, stage: str) -> None:
     """`data(x)` in a rule needs x on every element that the rule's class selects."""
     analysis = report("resnet20")
-    elements = drawn(analysis, default_open(analysis["graph"]) - {"layer3.2"})
+    actual = drawn(analysis, default_open(analysis["graph"]) - {"layer3.2"})
     live = {"fill", "ink", "cut"}  # written by the browser
     for rule in stylesheet(scheme, stage):
         mapped = {v[5:-1] for v in rule["style"].values() if isinstance(v, str) and v.startswith("data(")} - live
         if not rule["selector"].startswith(".") or not mapped:
             continue
-        for element in with_class(elements, rule["selector"].split("[")[0].split(",")[0].split(".")[1]):
+        for element in with_class(actual, rule["selector"].split("[")[0].split(",")[0].split(".")[1]):
             needed = set(rule["selector"].split("[")[0].strip(".").split("."))
             if needed <= set(element["classes"].split()):
                 assert mapped <= set(element["data"]), (rule["selector"], element["data"]["id"])
@@ -113,9 +113,9 @@ def test_no_mark_lies_on_another(report: Any, model: str) -> None:
     """Diamonds of 40 x 27 and pills of 34 x 18 keep apart, whatever is open."""
     analysis = report(model)
     for budget in (20, 60, 1200):
-        elements = drawn(analysis, default_open(analysis["graph"], budget))
-        diamonds = [e["position"] for e in with_class(elements, "diamond")]
-        pills = [e["position"] for e in with_class(elements, "pill")]
+        actual = drawn(analysis, default_open(analysis["graph"], budget))
+        diamonds = [e["position"] for e in with_class(actual, "diamond")]
+        pills = [e["position"] for e in with_class(actual, "pill")]
         crossing = [(d, p) for d in diamonds for p in pills if abs(d["x"] - p["x"]) < 36 and abs(d["y"] - p["y"]) < 20]
         assert diamonds and crossing == []
 

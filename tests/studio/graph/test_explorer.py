@@ -15,7 +15,7 @@ from serving import Server, children
 
 
 @pytest.fixture
-def shown(server: Server, page: Any) -> Any:
+def on_screen(server: Server, page: Any) -> Any:
     page.goto(server.url)
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
     return page
@@ -29,46 +29,50 @@ def place_of(page: Any, selector: str) -> tuple[float, float]:
 
 
 @pytest.mark.timeout(300)
-def test_the_construction_stage_by_stage_and_its_address(shown: Any, server: Server) -> None:
-    shown.click("#graph-stage >> text=Branches")
-    shown.wait_for_function(f"() => {CY}.nodes('.box.inserted').length > 3 && {CY}.nodes('.box.attached').length > 3")
-    assert shown.locator(".note-branches").is_visible()
-    titles = shown.evaluate(f"() => {CY}.nodes('.toggle.inserted').map(n => n.data('label'))")
+def test_the_construction_stage_by_stage_and_its_address(on_screen: Any, server: Server) -> None:
+    on_screen.click("#graph-stage >> text=Branches")
+    on_screen.wait_for_function(
+        f"() => {CY}.nodes('.box.inserted').length > 3 && {CY}.nodes('.box.attached').length > 3"
+    )
+    assert on_screen.locator(".note-branches").is_visible()
+    titles = on_screen.evaluate(f"() => {CY}.nodes('.toggle.inserted').map(n => n.data('label'))")
     assert "inserted · conv1" in titles
-    shown.wait_for_function("() => location.search.includes('stage=branches')")
-    x, y = place_of(shown, ".row[quantizer = 'conv1.weight']")
-    shown.mouse.click(x, y)
-    shown.wait_for_function("() => location.search.includes('select=quantizer:conv1.weight')")
-    shown.goto(f"{server.url}/?model=resnet20&stage=trace")
-    shown.wait_for_function(f"() => document.getElementById('graph')?._cyreg && {CY}.nodes('.parameter').length > 3")
-    assert shown.evaluate(f"() => {CY}.nodes('.box.branch').length") == 0
-    shown.click("#graph-stage >> text=QADG")
-    shown.wait_for_function(f"() => {CY}.nodes('.parameter').length === 0 && {CY}.nodes('.pill').length > 3")
+    on_screen.wait_for_function("() => location.search.includes('stage=branches')")
+    x, y = place_of(on_screen, ".row[quantizer = 'conv1.weight']")
+    on_screen.mouse.click(x, y)
+    on_screen.wait_for_function("() => location.search.includes('select=quantizer:conv1.weight')")
+    on_screen.goto(f"{server.url}/?model=resnet20&stage=trace")
+    on_screen.wait_for_function(
+        f"() => document.getElementById('graph')?._cyreg && {CY}.nodes('.parameter').length > 3"
+    )
+    assert on_screen.evaluate(f"() => {CY}.nodes('.box.branch').length") == 0
+    on_screen.click("#graph-stage >> text=QADG")
+    on_screen.wait_for_function(f"() => {CY}.nodes('.parameter').length === 0 && {CY}.nodes('.pill').length > 3")
 
 
 @pytest.mark.timeout(300)
-def test_the_dock_says_in_one_line_what_to_do_while_no_run_is_open(shown: Any) -> None:
-    said = shown.locator("#dock-empty span")
+def test_the_dock_says_in_one_line_what_to_do_while_no_run_is_open(on_screen: Any) -> None:
+    said = on_screen.locator("#dock-empty span")
     assert said.inner_text().endswith("press Launch: the curves of the run grow here.")
     assert said.evaluate("span => span.getClientRects().length") == 1
     assert said.evaluate("span => span.scrollWidth <= span.parentElement.clientWidth")
 
 
 @pytest.mark.timeout(300)
-def test_search_filters_the_menu_and_the_grid(shown: Any) -> None:
-    shown.fill("#graph-search", "op:conv bits>=8")
-    shown.wait_for_selector("#graph-match-count:text-is('21')")
-    shown.fill("#graph-search", "op:conv bits<8")
-    shown.wait_for_selector("#graph-match-count:text-is('none')")
-    shown.mouse.click(*place_of(shown, "#conv2d"), button="right")
-    shown.wait_for_selector("#graph-menu >> text=Show group g1")
-    shown.keyboard.press("ArrowDown")
-    assert shown.evaluate("() => document.activeElement.textContent") == "Show group g1"
-    shown.keyboard.press("Escape")
-    assert shown.locator("#graph-menu").is_hidden()
-    shown.mouse.click(*place_of(shown, "#conv2d_1"), button="right")
-    shown.click("#graph-menu >> text=Set bits")
-    shown.wait_for_function(
+def test_search_filters_the_menu_and_the_grid(on_screen: Any) -> None:
+    on_screen.fill("#graph-search", "op:conv bits>=8")
+    on_screen.wait_for_selector("#graph-match-count:text-is('21')")
+    on_screen.fill("#graph-search", "op:conv bits<8")
+    on_screen.wait_for_selector("#graph-match-count:text-is('none')")
+    on_screen.mouse.click(*place_of(on_screen, "#conv2d"), button="right")
+    on_screen.wait_for_selector("#graph-menu >> text=Show group g1")
+    on_screen.keyboard.press("ArrowDown")
+    assert on_screen.evaluate("() => document.activeElement.textContent") == "Show group g1"
+    on_screen.keyboard.press("Escape")
+    assert on_screen.locator("#graph-menu").is_hidden()
+    on_screen.mouse.click(*place_of(on_screen, "#conv2d_1"), button="right")
+    on_screen.click("#graph-menu >> text=Set bits")
+    on_screen.wait_for_function(
         "() => [...document.querySelectorAll('#bits-grid [col-id=layer].ag-cell')]"
         ".every(cell => cell.textContent === 'layer1.0.conv1')"
     )
@@ -85,27 +89,27 @@ ENTER_AND_TYPE_ON = """([first, then]) => {
 
 
 @pytest.mark.timeout(300)
-def test_enter_steps_into_the_matches_of_what_is_written(shown: Any) -> None:
-    count = "#graph-match-count:text-is('{}')"
-    shown.fill("#graph-search", "op:conv")
-    shown.wait_for_selector(count.format("21"))
-    shown.fill("#graph-search", "param:fc.bias")
-    shown.press("#graph-search", "Enter")
-    shown.wait_for_selector(count.format("1 / 1"))
-    shown.wait_for_function("() => location.search.includes('select=node:linear')")
-    shown.fill("#graph-search", "layer1.0.conv")
+def test_enter_steps_into_the_matches_of_what_is_written(on_screen: Any) -> None:
+    actual = "#graph-match-count:text-is('{}')"
+    on_screen.fill("#graph-search", "op:conv")
+    on_screen.wait_for_selector(actual.format("21"))
+    on_screen.fill("#graph-search", "param:fc.bias")
+    on_screen.press("#graph-search", "Enter")
+    on_screen.wait_for_selector(actual.format("1 / 1"))
+    on_screen.wait_for_function("() => location.search.includes('select=node:linear')")
+    on_screen.fill("#graph-search", "layer1.0.conv")
     for _ in range(2):
-        shown.press("#graph-search", "Enter")
-    shown.wait_for_selector(count.format("2 / 2"))
-    assert shown.evaluate(f"() => {CY}.nodes('.current').map(node => node.id())") == ["conv2d_2"]
-    shown.evaluate(ENTER_AND_TYPE_ON, ["op:conv", "layer2.0.conv"])
-    shown.wait_for_selector(count.format("2"))
-    shown.fill("#graph-search", "op:conv")
-    shown.wait_for_selector(count.format("21"))
+        on_screen.press("#graph-search", "Enter")
+    on_screen.wait_for_selector(actual.format("2 / 2"))
+    assert on_screen.evaluate(f"() => {CY}.nodes('.current').map(node => node.id())") == ["conv2d_2"]
+    on_screen.evaluate(ENTER_AND_TYPE_ON, ["op:conv", "layer2.0.conv"])
+    on_screen.wait_for_selector(actual.format("2"))
+    on_screen.fill("#graph-search", "op:conv")
+    on_screen.wait_for_selector(actual.format("21"))
 
 
 @pytest.mark.timeout(300)
-def test_an_address_of_what_is_not_there_says_so_and_leaves_the_graph_as_it_is(shown: Any, server: Server) -> None:
+def test_an_address_of_what_is_not_there_says_so_and_leaves_the_graph_as_it_is(on_screen: Any, server: Server) -> None:
     asked = {
         "node:gone": "“gone” was asked for, and resnet20 has no such node",
         "scope:layers.1–35": "“layers.1–35” was asked for, and resnet20 has no such module",
@@ -115,33 +119,33 @@ def test_an_address_of_what_is_not_there_says_so_and_leaves_the_graph_as_it_is(s
         "script:alert(1)": "“script:alert(1)” was asked for, and that is no node",
     }
     for select, sentence in asked.items():
-        shown.goto(f"{server.url}/?model=resnet20&stage=nonsense&overlay=nonsense&step=nonsense&select={select}")
-        shown.wait_for_selector(f"#inspect-head:has-text('{sentence}')")
-        shown.wait_for_selector("#graph-panel[data-drawn='resnet20']")
-        assert shown.evaluate(f"() => {CY}.elements('.faded, .chosen').length") == 0
-        assert shown.locator("#graph-stage input:checked").get_attribute("value") == "groups"
-    shown.mouse.click(*place_of(shown, "#conv2d_1"))
-    shown.wait_for_selector("#inspect-head:has-text('layer1.0.conv1')")
-    assert shown.locator("text=That did not work").count() == 0
+        on_screen.goto(f"{server.url}/?model=resnet20&stage=nonsense&overlay=nonsense&step=nonsense&select={select}")
+        on_screen.wait_for_selector(f"#inspect-head:has-text('{sentence}')")
+        on_screen.wait_for_selector("#graph-panel[data-drawn='resnet20']")
+        assert on_screen.evaluate(f"() => {CY}.elements('.faded, .chosen').length") == 0
+        assert on_screen.locator("#graph-stage input:checked").get_attribute("value") == "groups"
+    on_screen.mouse.click(*place_of(on_screen, "#conv2d_1"))
+    on_screen.wait_for_selector("#inspect-head:has-text('layer1.0.conv1')")
+    assert on_screen.locator("text=That did not work").count() == 0
 
 
 @pytest.mark.timeout(300)
-def test_what_is_on_screen_can_be_saved(shown: Any, tmp_path: Path) -> None:
+def test_what_is_on_screen_can_be_saved(on_screen: Any, tmp_path: Path) -> None:
     saved = {}
     for kind in ("png", "svg", "dot", "json"):
-        saved[kind] = save(shown, kind, tmp_path / kind)
+        saved[kind] = save(on_screen, kind, tmp_path / kind)
     assert saved["png"].read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert "conv1 + bn1 + relu" in "".join(ElementTree.parse(saved["svg"]).getroot().itertext())
     assert saved["dot"].read_text().startswith('digraph "resnet20"') and "layer1.0" in saved["dot"].read_text()
     assert len(json.loads(saved["json"].read_text())["groups"]) == 13
-    shown.click("#graph-stage >> text=Branches")
-    shown.wait_for_function(f"() => {CY}.nodes('.box.attached').length > 3")
-    branches = save(shown, "dot", tmp_path / "branches").read_text()
+    on_screen.click("#graph-stage >> text=Branches")
+    on_screen.wait_for_function(f"() => {CY}.nodes('.box.attached').length > 3")
+    branches = save(on_screen, "dot", tmp_path / "branches").read_text()
     assert 'label="attached · conv1"' in branches and "flatten" not in branches
-    shown.click("button:has-text('View ▾')")
-    shown.click("#graph-shape")
-    shown.wait_for_function(f"() => {CY}.getElementById('flatten').length === 1")
-    assert "flatten" in save(shown, "dot", tmp_path / "shape").read_text()
+    on_screen.click("button:has-text('View ▾')")
+    on_screen.click("#graph-shape")
+    on_screen.wait_for_function(f"() => {CY}.getElementById('flatten').length === 1")
+    assert "flatten" in save(on_screen, "dot", tmp_path / "shape").read_text()
 
 
 def save(page: Any, kind: str, file: Path) -> Path:
@@ -156,44 +160,44 @@ def save(page: Any, kind: str, file: Path) -> Path:
 
 
 @pytest.mark.timeout(300)
-def test_presenting_leaves_the_graph_alone_until_escape(shown: Any) -> None:
-    shown.click("button:has-text('View ▾')")
-    shown.click("[data-graph=present]")
-    shown.wait_for_selector("body.presenting")
-    assert shown.locator(".side").is_hidden() and shown.locator("#graph").is_visible()
-    shown.wait_for_function("() => document.getElementById('graph').clientWidth === innerWidth")
-    shown.keyboard.press("Escape")
-    shown.wait_for_selector(".side")
-    assert not shown.locator("body.presenting").count()
+def test_presenting_leaves_the_graph_alone_until_escape(on_screen: Any) -> None:
+    on_screen.click("button:has-text('View ▾')")
+    on_screen.click("[data-graph=present]")
+    on_screen.wait_for_selector("body.presenting")
+    assert on_screen.locator(".side").is_hidden() and on_screen.locator("#graph").is_visible()
+    on_screen.wait_for_function("() => document.getElementById('graph').clientWidth === innerWidth")
+    on_screen.keyboard.press("Escape")
+    on_screen.wait_for_selector(".side")
+    assert not on_screen.locator("body.presenting").count()
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("overlay", ["Sparsity", "Saliency"])
-def test_an_overlay_without_a_run_says_so(shown: Any, overlay: str) -> None:
-    shown.click("#graph-overlay")
-    shown.click(f"[role=option]:has-text('{overlay}')")
-    shown.wait_for_selector("#graph-scale:has-text('nothing yet')")
-    shown.wait_for_function(f"() => location.search.includes('overlay={overlay.lower()}')")
+def test_an_overlay_without_a_run_says_so(on_screen: Any, overlay: str) -> None:
+    on_screen.click("#graph-overlay")
+    on_screen.click(f"[role=option]:has-text('{overlay}')")
+    on_screen.wait_for_selector("#graph-scale:has-text('nothing yet')")
+    on_screen.wait_for_function(f"() => location.search.includes('overlay={overlay.lower()}')")
 
 
 @pytest.mark.timeout(300)
-def test_an_overlay_that_a_stage_cannot_show_says_which_can(shown: Any, server: Server) -> None:
-    shown.goto(f"{server.url}/?model=resnet20&stage=branches&overlay=sparsity")
-    shown.wait_for_function(f"() => document.getElementById('graph')?._cyreg && {CY}.nodes('.branch').length > 3")
-    shown.wait_for_selector("#graph-scale:has-text('from the QADG stage on')")
-    assert "open or launch" not in shown.inner_text("#graph-scale")
+def test_an_overlay_that_a_stage_cannot_show_says_which_can(on_screen: Any, server: Server) -> None:
+    on_screen.goto(f"{server.url}/?model=resnet20&stage=branches&overlay=sparsity")
+    on_screen.wait_for_function(f"() => document.getElementById('graph')?._cyreg && {CY}.nodes('.branch').length > 3")
+    on_screen.wait_for_selector("#graph-scale:has-text('from the QADG stage on')")
+    assert "open or launch" not in on_screen.inner_text("#graph-scale")
 
 
 @pytest.mark.timeout(300)
-def test_a_closed_branch_selects_its_quantizer(shown: Any) -> None:
-    shown.click("#graph-stage >> text=Branches")
-    shown.wait_for_function(f"() => {CY}.nodes('.box.attached').length > 3")
-    scope = shown.evaluate(f"() => {CY}.nodes('.box.attached')[0].id().slice(6)")
-    shown.evaluate(f"id => {{ {CY}.getElementById(id).emit('tap') }}", f"scope:{scope}|toggle")
-    shown.wait_for_function(f"id => {CY}.getElementById(id).hasClass('row')", arg=f"scope:{scope}")
-    shown.evaluate(f"id => {{ {CY}.getElementById(id).emit('tap') }}", f"scope:{scope}")
-    shown.wait_for_function("() => location.search.includes('select=quantizer:conv1.weight')")
-    shown.wait_for_selector("#inspect-head >> text=conv1")
+def test_a_closed_branch_selects_its_quantizer(on_screen: Any) -> None:
+    on_screen.click("#graph-stage >> text=Branches")
+    on_screen.wait_for_function(f"() => {CY}.nodes('.box.attached').length > 3")
+    scope = on_screen.evaluate(f"() => {CY}.nodes('.box.attached')[0].id().slice(6)")
+    on_screen.evaluate(f"id => {{ {CY}.getElementById(id).emit('tap') }}", f"scope:{scope}|toggle")
+    on_screen.wait_for_function(f"id => {CY}.getElementById(id).hasClass('row')", arg=f"scope:{scope}")
+    on_screen.evaluate(f"id => {{ {CY}.getElementById(id).emit('tap') }}", f"scope:{scope}")
+    on_screen.wait_for_function("() => location.search.includes('select=quantizer:conv1.weight')")
+    on_screen.wait_for_selector("#inspect-head >> text=conv1")
 
 
 @pytest.mark.timeout(300)
@@ -219,40 +223,40 @@ def test_the_menu_of_a_pill_is_its_quantizers_and_copies_without_a_clipboard(ser
 
 
 @pytest.mark.timeout(300)
-def test_set_bits_finds_the_layer_and_no_other_whose_name_has_it(shown: Any) -> None:
-    shown.mouse.click(*place_of(shown, "#conv2d"), button="right")
-    shown.click("#graph-menu >> text=Set bits")
+def test_set_bits_finds_the_layer_and_no_other_whose_name_has_it(on_screen: Any) -> None:
+    on_screen.mouse.click(*place_of(on_screen, "#conv2d"), button="right")
+    on_screen.click("#graph-menu >> text=Set bits")
     cells = "[...document.querySelectorAll('#bits-grid [col-id=layer].ag-cell')].map(cell => cell.textContent)"
-    shown.wait_for_function(f"() => {cells}.length && {cells}.every(name => name === 'conv1')")
-    shown.fill("#bits-grid .ag-floating-filter input", "")
-    shown.wait_for_function(f"() => {cells}.length > 3")
-    shown.fill("#bits-grid .ag-floating-filter input", "layer1.0")
-    shown.wait_for_function(f"() => {cells}.length > 3 && {cells}.every(name => name.startsWith('layer1.0.'))")
+    on_screen.wait_for_function(f"() => {cells}.length && {cells}.every(name => name === 'conv1')")
+    on_screen.fill("#bits-grid .ag-floating-filter input", "")
+    on_screen.wait_for_function(f"() => {cells}.length > 3")
+    on_screen.fill("#bits-grid .ag-floating-filter input", "layer1.0")
+    on_screen.wait_for_function(f"() => {cells}.length > 3 && {cells}.every(name => name.startsWith('layer1.0.'))")
 
 
 @pytest.mark.timeout(300)
-def test_presenting_a_graph_that_does_not_fit_starts_at_its_top_in_readable_type(shown: Any) -> None:
-    shown.click("button:has-text('View ▾')")
-    shown.click("[data-graph=all]")
-    shown.wait_for_function("() => Number(document.getElementById('graph-panel').dataset.draws) === 2")
-    before = shown.evaluate(f"() => ({{zoom: {CY}.zoom(), ...{CY}.pan()}})")
-    shown.click("button:has-text('View ▾')")
-    shown.click("[data-graph=present]")
-    shown.wait_for_function(f"() => document.body.matches('.presenting') && {CY}.zoom() > 14 / 12 - 0.01")
-    first = shown.evaluate(f"() => {CY}.nodes('.row')[0].renderedPosition()")
+def test_presenting_a_graph_that_does_not_fit_starts_at_its_top_in_readable_type(on_screen: Any) -> None:
+    on_screen.click("button:has-text('View ▾')")
+    on_screen.click("[data-graph=all]")
+    on_screen.wait_for_function("() => Number(document.getElementById('graph-panel').dataset.draws) === 2")
+    before = on_screen.evaluate(f"() => ({{zoom: {CY}.zoom(), ...{CY}.pan()}})")
+    on_screen.click("button:has-text('View ▾')")
+    on_screen.click("[data-graph=present]")
+    on_screen.wait_for_function(f"() => document.body.matches('.presenting') && {CY}.zoom() > 14 / 12 - 0.01")
+    first = on_screen.evaluate(f"() => {CY}.nodes('.row')[0].renderedPosition()")
     assert 0 < first["x"] < 1280 and 0 < first["y"] < 200
-    shown.keyboard.press("Escape")
-    shown.wait_for_function(f"zoom => Math.abs({CY}.zoom() - zoom) < 1e-6", arg=before["zoom"])
-    assert shown.evaluate(f"() => {CY}.pan().x") == pytest.approx(before["x"])
+    on_screen.keyboard.press("Escape")
+    on_screen.wait_for_function(f"zoom => Math.abs({CY}.zoom() - zoom) < 1e-6", arg=before["zoom"])
+    assert on_screen.evaluate(f"() => {CY}.pan().x") == pytest.approx(before["x"])
 
 
 @pytest.mark.timeout(300)
-def test_matches_follow_the_bounds_that_are_edited(shown: Any) -> None:
-    shown.fill("#graph-search", "bits>=8")
-    shown.wait_for_selector("#graph-match-count:text-is('22')")
-    shown.click("[role=tab]:has-text('Configure')")
-    shown.fill("#bits-upper", "6")
-    shown.wait_for_selector("#graph-match-count:text-is('none')")
+def test_matches_follow_the_bounds_that_are_edited(on_screen: Any) -> None:
+    on_screen.fill("#graph-search", "bits>=8")
+    on_screen.wait_for_selector("#graph-match-count:text-is('22')")
+    on_screen.click("[role=tab]:has-text('Configure')")
+    on_screen.fill("#bits-upper", "6")
+    on_screen.wait_for_selector("#graph-match-count:text-is('none')")
 
 
 def choose_model(page: Any, name: str) -> None:
@@ -262,63 +266,63 @@ def choose_model(page: Any, name: str) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_another_model_lets_go_of_what_is_selected(shown: Any) -> None:
-    shown.mouse.click(*place_of(shown, "#conv2d_1"))
-    shown.wait_for_function("() => location.search.includes('select=node:conv2d_1')")
-    choose_model(shown, "lenet")
-    shown.wait_for_selector("#graph-panel[data-drawn='lenet']")
-    shown.wait_for_function("() => location.search === '?model=lenet'")
-    assert "was asked for" not in shown.inner_text("#inspector")
+def test_another_model_lets_go_of_what_is_selected(on_screen: Any) -> None:
+    on_screen.mouse.click(*place_of(on_screen, "#conv2d_1"))
+    on_screen.wait_for_function("() => location.search.includes('select=node:conv2d_1')")
+    choose_model(on_screen, "lenet")
+    on_screen.wait_for_selector("#graph-panel[data-drawn='lenet']")
+    on_screen.wait_for_function("() => location.search === '?model=lenet'")
+    assert "was asked for" not in on_screen.inner_text("#inspector")
 
 
 def halted_analysis(server: Server, page: Any, name: str) -> int:
     """Choose a model; its analysis, stopped by the system's own means until it is sent on."""
     choose_model(page, name)
     page.wait_for_selector(f"#model-status:has-text('Analysing {name}')")
-    (process,) = children(server.pid, "geta_engine.analysis.process")
-    os.kill(process, signal.SIGSTOP)
-    return process
+    (actual,) = children(server.pid, "geta_engine.analysis.process")
+    os.kill(actual, signal.SIGSTOP)
+    return actual
 
 
 @pytest.mark.timeout(300)
-def test_what_is_selected_while_another_model_is_analysed_goes_when_it_appears(shown: Any, server: Server) -> None:
-    analysis = halted_analysis(server, shown, "lenet")
-    shown.mouse.click(*place_of(shown, "#conv2d_1"))
-    shown.wait_for_selector("#inspect-head:has-text('layer1.0.conv1')")
-    assert shown.evaluate("() => location.search") == "?model=lenet"
+def test_what_is_selected_while_another_model_is_analysed_goes_when_it_appears(on_screen: Any, server: Server) -> None:
+    analysis = halted_analysis(server, on_screen, "lenet")
+    on_screen.mouse.click(*place_of(on_screen, "#conv2d_1"))
+    on_screen.wait_for_selector("#inspect-head:has-text('layer1.0.conv1')")
+    assert on_screen.evaluate("() => location.search") == "?model=lenet"
     os.kill(analysis, signal.SIGCONT)
-    shown.wait_for_selector("#graph-panel[data-drawn='lenet']")
-    shown.wait_for_function(f"async () => {STATE}.selection === null")
-    shown.wait_for_function(f"() => {CY}.getElementById('conv2d_1').length && !{CY}.nodes('.chosen').length")
-    assert shown.evaluate("() => location.search") == "?model=lenet"
+    on_screen.wait_for_selector("#graph-panel[data-drawn='lenet']")
+    on_screen.wait_for_function(f"async () => {STATE}.selection === null")
+    on_screen.wait_for_function(f"() => {CY}.getElementById('conv2d_1').length && !{CY}.nodes('.chosen').length")
+    assert on_screen.evaluate("() => location.search") == "?model=lenet"
 
 
 @pytest.mark.timeout(300)
-def test_a_model_whose_analysis_fails_leaves_what_is_selected(shown: Any, server: Server) -> None:
-    shown.mouse.click(*place_of(shown, "#conv2d_1"))
-    shown.wait_for_selector("#inspect-head:has-text('layer1.0.conv1')")
-    os.kill(halted_analysis(server, shown, "lenet"), signal.SIGKILL)
-    shown.wait_for_selector("#model-status.failed")
-    assert shown.evaluate(f"async () => {STATE}.selection") == {"kind": "node", "id": "conv2d_1"}
-    assert shown.evaluate(f"() => {CY}.nodes('.chosen').map(node => node.id())") == ["conv2d_1"]
-    assert "layer1.0.conv1" in shown.inner_text("#inspect-head")
+def test_a_model_whose_analysis_fails_leaves_what_is_selected(on_screen: Any, server: Server) -> None:
+    on_screen.mouse.click(*place_of(on_screen, "#conv2d_1"))
+    on_screen.wait_for_selector("#inspect-head:has-text('layer1.0.conv1')")
+    os.kill(halted_analysis(server, on_screen, "lenet"), signal.SIGKILL)
+    on_screen.wait_for_selector("#model-status.failed")
+    assert on_screen.evaluate(f"async () => {STATE}.selection") == {"kind": "node", "id": "conv2d_1"}
+    assert on_screen.evaluate(f"() => {CY}.nodes('.chosen').map(node => node.id())") == ["conv2d_1"]
+    assert "layer1.0.conv1" in on_screen.inner_text("#inspect-head")
 
 
 @pytest.mark.timeout(300)
-def test_back_and_forward_bring_the_model_with_what_was_selected_in_it(shown: Any) -> None:
-    shown.mouse.click(*place_of(shown, "#conv2d_1"))
-    shown.wait_for_function("() => location.search === '?model=resnet20&select=node:conv2d_1'")
-    shown.click("#runs-link")
-    shown.click("#brand")
-    choose_model(shown, "lenet")
-    shown.wait_for_selector("#graph-panel[data-drawn='lenet']")
-    shown.wait_for_function("() => location.search === '?model=lenet'")
+def test_back_and_forward_bring_the_model_with_what_was_selected_in_it(on_screen: Any) -> None:
+    on_screen.mouse.click(*place_of(on_screen, "#conv2d_1"))
+    on_screen.wait_for_function("() => location.search === '?model=resnet20&select=node:conv2d_1'")
+    on_screen.click("#runs-link")
+    on_screen.click("#brand")
+    choose_model(on_screen, "lenet")
+    on_screen.wait_for_selector("#graph-panel[data-drawn='lenet']")
+    on_screen.wait_for_function("() => location.search === '?model=lenet'")
     for page, drawn, selected in ((-2, "resnet20", "conv2d_1"), (2, "lenet", None)):
-        shown.evaluate("pages => history.go(pages)", page)
-        shown.wait_for_selector(f"#graph-panel[data-drawn='{drawn}']")
-        shown.wait_for_function(f"async id => ({STATE}.selection?.id ?? null) === id", arg=selected)
+        on_screen.evaluate("pages => history.go(pages)", page)
+        on_screen.wait_for_selector(f"#graph-panel[data-drawn='{drawn}']")
+        on_screen.wait_for_function(f"async id => ({STATE}.selection?.id ?? null) === id", arg=selected)
         wanted = f"?model={drawn}&select=node:{selected}" if selected else f"?model={drawn}"
-        shown.wait_for_function("search => location.search === search", arg=wanted)
+        on_screen.wait_for_function("search => location.search === search", arg=wanted)
 
 
 @pytest.mark.timeout(300)

@@ -29,13 +29,13 @@ class Studio:
     """The parts of `Services` that the graph asks for, over one analysis."""
 
     def __init__(
-        self, analysis: dict[str, Any], layouts: Layouts, snapshots: dict[str, SnapshotEvent] | None = None
+        self, analysis: dict[str, Any], layouts: Layouts, frames: dict[str, SnapshotEvent] | None = None
     ) -> None:
-        self.analyses_by_key, self.layouts, self.frames = {"resnet20": analysis}, layouts, snapshots or {}
+        self.models, self.layouts, self.frames = {"resnet20": analysis}, layouts, frames or {}
         self.analyses = self.runs = self
 
     def get(self, key: str | None) -> dict[str, Any] | None:
-        return self.analyses_by_key.get(key or "")
+        return self.models.get(key or "")
 
     def source_run(self, key: str | None) -> None:
         return None
@@ -60,13 +60,13 @@ def studio(report: Any, layouts: Layouts) -> Any:
 
 
 def drawing(
-    studio: Any, key: str | None, command: Mapping[str, Any] | None, view: View, on_screen: Mapping[str, Any] | None
+    studio: Any, key: str | None, command: Mapping[str, Any] | None, view: View, drawn: Mapping[str, Any] | None
 ) -> Any:
-    return asyncio.run(callbacks.drawing(studio, key, command, view, on_screen))
+    return asyncio.run(callbacks.drawing(studio, key, command, view, drawn))
 
 
-def accessible_list(studio: Any, on_screen: Mapping[str, Any] | None) -> Any:
-    return asyncio.run(callbacks.accessible_list(studio, on_screen))
+def accessible_list(studio: Any, drawn: Mapping[str, Any] | None) -> Any:
+    return asyncio.run(callbacks.accessible_list(studio, drawn))
 
 
 def words(part: Any) -> list[str]:
@@ -78,9 +78,9 @@ def buttons(parts: list[Any], name: str) -> list[Any]:
     """The elements of a class, of a list of them."""
     elements = [part for part in parts if not isinstance(part, str)]
     return [
-        button
+        actual
         for part in elements
-        for button in [*([part] if part[1].get("class") == name else []), *buttons(part[2:], name)]
+        for actual in [*([part] if part[1].get("class") == name else []), *buttons(part[2:], name)]
     ]
 
 
@@ -94,45 +94,49 @@ def test_a_model_that_is_not_analysed_leaves_the_screen_alone(studio: Any) -> No
 
 
 def test_first_drawing_then_fold_then_open_one(studio: Any) -> None:
-    made, shown, opened = drawing(studio, "resnet20", None, PLAIN, None)
+    made, on_screen, opened = drawing(studio, "resnet20", None, PLAIN, None)
     assert (
-        len(rows(made)) == 34 and shown["model"] == "resnet20" and len(buttons(shown["legend"], "legend-group")) == 13
+        len(rows(made)) == 34
+        and on_screen["model"] == "resnet20"
+        and len(buttons(on_screen["legend"], "legend-group")) == 13
     )
-    made, shown, opened = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, opened)
-    assert len(rows(made)) == 8 and opened["scopes"] == [] and shown["legend"] is None
-    made, shown, opened = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer2"}, PLAIN, opened)
-    assert {"scope:layer2.0", "scope:layer1"} <= rows(made) and shown["anchor"] == "scope:layer2"
+    made, on_screen, opened = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, opened)
+    assert len(rows(made)) == 8 and opened["scopes"] == [] and on_screen["legend"] is None
+    made, on_screen, opened = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer2"}, PLAIN, opened)
+    assert {"scope:layer2.0", "scope:layer1"} <= rows(made) and on_screen["anchor"] == "scope:layer2"
 
 
 def test_an_opened_module_stays_in_the_columns_on_screen_and_all_modules_do_not(studio: Any) -> None:
     first = drawing(studio, "resnet20", None, PLAIN, None)[2]
     closed = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer1"}, PLAIN, first)[2]
     again = drawing(studio, "resnet20", {"action": "toggle", "scope": "layer1"}, PLAIN, closed)[2]
-    columns = [studio.layouts.stored(opened["layout"])["columns"][""] for opened in (first, closed, again)]
+    columns = [studio.layouts.cached(opened["layout"])["columns"][""] for opened in (first, closed, again)]
     assert columns[0] == columns[1] == columns[2] and max(columns[0].values()) > 0
     branches = drawing(studio, "resnet20", None, View("branches", False), again)[2]
     back = drawing(studio, "resnet20", None, PLAIN, {**branches, "scopes": first["scopes"]})[2]
     assert back == first
     folded = drawing(studio, "resnet20", {"action": "fold"}, PLAIN, first)[2]
-    assert studio.layouts.stored(folded["layout"])["columns"][""] != columns[0]
+    assert studio.layouts.cached(folded["layout"])["columns"][""] != columns[0]
 
 
 @pytest.mark.parametrize("key", [None, "0" * 64, "../../etc/passwd", ""])
 def test_the_list_tells_what_is_drawn_kept_or_not(studio: Any, key: str | None) -> None:
     opened = drawing(studio, "resnet20", None, PLAIN, None)[2]
-    items = buttons(accessible_list(studio, opened if key is None else {**opened, "layout": key}), "tree-item")
-    assert {button[1]["data-shown"] for button in items} > {"conv2d", "scope:layer1", "linear"}
+    actual = buttons(accessible_list(studio, opened if key is None else {**opened, "layout": key}), "tree-item")
+    assert {button[1]["data-shown"] for button in actual} > {"conv2d", "scope:layer1", "linear"}
 
 
 def test_another_model_starts_with_its_own_first_view(studio: Any, report: Any) -> None:
-    studio.analyses_by_key["mlp"] = report("mlp")
-    _, shown, opened = drawing(studio, "mlp", {"action": "fold"}, PLAIN, {"model": "resnet20"})
-    assert opened["model"] == "mlp" and shown["legend"]
+    studio.models["mlp"] = report("mlp")
+    _, on_screen, opened = drawing(studio, "mlp", {"action": "fold"}, PLAIN, {"model": "resnet20"})
+    assert opened["model"] == "mlp" and on_screen["legend"]
 
 
 def test_shape_ops_are_shown_on_request(studio: Any) -> None:
-    hidden, shown = (rows(drawing(studio, "resnet20", None, View("groups", shape), None)[0]) for shape in (False, True))
-    assert shown - hidden == {"flatten"}
+    hidden, on_screen = (
+        rows(drawing(studio, "resnet20", None, View("groups", shape), None)[0]) for shape in (False, True)
+    )
+    assert on_screen - hidden == {"flatten"}
 
 
 def test_a_stage_that_differs_in_colours_alone_is_not_drawn_anew(studio: Any) -> None:
@@ -171,8 +175,8 @@ def test_closing_a_fold_closes_its_modules_and_closing_one_of_them_keeps_it_open
 
 def test_a_fold_and_what_is_in_it_are_listed_one_within_the_other(report: Any) -> None:
     analysis = report("resnet56")
-    drawn_tree = tree(layout_graph(analysis["graph"], frozenset({"layer1", "layer1.1..8", "layer1.1"})), analysis)
-    titles = [words(button)[0].split(",")[0] for button in buttons(drawn_tree, "tree-item")]
+    actual = tree(layout_graph(analysis["graph"], frozenset({"layer1", "layer1.1..8", "layer1.1"})), analysis)
+    titles = [words(button)[0].split(",")[0] for button in buttons(actual, "tree-item")]
     at = titles.index("layer1.1–8")
     assert titles[at - 1 : at + 2] == ["layer1.0", "layer1.1–8", "layer1.1"]
 
@@ -193,8 +197,8 @@ def test_live_state_comes_from_the_newest_frames(report: Any, layouts: Layouts) 
     units = np.zeros((448, 2), np.float32)
     units[:4, 1] = 2
     bits = np.full((len(analysis["quantizers"]), 4), 6, np.float32)
-    snapshots = {"units": SnapshotEvent(3, "units", units), "quantizers": SnapshotEvent(3, "quantizers", bits)}
-    state = live_values(Studio(analysis, layouts, snapshots), 7, "resnet20")  # type: ignore[arg-type]
+    frames = {"units": SnapshotEvent(3, "units", units), "quantizers": SnapshotEvent(3, "quantizers", bits)}
+    state = live_values(Studio(analysis, layouts, frames), 7, "resnet20")  # type: ignore[arg-type]
     assert state is not None
     assert state["groups"]["1"][:3] == [12, 0, 4] and set(state["bits"].values()) == {6}
 
@@ -207,11 +211,11 @@ def test_no_run_or_no_model_no_state(studio: Any, run_id: int | None, key: str) 
 def test_the_accessible_list_lists_what_is_on_screen_in_program_order(report: Any) -> None:
     analysis = report("resnet20")
     layout = layout_graph(analysis["graph"], frozenset({"layer2"}))
-    items = buttons(tree(layout, analysis), "tree-item")
-    titles = [words(button)[0].split(",")[0] for button in items]
+    actual = buttons(tree(layout, analysis), "tree-item")
+    titles = [words(button)[0].split(",")[0] for button in actual]
     assert titles[:4] == ["input x", "conv1 + bn1 + relu", "layer1", "layer2"]
     assert titles[4:7] == ["layer2.0", "layer2.1", "layer2.2"]
-    state = {button[1].get("data-id"): button[1].get("aria-expanded") for button in items}
+    state = {button[1].get("data-id"): button[1].get("aria-expanded") for button in actual}
     assert state["layer2"] == "true" and state["layer1"] == "false" and state["linear"] is None
 
 
@@ -239,11 +243,11 @@ def test_the_accessible_list_leads_from_branches_and_their_ops_to_quantizers(stu
     closed = layout_graph(analysis["graph"], frozenset({"layer1", "layer1.0"}))
     opened = layout_graph(analysis["graph"], frozenset(closed["scopes"]))
     for layout in (closed, opened):
-        items = {button[1].get("data-id"): button[1] for button in buttons(tree(layout, analysis), "tree-item")}
-        assert items["layer1.0.conv1.weight"]["data-kind"] == "quantizer"
-    node_ids = {node["id"] for node in studio.get("resnet20")["graph"]["nodes"]}
+        actual = {button[1].get("data-id"): button[1] for button in buttons(tree(layout, analysis), "tree-item")}
+        assert actual["layer1.0.conv1.weight"]["data-kind"] == "quantizer"
+    drawn = {node["id"] for node in studio.get("resnet20")["graph"]["nodes"]}
     selected = [button[1] for button in buttons(tree(opened, analysis), "tree-item")]
-    assert all(props["data-id"] in node_ids for props in selected if props.get("data-kind") == "node")
+    assert all(props["data-id"] in drawn for props in selected if props.get("data-kind") == "node")
 
 
 def test_a_closed_branch_is_its_quantizers_and_a_closed_module_is_not(studio: Any) -> None:
@@ -270,10 +274,10 @@ def test_the_accessible_list_is_bounded(report: Any) -> None:
 
 def test_the_legend_has_every_group_with_its_size_and_reason(report: Any) -> None:
     analysis = report("resnet20")
-    entries = buttons(legend(analysis), "legend-group")
-    assert len(entries) == len(analysis["groups"])
+    actual = buttons(legend(analysis), "legend-group")
+    assert len(actual) == len(analysis["groups"])
     unprunable = [g for g in analysis["groups"] if not g["prunable"]]
-    assert all(any(g["reason"] in button[1]["title"] for button in entries) for g in unprunable)
+    assert all(any(g["reason"] in button[1]["title"] for button in actual) for g in unprunable)
 
 
 def test_compact_is_offered_when_there_is_a_compact_model() -> None:

@@ -12,7 +12,7 @@ FOCUSED = "document.activeElement"
 
 
 @pytest.fixture
-def shown(server: Server, page: Any) -> Any:
+def on_screen(server: Server, page: Any) -> Any:
     page.emulate_media(reduced_motion="reduce")
     page.goto(server.url)
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
@@ -43,99 +43,99 @@ def wait_focus(page: Any, text: str) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_match_is_selected_and_its_menu_opened_and_left(shown: Any) -> None:
-    tab_to(shown, "#graph-search")
-    shown.keyboard.type("layer1.0.conv1")
-    shown.wait_for_selector("#graph-match-count:text-is('1')")
-    press(shown, "Enter")
-    shown.wait_for_function("() => location.search.includes('select=node:conv2d_1')")
-    tab_to(shown, ".graph-focus", "Shift+Tab")
-    before = shown.evaluate(f"() => ({{...{CY}.pan()}})")
-    press(shown, "ArrowDown")
-    assert shown.evaluate(f"() => {CY}.pan().y") == before["y"] - 80
-    press(shown, "Shift+F10")
-    shown.wait_for_selector("#graph-menu >> text=Inspect")
-    assert focused(shown) == "Inspect" and focused(shown, "role") == "menuitem"
-    press(shown, "End")
-    assert focused(shown) == "Copy link to this"
-    press(shown, "ArrowDown")
-    assert focused(shown) == "Inspect"
-    press(shown, "Escape")
-    assert shown.locator("#graph-menu").is_hidden() and focused(shown, "className") == "graph-focus"
-    press(shown, "ContextMenu", "ArrowDown", "Enter")
-    shown.wait_for_function("() => location.search.includes('select=group:')")
-    assert shown.locator("#graph-menu").is_hidden() and focused(shown, "className") == "graph-focus"
+def test_a_match_is_selected_and_its_menu_opened_and_left(on_screen: Any) -> None:
+    tab_to(on_screen, "#graph-search")
+    on_screen.keyboard.type("layer1.0.conv1")
+    on_screen.wait_for_selector("#graph-match-count:text-is('1')")
+    press(on_screen, "Enter")
+    on_screen.wait_for_function("() => location.search.includes('select=node:conv2d_1')")
+    tab_to(on_screen, ".graph-focus", "Shift+Tab")
+    before = on_screen.evaluate(f"() => ({{...{CY}.pan()}})")
+    press(on_screen, "ArrowDown")
+    assert on_screen.evaluate(f"() => {CY}.pan().y") == before["y"] - 80
+    press(on_screen, "Shift+F10")
+    on_screen.wait_for_selector("#graph-menu >> text=Inspect")
+    assert focused(on_screen) == "Inspect" and focused(on_screen, "role") == "menuitem"
+    press(on_screen, "End")
+    assert focused(on_screen) == "Copy link to this"
+    press(on_screen, "ArrowDown")
+    assert focused(on_screen) == "Inspect"
+    press(on_screen, "Escape")
+    assert on_screen.locator("#graph-menu").is_hidden() and focused(on_screen, "className") == "graph-focus"
+    press(on_screen, "ContextMenu", "ArrowDown", "Enter")
+    on_screen.wait_for_function("() => location.search.includes('select=group:')")
+    assert on_screen.locator("#graph-menu").is_hidden() and focused(on_screen, "className") == "graph-focus"
 
 
 @pytest.mark.timeout(300)
-def test_the_list_moves_opens_closes_selects_and_has_the_menu(shown: Any) -> None:
-    tab_to(shown, ".tree-item")
-    assert focused(shown).startswith("input x") and shown.locator("#graph-tree").is_visible()
-    press(shown, "ArrowDown", "ArrowDown")
-    assert focused(shown).startswith("layer1") and focused(shown, "ariaExpanded") == "true"
-    press(shown, "-")
-    shown.wait_for_function(f"() => {CY}.getElementById('scope:layer1').hasClass('scope')")
-    shown.wait_for_selector(".tree-item[data-scope=layer1][aria-expanded=false]")
-    wait_focus(shown, "layer1")
-    press(shown, "ArrowRight")
-    shown.wait_for_function(f"() => {CY}.getElementById('scope:layer1').hasClass('box')")
-    shown.wait_for_selector(".tree-item[data-scope=layer1][aria-expanded=true]")
-    wait_focus(shown, "layer1")
-    press(shown, "ArrowDown")
-    assert focused(shown).startswith("layer1.0")
-    press(shown, "Enter")
-    shown.wait_for_function("() => location.search.includes('select=scope:layer1.0')")
-    press(shown, "ContextMenu")
-    shown.wait_for_selector("#graph-menu >> text=Copy name")
-    assert focused(shown) == "Inspect"
-    press(shown, "Escape")
-    assert focused(shown).startswith("layer1.0")
-    press(shown, "Shift+Tab", "Tab")
-    assert focused(shown).startswith("layer1.0")
+def test_the_list_moves_opens_closes_selects_and_has_the_menu(on_screen: Any) -> None:
+    tab_to(on_screen, ".tree-item")
+    assert focused(on_screen).startswith("input x") and on_screen.locator("#graph-tree").is_visible()
+    press(on_screen, "ArrowDown", "ArrowDown")
+    assert focused(on_screen).startswith("layer1") and focused(on_screen, "ariaExpanded") == "true"
+    press(on_screen, "-")
+    on_screen.wait_for_function(f"() => {CY}.getElementById('scope:layer1').hasClass('scope')")
+    on_screen.wait_for_selector(".tree-item[data-scope=layer1][aria-expanded=false]")
+    wait_focus(on_screen, "layer1")
+    press(on_screen, "ArrowRight")
+    on_screen.wait_for_function(f"() => {CY}.getElementById('scope:layer1').hasClass('box')")
+    on_screen.wait_for_selector(".tree-item[data-scope=layer1][aria-expanded=true]")
+    wait_focus(on_screen, "layer1")
+    press(on_screen, "ArrowDown")
+    assert focused(on_screen).startswith("layer1.0")
+    press(on_screen, "Enter")
+    on_screen.wait_for_function("() => location.search.includes('select=scope:layer1.0')")
+    press(on_screen, "ContextMenu")
+    on_screen.wait_for_selector("#graph-menu >> text=Copy name")
+    assert focused(on_screen) == "Inspect"
+    press(on_screen, "Escape")
+    assert focused(on_screen).startswith("layer1.0")
+    press(on_screen, "Shift+Tab", "Tab")
+    assert focused(on_screen).startswith("layer1.0")
 
 
 @pytest.mark.timeout(300)
-def test_view_save_and_present(shown: Any) -> None:
-    tab_to(shown, ".graph-button[aria-haspopup=menu]")
-    press(shown, "Enter")
-    shown.wait_for_selector("[role=menuitem]:has-text('Present')")
-    wait_focus(shown, "Open all modules")
-    press(shown, "Escape")
-    wait_focus(shown, "View")
-    assert focused(shown, "aria-expanded") == "false"
-    press(shown, "Enter")
-    wait_focus(shown, "Open all modules")
-    press(shown, "End")
-    wait_focus(shown, "Show shape and mask ops")
-    press(shown, "Enter")
-    shown.wait_for_function(f"() => {CY}.getElementById('flatten').nonempty()")
-    wait_focus(shown, "View")
-    press(shown, "Enter")
-    shown.wait_for_selector("[role=menuitem]:has-text('Hide shape and mask ops')")
-    press(shown, "Escape")
-    wait_focus(shown, "View")
-    press(shown, "Tab", "Enter")
-    wait_focus(shown, "PNG picture")
-    press(shown, "End")
-    with shown.expect_download() as download:
-        press(shown, "Enter")
+def test_view_save_and_present(on_screen: Any) -> None:
+    tab_to(on_screen, ".graph-button[aria-haspopup=menu]")
+    press(on_screen, "Enter")
+    on_screen.wait_for_selector("[role=menuitem]:has-text('Present')")
+    wait_focus(on_screen, "Open all modules")
+    press(on_screen, "Escape")
+    wait_focus(on_screen, "View")
+    assert focused(on_screen, "aria-expanded") == "false"
+    press(on_screen, "Enter")
+    wait_focus(on_screen, "Open all modules")
+    press(on_screen, "End")
+    wait_focus(on_screen, "Show shape and mask ops")
+    press(on_screen, "Enter")
+    on_screen.wait_for_function(f"() => {CY}.getElementById('flatten').nonempty()")
+    wait_focus(on_screen, "View")
+    press(on_screen, "Enter")
+    on_screen.wait_for_selector("[role=menuitem]:has-text('Hide shape and mask ops')")
+    press(on_screen, "Escape")
+    wait_focus(on_screen, "View")
+    press(on_screen, "Tab", "Enter")
+    wait_focus(on_screen, "PNG picture")
+    press(on_screen, "End")
+    with on_screen.expect_download() as download:
+        press(on_screen, "Enter")
     assert download.value.suggested_filename == "resnet20-graph.json"
-    wait_focus(shown, "Save")
-    shown.wait_for_timeout(200)  # a closed menu gives the focus back once more, some 10 ms later
-    press(shown, "Shift+Tab", "Enter")
-    wait_focus(shown, "Open all modules")
-    press(shown, "ArrowDown", "ArrowDown")
-    wait_focus(shown, "Present")
-    press(shown, "Enter")
-    shown.wait_for_selector("body.presenting")
-    wait_focus(shown, "View")
-    press(shown, "Enter")
-    wait_focus(shown, "Open all modules")
-    press(shown, "Escape")
-    wait_focus(shown, "View")
-    assert shown.locator("body.presenting").count() == 1
-    press(shown, "Escape")
-    shown.wait_for_selector("body:not(.presenting)")
+    wait_focus(on_screen, "Save")
+    on_screen.wait_for_timeout(200)  # a closed menu gives the focus back once more, some 10 ms later
+    press(on_screen, "Shift+Tab", "Enter")
+    wait_focus(on_screen, "Open all modules")
+    press(on_screen, "ArrowDown", "ArrowDown")
+    wait_focus(on_screen, "Present")
+    press(on_screen, "Enter")
+    on_screen.wait_for_selector("body.presenting")
+    wait_focus(on_screen, "View")
+    press(on_screen, "Enter")
+    wait_focus(on_screen, "Open all modules")
+    press(on_screen, "Escape")
+    wait_focus(on_screen, "View")
+    assert on_screen.locator("body.presenting").count() == 1
+    press(on_screen, "Escape")
+    on_screen.wait_for_selector("body:not(.presenting)")
 
 
 TELLS = "Number(document.getElementById('graph-tree').dataset.tells || 0)"
@@ -153,73 +153,73 @@ def told_anew(page: Any, *keys: str) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_focus_stays_on_its_entry_when_the_list_is_written_anew(shown: Any) -> None:
-    shown.evaluate(COUNT_TELLS)
-    tab_to(shown, ".tree-item")
-    press(shown, "ArrowDown", "ArrowDown")
-    told_anew(shown, "-")
-    assert focused(shown).startswith("layer1,") and focused(shown, "ariaExpanded") == "false"
-    press(shown, "ArrowDown", "Shift+F10")
-    shown.wait_for_selector("#graph-menu >> text=Close")
-    told_anew(shown, "ArrowDown", "Enter")
-    assert focused(shown).startswith("layer2,") and focused(shown, "ariaExpanded") == "false"
-    told_anew(shown, "+", "ArrowDown")
-    assert focused(shown).startswith("layer3,") and focused(shown, "ariaExpanded") == "true"
-    press(shown, "-", "Shift+F10")
-    assert focused(shown) == "Inspect"
-    shown.wait_for_selector(".tree-item[data-scope=layer3][aria-expanded=false]", state="attached")
-    press(shown, "Escape")
-    assert focused(shown).startswith("layer3,")
+def test_the_focus_stays_on_its_entry_when_the_list_is_written_anew(on_screen: Any) -> None:
+    on_screen.evaluate(COUNT_TELLS)
+    tab_to(on_screen, ".tree-item")
+    press(on_screen, "ArrowDown", "ArrowDown")
+    told_anew(on_screen, "-")
+    assert focused(on_screen).startswith("layer1,") and focused(on_screen, "ariaExpanded") == "false"
+    press(on_screen, "ArrowDown", "Shift+F10")
+    on_screen.wait_for_selector("#graph-menu >> text=Close")
+    told_anew(on_screen, "ArrowDown", "Enter")
+    assert focused(on_screen).startswith("layer2,") and focused(on_screen, "ariaExpanded") == "false"
+    told_anew(on_screen, "+", "ArrowDown")
+    assert focused(on_screen).startswith("layer3,") and focused(on_screen, "ariaExpanded") == "true"
+    press(on_screen, "-", "Shift+F10")
+    assert focused(on_screen) == "Inspect"
+    on_screen.wait_for_selector(".tree-item[data-scope=layer3][aria-expanded=false]", state="attached")
+    press(on_screen, "Escape")
+    assert focused(on_screen).startswith("layer3,")
 
 
 @pytest.mark.timeout(300)
-def test_the_focus_goes_to_the_module_around_an_entry_that_is_gone(shown: Any) -> None:
-    shown.evaluate(COUNT_TELLS)
-    tab_to(shown, ".tree-item")
-    press(shown, "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown")
-    inside = focused(shown)
-    before = shown.evaluate(f"() => {TELLS}")
-    shown.evaluate(f"() => {{ {CY}.getElementById('scope:layer1|toggle').emit('tap') }}")
-    shown.wait_for_function(f"() => {TELLS} > {before}")
-    assert not inside.startswith("layer1,") and focused(shown).startswith("layer1,")
-    shown.evaluate("() => { dash_clientside.set_props('model-select', { value: 'mlp' }) }")
-    shown.wait_for_selector(".tree-item:text-matches('^fc1')", state="attached")
-    shown.wait_for_function(f"() => {FOCUSED} === document.querySelector('.tree-item')")
+def test_the_focus_goes_to_the_module_around_an_entry_that_is_gone(on_screen: Any) -> None:
+    on_screen.evaluate(COUNT_TELLS)
+    tab_to(on_screen, ".tree-item")
+    press(on_screen, "ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown")
+    inside = focused(on_screen)
+    before = on_screen.evaluate(f"() => {TELLS}")
+    on_screen.evaluate(f"() => {{ {CY}.getElementById('scope:layer1|toggle').emit('tap') }}")
+    on_screen.wait_for_function(f"() => {TELLS} > {before}")
+    assert not inside.startswith("layer1,") and focused(on_screen).startswith("layer1,")
+    on_screen.evaluate("() => { dash_clientside.set_props('model-select', { value: 'mlp' }) }")
+    on_screen.wait_for_selector(".tree-item:text-matches('^fc1')", state="attached")
+    on_screen.wait_for_function(f"() => {FOCUSED} === document.querySelector('.tree-item')")
 
 
 @pytest.mark.timeout(300)
-def test_the_list_is_entered_where_it_was_left_though_it_is_written_anew(shown: Any) -> None:
-    shown.evaluate(COUNT_TELLS)
-    tab_to(shown, ".tree-item")
-    press(shown, "ArrowDown", "ArrowDown")
-    told_anew(shown, "-", "Shift+Tab")
-    press(shown, "Tab")
-    assert focused(shown).startswith("layer1,")
+def test_the_list_is_entered_where_it_was_left_though_it_is_written_anew(on_screen: Any) -> None:
+    on_screen.evaluate(COUNT_TELLS)
+    tab_to(on_screen, ".tree-item")
+    press(on_screen, "ArrowDown", "ArrowDown")
+    told_anew(on_screen, "-", "Shift+Tab")
+    press(on_screen, "Tab")
+    assert focused(on_screen).startswith("layer1,")
 
 
 CRUMBS = "[...document.querySelectorAll('.graph-crumb')].map(crumb => crumb.textContent)"
 
 
 @pytest.mark.timeout(300)
-def test_a_crumb_that_is_pressed_leaves_the_focus_on_the_graph(shown: Any) -> None:
-    shown.evaluate(f"() => {{ {CY}.zoom(3); {CY}.center({CY}.nodes('.box')[0]) }}")
-    shown.wait_for_selector(".graph-crumb")
-    shown.focus(".graph-crumb")
-    press(shown, "Enter")
-    shown.wait_for_function(f"() => !{CRUMBS}.length")
-    assert focused(shown, "className") == "graph-focus"
-    before = shown.evaluate(f"() => {CY}.pan().y")
-    press(shown, "ArrowDown")
-    assert shown.evaluate(f"() => {CY}.pan().y") == before - 80
+def test_a_crumb_that_is_pressed_leaves_the_focus_on_the_graph(on_screen: Any) -> None:
+    on_screen.evaluate(f"() => {{ {CY}.zoom(3); {CY}.center({CY}.nodes('.box')[0]) }}")
+    on_screen.wait_for_selector(".graph-crumb")
+    on_screen.focus(".graph-crumb")
+    press(on_screen, "Enter")
+    on_screen.wait_for_function(f"() => !{CRUMBS}.length")
+    assert focused(on_screen, "className") == "graph-focus"
+    before = on_screen.evaluate(f"() => {CY}.pan().y")
+    press(on_screen, "ArrowDown")
+    assert on_screen.evaluate(f"() => {CY}.pan().y") == before - 80
 
 
 @pytest.mark.timeout(300)
-def test_a_crumb_says_what_the_title_of_its_module_says_now(shown: Any) -> None:
+def test_a_crumb_says_what_the_title_of_its_module_says_now(on_screen: Any) -> None:
     inside = f"{CY}.nodes('.box')[0]"
-    shown.evaluate(f"() => {{ {CY}.zoom(3); {CY}.center({inside}) }}")
-    shown.wait_for_selector(".graph-crumb")
-    title = shown.inner_text(".graph-crumb")
-    shown.evaluate(f"() => {{ {CY}.getElementById({inside}.id() + '|toggle').data('label', 'renamed') }}")
-    shown.evaluate(f"() => {{ {CY}.panBy({{ x: 1, y: 0 }}) }}")
-    shown.wait_for_function(f"() => {CRUMBS}[0] === 'renamed'")
+    on_screen.evaluate(f"() => {{ {CY}.zoom(3); {CY}.center({inside}) }}")
+    on_screen.wait_for_selector(".graph-crumb")
+    title = on_screen.inner_text(".graph-crumb")
+    on_screen.evaluate(f"() => {{ {CY}.getElementById({inside}.id() + '|toggle').data('label', 'renamed') }}")
+    on_screen.evaluate(f"() => {{ {CY}.panBy({{ x: 1, y: 0 }}) }}")
+    on_screen.wait_for_function(f"() => {CRUMBS}[0] === 'renamed'")
     assert title != "renamed"

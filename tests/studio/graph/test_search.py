@@ -28,9 +28,9 @@ def test_by_op(report: Any) -> None:
 
 def test_by_group_finds_what_writes_and_what_reads_it(report: Any) -> None:
     analysis = report("resnet20")
-    matches = search(analysis, "group:2")
+    actual = search(analysis, "group:2")
     expected = [n["id"] for n in analysis["graph"]["nodes"] if 2 in (n["group"], n["in_group"])]
-    assert matches == expected == search(analysis, "group:g2")
+    assert actual == expected == search(analysis, "group:g2")
     assert "layer1.0.conv2" in names(analysis, "group:2")  # reads it
 
 
@@ -43,8 +43,8 @@ def test_by_parameter(report: Any) -> None:
 
 
 def test_unprunable(report: Any) -> None:
-    matches = names(report("resnet20"), "unprunable")
-    assert "fc" in matches and "conv1" not in matches
+    actual = names(report("resnet20"), "unprunable")
+    assert "fc" in actual and "conv1" not in actual
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_nothing_found(report: Any, query: str) -> None:
 def test_by_bits_and_size(report: Any) -> None:
     analysis = report("resnet20")
     widths = {q["id"]: 8.0 for q in analysis["quantizers"]} | {"conv1.weight": 4.0}
-    matches = search(analysis, "bits<6", widths)
-    assert [n["name"] for n in analysis["graph"]["nodes"] if n["id"] in matches] == ["conv1"]
+    actual = search(analysis, "bits<6", widths)
+    assert [n["name"] for n in analysis["graph"]["nodes"] if n["id"] in actual] == ["conv1"]
     assert len(search(analysis, "bits>=4", widths)) == 22 and search(analysis, "bits>=4") == []
     sizes = {n["name"]: (n["n_params"], n["macs"]) for n in analysis["graph"]["nodes"]}
     assert names(analysis, "macs>0 op:linear") == ["fc"] == names(analysis, f"op:linear params={sizes['fc'][0]}")

@@ -90,7 +90,7 @@ def test_the_qadg_is_folded_and_marked(page: Any, site: Server, analysis: dict[s
         page.evaluate(f"k => {CY}.nodes(k).map(mark => mark.data('quantizers')).flat().sort()", f".{kind}")
         for kind in ("diamond", "pill")
     ]
-    assert [sorted(set(quantizers)) for quantizers in marks] == [
+    assert [sorted(set(actual)) for actual in marks] == [
         sorted(q["id"] for q in analysis["quantizers"] if q["kind"] == kind) for kind in ("weight", "activation")
     ]
 
@@ -110,9 +110,9 @@ def test_compact_shows_what_the_run_left(page: Any, site: Server, analysis: dict
     cuts = {g["id"]: (g["size"], kept[g["name"]]) for g in analysis["groups"] if kept[g["name"]] < g["size"]}
     assert cuts
     page.wait_for_function(f"() => {CY}.nodes('.bar').some(bar => bar.data('label').includes('→') && bar.data('on'))")
-    shown = page.evaluate(
+    on_screen = page.evaluate(
         f"() => {CY}.nodes('.bar').filter(bar => bar.data('on') && bar.data('outputs').length === 1)"
         ".map(bar => [bar.data('outputs')[0], bar.data('label')])"
     )
-    texts = {group: text for group, text in shown if group in cuts}
-    assert texts == {group: f"{size} → {n_kept} units" for group, (size, n_kept) in cuts.items()}
+    texts = {group: text for group, text in on_screen if group in cuts}
+    assert texts == {group: f"{size} → {rest} units" for group, (size, rest) in cuts.items()}

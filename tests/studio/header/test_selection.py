@@ -47,9 +47,9 @@ def test_a_choice_keeps_the_selection_until_the_model_appears(services: Services
 def test_an_address_selects_when_its_model_appears(services: Services) -> None:
     address = parse_address("?model=mlp&select=node:linear")
     assert selection_outputs(services, address, False) == (NODE, no_update)
-    for shown in ("resnet20", None):
-        answer = outputs(services, "mlp", shown, NODE, None)
-        assert (answer.key, answer.selection) == ("mlp", NODE)
+    for on_screen in ("resnet20", None):
+        actual = outputs(services, "mlp", on_screen, NODE, None)
+        assert (actual.key, actual.selection) == ("mlp", NODE)
 
 
 def test_an_address_of_the_model_on_screen_selects_at_once_what_it_names(services: Services) -> None:

@@ -22,9 +22,9 @@ def test_another_model_can_be_chosen_while_an_upload_is_analysed(server: Server,
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
     page.set_input_files("#model-upload input", tmp_path / "mine.pt2")
     page.wait_for_selector("#model-status:has-text('Analysing mine.pt2')")
-    while not (processes := children(server.pid, ANALYSIS)):
+    while not (actual := children(server.pid, ANALYSIS)):
         page.wait_for_timeout(20)
-    (halted,) = processes
+    (halted,) = actual
     os.kill(halted, signal.SIGSTOP)
     page.click("#model-select")
     page.click("[role=option][value='mlp']")

@@ -41,7 +41,7 @@ def upload(services: Services, content: bytes, name: str) -> dict[str, str]:
     return {"model": services.add_upload(part, hashlib.sha256(content).hexdigest(), name), "name": name}
 
 
-def outputs_after(
+def follow(
     services: Services, cause: Cause, model: str, uploaded: dict[str, str] | None = None, polls: int = 7
 ) -> ModelOutputs:
     """What the page shows; "resnet20" is on screen, and at its first poll nothing is."""
@@ -52,10 +52,10 @@ def outputs_after(
 def follow_to_the_end(services: Services, model: str, uploaded: dict[str, str] | None) -> ModelOutputs:
     """What the polls of a page lead to."""
     end = time.monotonic() + 120
-    while "working" in (outputs := outputs_after(services, "poll", model, uploaded)).style:
+    while "working" in (actual := follow(services, "poll", model, uploaded)).style:
         assert time.monotonic() < end
         time.sleep(0.02)
-    return outputs
+    return actual
 
 
 def offered(options: list[dict[str, Any]]) -> list[str]:
@@ -64,7 +64,7 @@ def offered(options: list[dict[str, Any]]) -> list[str]:
 
 def test_an_upload_is_chosen_when_it_is_analysed(services: Services, model_file: Path) -> None:
     uploaded = upload(services, model_file.read_bytes(), "mine.pt2")
-    first = outputs_after(services, "upload", "resnet20", uploaded)
+    first = follow(services, "upload", "resnet20", uploaded)
     assert first.text.startswith("Analysing mine.pt2") and first.uploaded is no_update and not first.poll_off
     last = follow_to_the_end(services, "resnet20", uploaded)
     assert (last.chosen, last.uploaded) == (uploaded["model"], None)
@@ -72,8 +72,8 @@ def test_an_upload_is_chosen_when_it_is_analysed(services: Services, model_file:
 
 def test_a_model_chosen_while_an_upload_is_analysed_is_followed_instead(services: Services, model_file: Path) -> None:
     uploaded = upload(services, model_file.read_bytes(), "mine.pt2")
-    outputs_after(services, "upload", "resnet20", uploaded)
-    chosen = outputs_after(services, "model", "lenet", uploaded)
+    follow(services, "upload", "resnet20", uploaded)
+    chosen = follow(services, "model", "lenet", uploaded)
     assert chosen.text.startswith("Analysing lenet") and chosen.uploaded is None
     assert follow_to_the_end(services, "lenet", None).key == "lenet"
     assert services.library.is_upload(uploaded["model"])
@@ -81,7 +81,7 @@ def test_a_model_chosen_while_an_upload_is_analysed_is_followed_instead(services
 
 def test_an_upload_that_is_no_model_is_said_and_not_offered(services: Services) -> None:
     uploaded = upload(services, b"these are my notes", "notes.pt2")
-    outputs_after(services, "upload", "run-9", uploaded)
+    follow(services, "upload", "run-9", uploaded)
     failed = follow_to_the_end(services, "run-9", uploaded)
     assert failed.style == "model-status failed" and "notes.pt2" in failed.text
     assert failed.uploaded is None and failed.poll_off and failed.chosen is no_update
@@ -95,10 +95,10 @@ def test_what_failed_is_tried_again_by_a_choice_and_by_a_page_that_opens(service
         assert "cancelled: choose the model again" in follow_to_the_end(services, "mlp", None).text
 
     fail()
-    assert outputs_after(services, "poll", "mlp").style == "model-status failed"
-    assert outputs_after(services, "model", "mlp").style == "model-status working"
+    assert follow(services, "poll", "mlp").style == "model-status failed"
+    assert follow(services, "model", "mlp").style == "model-status working"
     fail()
-    assert outputs_after(services, "poll", "mlp", polls=1).style == "model-status working"
+    assert follow(services, "poll", "mlp", polls=1).style == "model-status working"
 
 
 def test_a_question_is_asked_before_an_upload_is_deleted(services: Services) -> None:

@@ -40,15 +40,15 @@ def text(parts: Any) -> str:
 def links(parts: Any) -> list[tuple[str, str]]:
     """(kind, id) of every link, in order."""
     if isinstance(parts, (list, tuple)):
-        return [link for part in parts for link in links(part)]
+        return [actual for part in parts for actual in links(part)]
     if not isinstance(parts, Component):
         return []
     data = parts.to_plotly_json()["props"]
-    own_links = [(data["data-kind"], data["data-id"])] if "data-kind" in data else []
-    return own_links + links(getattr(parts, "children", None))
+    layer_bits = [(data["data-kind"], data["data-id"])] if "data-kind" in data else []
+    return layer_bits + links(getattr(parts, "children", None))
 
 
-def newest_snapshots(analysis: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+def frames(analysis: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
     """Unit u has norm u; the first three units are zero, redundant, redundant. Quantizers: 5 bits, q_m 1, t 1."""
     count = analysis["prunable_units"]
     units = np.stack([np.arange(count), np.zeros(count)], axis=1)
@@ -80,15 +80,15 @@ ASKED = {
 }
 
 
-@pytest.mark.parametrize(("selected", "sentence"), ASKED.items(), ids=[name[:20] for name in ASKED])
-def test_an_address_of_what_is_not_there_is_answered_with_a_sentence(report: Any, selected: str, sentence: str) -> None:
+@pytest.mark.parametrize(("written", "sentence"), ASKED.items(), ids=[name[:20] for name in ASKED])
+def test_an_address_of_what_is_not_there_is_answered_with_a_sentence(report: Any, written: str, sentence: str) -> None:
     """All that follows the selection of an address: page, numbers, figure, and the dock's group and quantizer."""
     analysis = report("mlp")
-    subject = Subject(analysis, {}, *newest_snapshots(analysis))
-    selection = selection_of(parse_address(f"?model=mlp&select={selected}&step=nonsense"))
-    shown = page(subject, selection)
-    assert text(shown.head).startswith(f"Not in this model {sentence}") and text(shown.head).endswith(".")
-    assert not shown.body and live(subject, selection) == ([], [])
+    subject = Subject(analysis, {}, *frames(analysis))
+    selection = selection_of(parse_address(f"?model=mlp&select={written}&step=nonsense"))
+    on_screen = page(subject, selection)
+    assert text(on_screen.head).startswith(f"Not in this model {sentence}") and text(on_screen.head).endswith(".")
+    assert not on_screen.body and live(subject, selection) == ([], [])
     assert figure_now(subject, selection, "light", None)[1] == HIDDEN
     assert norms_choices(analysis, selection, ALL_GROUPS)[1] == ALL_GROUPS
     assert chosen_quantizer(analysis, selection) is None
@@ -131,8 +131,8 @@ def test_whatever_is_drawn_before_folding_has_a_page(report: Any, stage: str, qu
     asked += [{"kind": "scope", "id": scope} for scope in build(graph).scopes if scope not in owned]
     assert len(asked) > 100
     for selection in asked:
-        shown = page(Subject(analysis), selection, stage)
-        assert shown.body and not text(shown.head).startswith(("Not in", "Folded")), selection
+        on_screen = page(Subject(analysis), selection, stage)
+        assert on_screen.body and not text(on_screen.head).startswith(("Not in", "Folded")), selection
 
 
 def test_a_model_without_groups_says_so() -> None:
@@ -143,34 +143,34 @@ def test_a_model_without_groups_says_so() -> None:
 def test_a_layer(report: Any) -> None:
     analysis = report("resnet20")
     subject, selection = Subject(analysis, {"layer1.0.conv1.weight": (4, 6)}), {"kind": "node", "id": "conv2d_1"}
-    shown, now = page(subject, selection), live(subject, selection)
-    assert "layer1.0.conv1" in text(shown.head)
-    assert "2,304" in text(shown.body) and "B × 16 × 8 × 8" in text(shown.body)
+    on_screen, now = page(subject, selection), live(subject, selection)
+    assert "layer1.0.conv1" in text(on_screen.head)
+    assert "2,304" in text(on_screen.body) and "B × 16 × 8 × 8" in text(on_screen.body)
     assert "bounds 4–6" in text(now.numbers)
     assert ("quantizer", "layer1.0.conv1.weight") in links(now.numbers)
-    groups = [identity for kind, identity in links(shown.body) if kind == "group"]
+    groups = [identity for kind, identity in links(on_screen.body) if kind == "group"]
     assert groups[:2] == ["2", "1"]  # writes, reads
 
 
 def test_an_unprunable_layer_says_why(report: Any) -> None:
-    shown = page(Subject(report("resnet20")), {"kind": "node", "id": "linear"})
-    assert "cannot be pruned" in text(shown.body) and "fc" in text(shown.body)
+    on_screen = page(Subject(report("resnet20")), {"kind": "node", "id": "linear"})
+    assert "cannot be pruned" in text(on_screen.body) and "fc" in text(on_screen.body)
 
 
 def test_a_group_its_members_and_its_chain(report: Any) -> None:
     analysis = report("resnet20")
     group = next(g for g in analysis["groups"] if g["name"] == "layer1.0.conv1")
-    shown = page(Subject(analysis), {"kind": "group", "id": group["id"]})
-    assert "16 units that can be removed" in text(shown.head)
-    assert [identity for kind, identity in links(shown.body) if kind == "node"] == group["via"]
-    assert all(member["parameter"] in text(shown.body) for member in group["members"])
-    assert f"{group['unit_params']:,} parameters" in text(shown.body)
+    on_screen = page(Subject(analysis), {"kind": "group", "id": group["id"]})
+    assert "16 units that can be removed" in text(on_screen.head)
+    assert [identity for kind, identity in links(on_screen.body) if kind == "node"] == group["via"]
+    assert all(member["parameter"] in text(on_screen.body) for member in group["members"])
+    assert f"{group['unit_params']:,} parameters" in text(on_screen.body)
     assert live(Subject(analysis), {"kind": "group", "id": group["id"]}) == ([], [])
 
 
 def test_a_group_of_a_run(report: Any) -> None:
     analysis = report("resnet20")
-    units, quantizers = newest_snapshots(analysis)
+    units, quantizers = frames(analysis)
     subject = Subject(analysis, {}, units, quantizers)
     numbers = text(live(subject, {"kind": "group", "id": 1}).numbers)
     assert "1/16 zero" in numbers
@@ -180,7 +180,7 @@ def test_a_group_of_a_run(report: Any) -> None:
 
 def test_a_quantizer_of_a_run_with_the_formula_filled_in(report: Any) -> None:
     analysis = report("resnet20")
-    units, quantizers = newest_snapshots(analysis)
+    units, quantizers = frames(analysis)
     subject = Subject(analysis, {"fc.weight": (4, 8)}, units, quantizers)
     now = live(subject, {"kind": "quantizer", "id": "fc.weight"})
     assert "4 to 8 bits" in text(now.numbers)
@@ -190,14 +190,14 @@ def test_a_quantizer_of_a_run_with_the_formula_filled_in(report: Any) -> None:
 def test_activation_quantizers_link_to_the_layers_that_read_them(report: Any) -> None:
     analysis = report("resnet20")
     shared = next(q for q in analysis["quantizers"] if q["kind"] == "activation" and len(q["readers"]) == 2)
-    shown = page(Subject(analysis), {"kind": "quantizer", "id": shared["id"]})
-    assert {("node", reader) for reader in shared["readers"]} <= set(links(shown.body))
+    on_screen = page(Subject(analysis), {"kind": "quantizer", "id": shared["id"]})
+    assert {("node", reader) for reader in shared["readers"]} <= set(links(on_screen.body))
 
 
 def test_a_module(report: Any) -> None:
-    shown = page(Subject(report("resnet20")), {"kind": "scope", "id": "layer2.0"})
-    assert "layer2.0" in text(shown.head)
-    assert len([kind for kind, _ in links(shown.body) if kind == "node"]) == 3
+    on_screen = page(Subject(report("resnet20")), {"kind": "scope", "id": "layer2.0"})
+    assert "layer2.0" in text(on_screen.head)
+    assert len([kind for kind, _ in links(on_screen.body) if kind == "node"]) == 3
 
 
 class Rms(nn.Module):
@@ -235,7 +235,7 @@ def test_a_frame_of_a_run_does_not_build_the_hierarchy_again(
 ) -> None:
     analysis = report("resnet56")
     selection = {"kind": "scope", "id": scope}
-    subject = Subject(analysis, {}, *newest_snapshots(analysis))
+    subject = Subject(analysis, {}, *frames(analysis))
 
     def refuse(*_: Any) -> None:
         raise AssertionError("the hierarchy is built")
@@ -248,14 +248,14 @@ def test_a_frame_of_a_run_does_not_build_the_hierarchy_again(
 
 def test_repeated_modules_are_one_page(report: Any) -> None:
     analysis = report("resnet56")
-    shown = page(Subject(analysis), {"kind": "scope", "id": "layer1.1..8"})
-    assert text(shown.head) == "layer1.1–8 repeated modules"
+    on_screen = page(Subject(analysis), {"kind": "scope", "id": "layer1.1..8"})
+    assert text(on_screen.head) == "layer1.1–8 repeated modules"
     held = [node["n_params"] for node in analysis["graph"]["nodes"] if re.match(r"layer1\.[1-8]", node["name"])]
-    assert f"{sum(held):,} · " in text(shown.body)
+    assert f"{sum(held):,} · " in text(on_screen.body)
 
 
 def test_frames_of_another_model_are_left_out(report: Any) -> None:
-    units, quantizers = newest_snapshots(report("vgg7"))
+    units, quantizers = frames(report("vgg7"))
     subject = Subject(report("resnet20"), {}, units, quantizers)
     assert subject.units == {} and subject.state("fc.weight") is None
 
@@ -270,7 +270,7 @@ def test_long_chains_are_folded(report: Any) -> None:
 
 def test_units_are_split_by_prunable_group_in_order(report: Any) -> None:
     analysis = report("resnet20")
-    units, quantizers = newest_snapshots(analysis)
+    units, quantizers = frames(analysis)
     split = units_by_group(analysis, units)
     assert list(split) == [g["id"] for g in analysis["groups"] if g["prunable"]]
     assert np.concatenate([rows.norms for rows in split.values()]).tolist() == units[:, 0].tolist()
@@ -320,7 +320,7 @@ def test_bounds_of_a_stored_run(report: Any) -> None:
 
 def test_the_figure_shows_only_when_there_is_something_in_it(report: Any) -> None:
     analysis = report("resnet20")
-    units, quantizers = newest_snapshots(analysis)
+    units, quantizers = frames(analysis)
     subject = Subject(analysis, {}, units, quantizers)
     assert figure_now(Subject(analysis), {"kind": "group", "id": 1}, "light", None)[1] == HIDDEN
     assert figure_now(subject, {"kind": "group", "id": 1}, "light", HIDDEN)[0]["data"][0]["type"] == "bar"

@@ -36,10 +36,15 @@ def test_without_a_run_all_is_off(services: Services) -> None:
 
 
 def test_a_run_has_its_stages_and_the_controls_of_its_status(services: Services, run_id: int) -> None:
-    shown = phase_outputs(services, {"run": run_id, "status": "paused"})
-    assert (shown.pause_off, shown.resume_off, shown.step_off, shown.stop_off) == (True, False, False, False)
-    assert shown.empty_style == {"display": "none"}
-    titles = [band.to_plotly_json()["props"]["title"] for band in shown.bands]
+    on_screen = phase_outputs(services, {"run": run_id, "status": "paused"})
+    assert (on_screen.pause_off, on_screen.resume_off, on_screen.step_off, on_screen.stop_off) == (
+        True,
+        False,
+        False,
+        False,
+    )
+    assert on_screen.empty_style == {"display": "none"}
+    titles = [band.to_plotly_json()["props"]["title"] for band in on_screen.bands]
     assert titles[0] == "warm-up: steps 1 to 80" and len(titles) == 4
 
 
@@ -48,8 +53,8 @@ def test_a_compact_model_can_be_downloaded_once_it_is_there(services: Services, 
     services.workspace.create_artifacts(run_id)
     services.workspace.compact_file(run_id).write_bytes(b"small")
     services.store.set_status(run_id, "done")
-    shown = phase_outputs(services, {"run": run_id, "status": "done"})
-    assert (shown.export_href, shown.export_disabled) == (f"/api/runs/{run_id}/compact.pt2", "false")
+    on_screen = phase_outputs(services, {"run": run_id, "status": "done"})
+    assert (on_screen.export_href, on_screen.export_disabled) == (f"/api/runs/{run_id}/compact.pt2", "false")
 
 
 def test_the_result_of_a_run_that_is_not_done_is_what_to_wait_for(services: Services, run_id: int) -> None:

@@ -64,12 +64,12 @@ def test_every_module_that_is_imported_is_there(folder: Path) -> None:
     """The linter does not follow an import to a file that does not exist."""
     modules = sorted((folder / SCRIPTS).rglob("*.js"))
     imports = {module: [module.parent / name for name in IMPORT.findall(module.read_text())] for module in modules}
-    missing = [str(file) for names in imports.values() for file in names if not file.is_file()]
+    missing = [str(actual) for names in imports.values() for actual in names if not actual.is_file()]
     assert missing == []
     reached, waiting = set(), [(folder / ENTRY).resolve()]
     while waiting:
         module = waiting.pop()
         if module not in reached:
             reached.add(module)
-            waiting += [file.resolve() for file in imports[module]]
+            waiting += [actual.resolve() for actual in imports[module]]
     assert reached == {module.resolve() for module in modules}, "modules that the entry does not lead to"

@@ -63,9 +63,9 @@ def kept_on_disk(workspace: Workspace, spec: str) -> Path:
 
 def test_one_that_failed_is_told_until_the_model_is_chosen_again(services: Services) -> None:
     assert services.analyses.ensure_analysis("mlp").state == "working"
-    while not (processes := children(os.getpid(), CHILD)):
+    while not (actual := children(os.getpid(), CHILD)):
         time.sleep(0.01)
-    os.kill(processes[0], signal.SIGKILL)
+    os.kill(actual[0], signal.SIGKILL)
     failed = ended(services, "mlp")
     assert failed.state == "failed" and "without a word" in failed.text
     assert services.analyses.ensure_analysis("mlp") == failed

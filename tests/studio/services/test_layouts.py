@@ -33,10 +33,10 @@ def layouts(tmp_path: Path) -> Iterator[Layouts]:
 def halted(layouts: Layouts) -> list[int]:
     """The processes that lay out, stopped by the system's own means: a layout takes as long as wanted."""
     layouts.warm()
-    processes = children(os.getpid(), CHILD)
-    for process in processes:
+    actual = children(os.getpid(), CHILD)
+    for process in actual:
         os.kill(process, signal.SIGSTOP)
-    return processes
+    return actual
 
 
 def continue_layouts() -> None:
@@ -57,7 +57,7 @@ def opened(*scopes: str) -> LayoutOptions:
 
 def test_a_layout_is_computed_once(layouts: Layouts, report: Any) -> None:
     first = asyncio.run(layouts.of(report("resnet8")["graph"], FOLDED))
-    assert first["nodes"] and layouts.stored(first["key"]) == first
+    assert first["nodes"] and layouts.cached(first["key"]) == first
     layouts.close()
     assert asyncio.run(layouts.of(report("resnet8")["graph"], FOLDED)) == first
 

@@ -107,10 +107,10 @@ def test_what_is_left_are_the_ops_of_the_network_and_its_groups(learn_t):
 
 
 def groups(traced: ge.TracedModel) -> set[tuple[int, frozenset[tuple[str, int]], bool]]:
-    found_groups = ge.analyze(traced).groups
+    actual = ge.analyze(traced).groups
     return {
         (g.size, frozenset((m.parameter.removeprefix("program."), m.dim) for m in g.members), g.prunable)
-        for g in found_groups
+        for g in actual
         if not all("quantizers." in m.parameter for m in g.members)
     }
 

@@ -61,7 +61,7 @@ def traced_of(model: nn.Module) -> ge.TracedModel:
     return ge.trace(model, (torch.randn(3, 8, generator=torch.Generator().manual_seed(0)),))
 
 
-def readers_of(report: dict[str, Any]) -> dict[str, list[str]]:
+def quantizers_of(report: dict[str, Any]) -> dict[str, list[str]]:
     """Quantizer id -> the layers that read it; two of one id fail."""
     ids = [q["id"] for q in report["quantizers"]]
     assert len(ids) == len(set(ids)), ids
@@ -71,7 +71,7 @@ def readers_of(report: dict[str, Any]) -> dict[str, list[str]]:
 @pytest.mark.parametrize("layer", [nn.Linear, Quantized])
 def test_a_layer_called_twice_has_one_weight_quantizer_and_two_of_what_enters_it(layer: type[nn.Linear]) -> None:
     report = analysis_report(traced_of(Twice(layer(8, 8))))
-    assert readers_of(report) == {
+    assert quantizers_of(report) == {
         "shared.weight": ["linear", "linear_1"],
         "act.x": ["linear"],
         "act.relu": ["linear_1"],
@@ -85,18 +85,18 @@ def test_a_layer_called_twice_has_one_weight_quantizer_and_two_of_what_enters_it
 @pytest.mark.parametrize("layer", [nn.Linear, Quantized])
 def test_a_tensor_that_layers_read_has_one_quantizer(layer: type[nn.Linear]) -> None:
     """Also where one of them reads it as it is, and the others through a branch each."""
-    readers = readers_of(analysis_report(traced_of(OneInput(layer(8, 8)))))
+    readers = quantizers_of(analysis_report(traced_of(OneInput(layer(8, 8)))))
     assert sorted(readers["act.relu"]) == ["linear", "linear_1", "linear_2"]
     assert {"shared.weight", "head.weight"} < set(readers)
 
 
 def test_quantizers_that_are_there_already_are_read_by_those_alone_who_do() -> None:
     report = analysis_report(traced_of(OneInput(Quantized(8, 8))), weights=False, activations=False)
-    assert readers_of(report) == {"shared.weight": ["linear_1", "linear_2"], "act.relu": ["linear_1", "linear_2"]}
+    assert quantizers_of(report) == {"shared.weight": ["linear_1", "linear_2"], "act.relu": ["linear_1", "linear_2"]}
 
 
 def test_a_weight_of_two_names_has_one_quantizer() -> None:
-    readers = readers_of(analysis_report(traced_of(Aliased()), activations=False))
+    readers = quantizers_of(analysis_report(traced_of(Aliased()), activations=False))
     assert sorted(readers.values()) == [["linear", "linear_1"], ["linear_2"]]
 
 
