@@ -17,6 +17,9 @@ import httpx
 ROOT = Path(__file__).parents[2]
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
+ANALYSES = ROOT / ".pytest_cache" / "analyses"
+"""What the servers of all tests have analysed, each file named by the model and the sources that made it."""
+
 
 class Server:
     """`python app.py` in a process of its own."""
@@ -26,6 +29,7 @@ class Server:
         self.store = f"sqlite:///{store}/geta.db"
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.analyses = store / "cache" / "analysis"
         self._log = store / "server.log"
         self._environment = {**os.environ, **environment}
         self._process: subprocess.Popen[bytes] | None = None
@@ -36,7 +40,8 @@ class Server:
         return self._process.pid
 
     def start(self) -> Server:
-        """Start and wait for the first byte."""
+        """Start and wait for the first byte; what other servers have analysed before is there."""
+        copy_missing(ANALYSES, self.analyses)
         command = [sys.executable, str(ROOT / "app.py"), "--port", str(self.port), "--store", self.store]
         command += self._arguments
         started = time.monotonic()
@@ -51,10 +56,26 @@ class Server:
                 time.sleep(0.02)
         raise AssertionError("the server did not answer in a minute")
 
+    def forget_analyses(self) -> None:
+        """The next model that is chosen is analysed."""
+        for file in self.analyses.glob("*.json"):
+            file.unlink()
+
     def stop(self, sent: signal.Signals = signal.SIGTERM) -> None:
         assert self._process is not None
         self._process.send_signal(sent)
         self._process.wait(20)
+        copy_missing(self.analyses, ANALYSES)
+
+
+def copy_missing(source: Path, target: Path) -> None:
+    """Copy the analyses that a folder lacks, each whole or not at all."""
+    target.mkdir(parents=True, exist_ok=True)
+    for file in source.glob("*.json"):
+        if not (target / file.name).exists():
+            part = target / f"{file.name}.{os.getpid()}"
+            shutil.copyfile(file, part)
+            part.replace(target / file.name)
 
 
 def children(pid: int, module: str) -> list[int]:

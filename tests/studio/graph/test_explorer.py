@@ -277,6 +277,7 @@ def test_another_model_lets_go_of_what_is_selected(on_screen: Any) -> None:
 
 def halted_analysis(server: Server, page: Any, name: str) -> int:
     """Choose a model; its analysis, stopped by the system's own means until it is sent on."""
+    server.forget_analyses()
     choose_model(page, name)
     page.wait_for_selector(f"#model-status:has-text('Analysing {name}')")
     (actual,) = children(server.pid, "geta_engine.analysis.process")

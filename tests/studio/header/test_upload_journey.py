@@ -20,6 +20,7 @@ def test_another_model_can_be_chosen_while_an_upload_is_analysed(server: Server,
     ge.load("lenet").save(str(tmp_path / "mine.pt2"))
     page.goto(server.url)
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
+    server.forget_analyses()
     page.set_input_files("#model-upload input", tmp_path / "mine.pt2")
     page.wait_for_selector("#model-status:has-text('Analysing mine.pt2')")
     while not (actual := children(server.pid, ANALYSIS)):
