@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from types import NoneType, UnionType
-from typing import Any, Literal, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, Literal, NotRequired, Union, get_args, get_origin
 
 import pytest
+from typing_extensions import get_type_hints, is_typeddict
 
 import geta_engine as ge
 from geta_engine.analysis.report import analysis_report

@@ -49,11 +49,12 @@ def until() -> Callable[[Callable[[], bool]], None]:
 
 @pytest.fixture
 def is_gone() -> Callable[[int], bool]:
-    """is_gone(pid): no such process, or only its exit status is left."""
+    """is_gone(pid): no such process, or only its exit status is left, and no thread of it."""
 
     def gone(pid: int) -> bool:
         try:
-            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+            return state == "Z" and len(os.listdir(f"/proc/{pid}/task")) == 1
         except (FileNotFoundError, ProcessLookupError):
             return True
 

@@ -15,6 +15,7 @@ import pytest
 
 from geta_engine.child_process.child import ChildError
 from geta_engine.child_process.pool import ChildPool, Job
+from tests.coroutines import run_to_end
 
 Make = Callable[..., ChildPool]
 Until = Callable[[Callable[[], bool]], None]
@@ -165,7 +166,7 @@ def test_a_waiter_that_gives_up_leaves_the_job_to_others(make_pool: Make) -> Non
         waiter.cancel()
         return await asyncio.wrap_future(job.future)
 
-    assert asyncio.run(wait_and_give_up(pool.submit({"text": "still there"})))["text"] == "still there"
+    assert run_to_end(wait_and_give_up(pool.submit({"text": "still there"})))["text"] == "still there"
 
 
 OUTLIVED = """

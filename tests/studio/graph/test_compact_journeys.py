@@ -51,7 +51,7 @@ class Finished:
 
     def analysis(self, key: str) -> dict[str, Any]:
         """What the server has found out about a model, from its own files."""
-        actual = self._services.analysis(key)
+        actual = self._services.analyses.get(key)
         assert actual is not None, f"the server has not analysed {key}"
         return actual
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from geta_studio.graph.live_values import live_values
 from geta_studio.services.comparable import comparable_models
 from geta_studio.services.layouts import LayoutOptions
 from geta_studio.services.services import Services
+from tests.coroutines import run_to_end
 
 pytestmark = pytest.mark.timeout(300)
 MODELS = ("resnet8", "compact-1", "compact-2")
@@ -64,9 +64,9 @@ def compared_with(services: Services, left: str, right: str, stage: str = "group
     """What is drawn at the right of a model with all modules of both open."""
     graphs = [graph_at(services.analyses.get(key), stage) for key in (left, right)]  # type: ignore[arg-type]
     scopes = set().union(*(everything(graph)[0] for graph in graphs))
-    drawn = asyncio.run(services.layouts.of(graphs[0], LayoutOptions(frozenset(scopes), stage, False)))
+    drawn = run_to_end(services.layouts.of(graphs[0], LayoutOptions(frozenset(scopes), stage, False)))
     on_screen = {"model": left, "graph": stage, "shape": False, "scopes": sorted(scopes), "layout": drawn["key"]}
-    return asyncio.run(compared(services, right, on_screen))
+    return run_to_end(compared(services, right, on_screen))
 
 
 def layers_marked(services: Services, key: str, stage: str, rows: dict[str, str]) -> dict[str, str]:

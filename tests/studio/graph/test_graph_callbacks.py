@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -21,6 +20,7 @@ from geta_studio.graph.panel import graph_panel, stage_options
 from geta_studio.graph.plan import View, apply, at_stage
 from geta_studio.services.layouts import Layouts
 from geta_studio.shell import ids as shared
+from tests.coroutines import run_to_end
 
 PLAIN = View("groups", False)
 
@@ -62,11 +62,11 @@ def studio(report: Any, layouts: Layouts) -> Any:
 def drawing(
     studio: Any, key: str | None, command: Mapping[str, Any] | None, view: View, drawn: Mapping[str, Any] | None
 ) -> Any:
-    return asyncio.run(callbacks.drawing(studio, key, command, view, drawn))
+    return run_to_end(callbacks.drawing(studio, key, command, view, drawn))
 
 
 def accessible_list(studio: Any, drawn: Mapping[str, Any] | None) -> Any:
-    return asyncio.run(callbacks.accessible_list(studio, drawn))
+    return run_to_end(callbacks.accessible_list(studio, drawn))
 
 
 def words(part: Any) -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from geta_engine.runs.workspace import Workspace
 from geta_studio.server.app import create_app
 from geta_studio.server.security import Guard, allowed_hosts, is_loopback, refusal
 from geta_studio.services.services import Services
+from tests.coroutines import run_to_end
 
 TOKEN = "secret-token"
 
@@ -26,19 +25,13 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Dash:
     return create_app(Services(Workspace(f"sqlite:///{folder}/geta.db")))
 
 
-def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """asyncio.run in a thread of its own: Playwright leaves a running loop in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, coroutine).result()
-
-
 def ask(guard: Guard, path: str = "/api/health", base: str = "http://127.0.0.1:8050", **options: Any) -> httpx.Response:
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app=guard)  # type: ignore[arg-type]
         async with httpx.AsyncClient(transport=transport, base_url=base) as client:
             return await client.get(path, **options)
 
-    return run(send())
+    return run_to_end(send())
 
 
 def socket_messages(guard: Guard, **headers: str) -> list[dict[str, Any]]:
@@ -60,7 +53,7 @@ def socket_messages(guard: Guard, **headers: str) -> list[dict[str, Any]]:
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    run(guard(scope, receive, send))
+    run_to_end(guard(scope, receive, send))
     return sent
 
 
@@ -130,5 +123,5 @@ def test_the_way_back_from_the_token_stays_on_this_server(app: Dash) -> None:
         sent.append(message)
 
     guard = Guard(app, host="0.0.0.0", port=8050, token=TOKEN)
-    run(guard({**scope, "headers": [(b"host", b"10.1.2.3:8050")]}, None, send))
+    run_to_end(guard({**scope, "headers": [(b"host", b"10.1.2.3:8050")]}, None, send))
     assert dict(sent[0]["headers"])[b"location"] == b"/evil.example/x"

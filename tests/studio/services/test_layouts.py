@@ -17,6 +17,7 @@ from serving import children
 from geta_engine.errors import InputError
 from geta_studio.services import layouts as module
 from geta_studio.services.layouts import LayoutOptions, Layouts
+from tests.coroutines import run_to_end
 
 CHILD = "geta_engine.drawing.process"
 FOLDED = LayoutOptions(frozenset(), "groups", False)
@@ -56,10 +57,10 @@ def opened(*scopes: str) -> LayoutOptions:
 
 
 def test_a_layout_is_computed_once(layouts: Layouts, report: Any) -> None:
-    first = asyncio.run(layouts.of(report("resnet8")["graph"], FOLDED))
+    first = run_to_end(layouts.of(report("resnet8")["graph"], FOLDED))
     assert first["nodes"] and layouts.cached(first["key"]) == first
     layouts.close()
-    assert asyncio.run(layouts.of(report("resnet8")["graph"], FOLDED)) == first
+    assert run_to_end(layouts.of(report("resnet8")["graph"], FOLDED)) == first
 
 
 def test_progress_and_cancel_are_of_one_drawing(layouts: Layouts, halted: list[int], report: Any) -> None:
@@ -77,7 +78,7 @@ def test_progress_and_cancel_are_of_one_drawing(layouts: Layouts, halted: list[i
         continue_layouts()
         return cancelled[0], await second
 
-    cancelled, drawn = asyncio.run(draw_two())
+    cancelled, drawn = run_to_end(draw_two())
     assert isinstance(cancelled, InputError) and "was cancelled: the graph stays as it was" in str(cancelled)
     assert drawn["boxes"]
 
@@ -89,18 +90,18 @@ def test_a_caller_that_is_cancelled_takes_its_process_along(layouts: Layouts, ha
         await until(lambda: layouts.progress("going") == (0, 1) and layouts.progress("staying") == (0, 2))
         going.cancel()
         await until(lambda: len({*halted} & {*children(os.getpid(), CHILD)}) == 1)
-        assert layouts.progress("going") == (0, 0)
+        await until(lambda: layouts.progress("going") == (0, 0))
         continue_layouts()
         return await staying
 
-    assert asyncio.run(draw_two())["boxes"]
+    assert run_to_end(draw_two())["boxes"]
 
 
 def test_one_that_takes_too_long_says_so(tmp_path: Path, report: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SECONDS", 0.001)
     layouts = Layouts(tmp_path)
     with pytest.raises(InputError, match="could not be laid out in a minute: close some modules"):
-        asyncio.run(layouts.of(report("resnet8")["graph"], FOLDED))
+        run_to_end(layouts.of(report("resnet8")["graph"], FOLDED))
     layouts.close()
 
 
