@@ -70,7 +70,7 @@ class Finished:
         return int(size)
 
 
-@pytest.fixture(scope="module", params=MAKERS)
+@pytest.fixture(scope="module", params=["bert", pytest.param("qwen3", marks=pytest.mark.slow)])
 def finished(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Finished]]:
     made = Finished(request.param, tmp_path_factory.mktemp(request.param))
     yield request.param, made

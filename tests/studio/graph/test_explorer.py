@@ -15,7 +15,11 @@ from serving import Server, children
 
 
 @pytest.fixture
-def on_screen(server: Server, page: Any) -> Any:
+def on_screen(shared_server: Server, page: Any) -> Any:
+    return opened(page, shared_server)
+
+
+def opened(page: Any, server: Server) -> Any:
     page.goto(server.url)
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
     return page
@@ -29,7 +33,7 @@ def place_of(page: Any, selector: str) -> tuple[float, float]:
 
 
 @pytest.mark.timeout(300)
-def test_the_construction_stage_by_stage_and_its_address(on_screen: Any, server: Server) -> None:
+def test_the_construction_stage_by_stage_and_its_address(on_screen: Any, shared_server: Server) -> None:
     on_screen.click("#graph-stage >> text=Branches")
     on_screen.wait_for_function(
         f"() => {CY}.nodes('.box.inserted').length > 3 && {CY}.nodes('.box.attached').length > 3"
@@ -41,7 +45,7 @@ def test_the_construction_stage_by_stage_and_its_address(on_screen: Any, server:
     x, y = place_of(on_screen, ".row[quantizer = 'conv1.weight']")
     on_screen.mouse.click(x, y)
     on_screen.wait_for_function("() => location.search.includes('select=quantizer:conv1.weight')")
-    on_screen.goto(f"{server.url}/?model=resnet20&stage=trace")
+    on_screen.goto(f"{shared_server.url}/?model=resnet20&stage=trace")
     on_screen.wait_for_function(
         f"() => document.getElementById('graph')?._cyreg && {CY}.nodes('.parameter').length > 3"
     )
@@ -109,7 +113,9 @@ def test_enter_steps_into_the_matches_of_what_is_written(on_screen: Any) -> None
 
 
 @pytest.mark.timeout(300)
-def test_an_address_of_what_is_not_there_says_so_and_leaves_the_graph_as_it_is(on_screen: Any, server: Server) -> None:
+def test_an_address_of_what_is_not_there_says_so_and_leaves_the_graph_as_it_is(
+    on_screen: Any, shared_server: Server
+) -> None:
     asked = {
         "node:gone": "“gone” was asked for, and resnet20 has no such node",
         "scope:layers.1–35": "“layers.1–35” was asked for, and resnet20 has no such module",
@@ -119,7 +125,9 @@ def test_an_address_of_what_is_not_there_says_so_and_leaves_the_graph_as_it_is(o
         "script:alert(1)": "“script:alert(1)” was asked for, and that is no node",
     }
     for select, sentence in asked.items():
-        on_screen.goto(f"{server.url}/?model=resnet20&stage=nonsense&overlay=nonsense&step=nonsense&select={select}")
+        on_screen.goto(
+            f"{shared_server.url}/?model=resnet20&stage=nonsense&overlay=nonsense&step=nonsense&select={select}"
+        )
         on_screen.wait_for_selector(f"#inspect-head:has-text('{sentence}')")
         on_screen.wait_for_selector("#graph-panel[data-drawn='resnet20']")
         assert on_screen.evaluate(f"() => {CY}.elements('.faded, .chosen').length") == 0
@@ -181,8 +189,8 @@ def test_an_overlay_without_a_run_says_so(on_screen: Any, overlay: str) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_an_overlay_that_a_stage_cannot_show_says_which_can(on_screen: Any, server: Server) -> None:
-    on_screen.goto(f"{server.url}/?model=resnet20&stage=branches&overlay=sparsity")
+def test_an_overlay_that_a_stage_cannot_show_says_which_can(on_screen: Any, shared_server: Server) -> None:
+    on_screen.goto(f"{shared_server.url}/?model=resnet20&stage=branches&overlay=sparsity")
     on_screen.wait_for_function(f"() => document.getElementById('graph')?._cyreg && {CY}.nodes('.branch').length > 3")
     on_screen.wait_for_selector("#graph-scale:has-text('from the QADG stage on')")
     assert "open or launch" not in on_screen.inner_text("#graph-scale")
@@ -201,9 +209,9 @@ def test_a_closed_branch_selects_its_quantizer(on_screen: Any) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_menu_of_a_pill_is_its_quantizers_and_copies_without_a_clipboard(server: Server, page: Any) -> None:
+def test_the_menu_of_a_pill_is_its_quantizers_and_copies_without_a_clipboard(shared_server: Server, page: Any) -> None:
     page.add_init_script("Object.defineProperty(navigator, 'clipboard', { value: undefined })")
-    page.goto(server.url)
+    page.goto(shared_server.url)
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
     quantizer = page.evaluate(f"() => {CY}.nodes('.pill')[0].data('quantizers')[0]")
     page.mouse.click(*place_of(page, ".pill"), button="right")
@@ -286,7 +294,8 @@ def halted_analysis(server: Server, page: Any, name: str) -> int:
 
 
 @pytest.mark.timeout(300)
-def test_what_is_selected_while_another_model_is_analysed_goes_when_it_appears(on_screen: Any, server: Server) -> None:
+def test_what_is_selected_while_another_model_is_analysed_goes_when_it_appears(page: Any, server: Server) -> None:
+    on_screen = opened(page, server)
     analysis = halted_analysis(server, on_screen, "lenet")
     on_screen.mouse.click(*place_of(on_screen, "#conv2d_1"))
     on_screen.wait_for_selector("#inspect-head:has-text('layer1.0.conv1')")
@@ -299,7 +308,8 @@ def test_what_is_selected_while_another_model_is_analysed_goes_when_it_appears(o
 
 
 @pytest.mark.timeout(300)
-def test_a_model_whose_analysis_fails_leaves_what_is_selected(on_screen: Any, server: Server) -> None:
+def test_a_model_whose_analysis_fails_leaves_what_is_selected(page: Any, server: Server) -> None:
+    on_screen = opened(page, server)
     on_screen.mouse.click(*place_of(on_screen, "#conv2d_1"))
     on_screen.wait_for_selector("#inspect-head:has-text('layer1.0.conv1')")
     os.kill(halted_analysis(server, on_screen, "lenet"), signal.SIGKILL)

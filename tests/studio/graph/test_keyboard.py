@@ -12,9 +12,9 @@ FOCUSED = "document.activeElement"
 
 
 @pytest.fixture
-def on_screen(server: Server, page: Any) -> Any:
+def on_screen(shared_server: Server, page: Any) -> Any:
     page.emulate_media(reduced_motion="reduce")
-    page.goto(server.url)
+    page.goto(shared_server.url)
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
     page.wait_for_selector(".tree-item", state="attached")
     return page
