@@ -50,10 +50,15 @@ def block(at: Parts, x: Tensor, _: Tensor, n: int, m: int) -> Tensor:
     return pick(ACTS[:6], m)(at.layer(lambda: nn.BatchNorm2d(y.shape[1]))(y))
 
 
+def dividing(channels: int, *groups: int) -> tuple[int, ...]:
+    """Those numbers of groups that the channels can be dealt out to evenly: earlier steps may leave an odd number."""
+    return tuple(number for number in groups if number and channels % number == 0)
+
+
 @step
 def grouped(at: Parts, x: Tensor, _: Tensor, n: int, m: int) -> Tensor:
     channels = x.shape[1]
-    groups = pick((2, channels // 2, channels), n)
+    groups = pick(dividing(channels, 2, channels // 2, channels), n)
     return at.conv(x, groups * pick((1, 2, 3), m), pick((1, 3), m), groups)
 
 
@@ -65,7 +70,7 @@ def depthwise_separable(at: Parts, x: Tensor, _: Tensor, n: int, m: int) -> Tens
 @step
 def transposed(at: Parts, x: Tensor, _: Tensor, n: int, m: int) -> Tensor:
     channels = x.shape[1]
-    groups = pick((1, 2, channels, channels // 2), n)
+    groups = pick(dividing(channels, 1, 2, channels, channels // 2), n)
     out = groups * pick((2, 1, 3), m) if groups > 1 else pick(WIDTHS, m)
     k, stride = (2, 2) if x.shape[2] < 8 else (1, 1)
     return at.layer(lambda: nn.ConvTranspose2d(channels, out, k, stride, groups=groups, bias=m % 2 == 0))(x)
