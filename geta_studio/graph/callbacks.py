@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, NoUpdate, Output, State, ctx, no_update
+from dash import ClientsideFunction, Dash, Input, NoUpdate, Output, State, ctx, no_update, set_props
 
 from geta_studio.graph import ids
 from geta_studio.graph.accessible_list import tree
@@ -21,6 +21,7 @@ from geta_studio.services.in_turn import in_turn
 from geta_studio.services.services import Services
 from geta_studio.services.unit_state import LiveValues
 from geta_studio.shell import ids as shared
+from geta_studio.shell.graph_choices import FIRST_STAGE
 from geta_studio.shell.html_tree import Plain
 from geta_studio.shell.stores import BitBounds, NewestSnapshot, RunPhase
 
@@ -109,13 +110,16 @@ def register(app: Dash, services: Services) -> None:
 
     @app.callback(
         Output(shared.GRAPH_STAGE, "data"),
-        Output(shared.GRAPH_STAGE, "value"),
         Input(shared.PHASE, "data"),
         State(shared.GRAPH_STAGE, "value"),
+        prevent_initial_call=True,
     )
-    def offer_stages(phase: RunPhase | None, stage: str) -> tuple[Any, Any]:
-        done = phase is not None and phase["status"] == "done"
-        return stage_options(done), "groups" if stage == "compact" and not done else no_update
+    def offer_stages(phase: RunPhase | None, stage: str) -> list[dict[str, str]]:
+        is_done = phase is not None and phase["status"] == "done"
+        if stage == "compact" and not is_done:
+            # Were the stage an output, no page would draw its graph before it knows how its run stands.
+            set_props(shared.GRAPH_STAGE, {"value": FIRST_STAGE})
+        return stage_options(is_done)
 
     @app.callback(
         Output(ids.GRAPH_MATCHES, "data"),

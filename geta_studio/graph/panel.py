@@ -16,7 +16,7 @@ from geta_studio.graph.legend import scale
 from geta_studio.graph.stylesheet import stylesheet
 from geta_studio.shell import ids as shared
 from geta_studio.shell.data_attributes import acts, named
-from geta_studio.shell.graph_choices import OVERLAYS, STAGE_LABELS
+from geta_studio.shell.graph_choices import FIRST_OVERLAY, FIRST_STAGE, OVERLAYS, STAGE_LABELS
 
 cyto.load_extra_layouts()  # brings the SVG export
 _HIDDEN: dict[str, Any] = {"aria-hidden": "true"}
@@ -24,8 +24,11 @@ MENU = "What can be done with this"
 CANVAS = "The graph: arrow keys move it, the menu key opens the menu of what is selected, the list says what it shows"
 
 
-def graph_panel(compare: str | None = None) -> Component:
-    """The panel, empty: the callbacks fill it once there is an analysis. `compare` is the key of the compared model."""
+def graph_panel(
+    compare: str | None = None, stage: str = FIRST_STAGE, overlay: str = FIRST_OVERLAY, *, is_done: bool = False
+) -> Component:
+    """The panel, empty: the callbacks fill it once there is an analysis. `compare` is the key of the compared model,
+    `is_done` says whether there is a compact graph to show."""
     return html.Div(
         id=ids.GRAPH_PANEL,
         className="graph-panel",
@@ -35,7 +38,7 @@ def graph_panel(compare: str | None = None) -> Component:
             *(dcc.Store(id=name) for name in (ids.GRAPH_MATCHES, ids.GRAPH_SETTLED, ids.GRAPH_ACCESSIBLE_LIST)),
             html.Div(_canvas(ids.GRAPH), className="graph-focus", tabIndex=0, role="application", **named(CANVAS)),
             _compared(compare),
-            _toolbar(),
+            _toolbar(stage, overlay, is_done),
             html.Nav(id=ids.GRAPH_CRUMBS, className="graph-crumbs", **named("Modules around what is on screen")),
             html.Div(
                 [html.Div(id=ids.GRAPH_LEGEND), scale(), _button("legend", "Legend", "Fold or open the legend")],
@@ -88,21 +91,21 @@ def stage_options(done: bool) -> list[dict[str, str]]:
     return [{"value": key, "label": text} for key, text in STAGE_LABELS.items() if done or key != "compact"]
 
 
-def _toolbar() -> Component:
+def _toolbar(stage: str, overlay: str, is_done: bool) -> Component:
     return html.Div(
         className="graph-tools",
         children=[
             dmc.SegmentedControl(
                 id=shared.GRAPH_STAGE,
-                data=stage_options(False),
-                value="groups",
+                data=stage_options(is_done),
+                value=stage,
                 size="xs",
                 **named("Stage of the graph"),
             ),
             dmc.Select(
                 id=shared.GRAPH_OVERLAY,
                 data=[{"value": key, "label": text} for key, text in OVERLAYS.items()],
-                value="group",
+                value=overlay,
                 size="xs",
                 w=132,
                 allowDeselect=False,

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from dash import ClientsideFunction, Dash, Input, Output, State, ctx
+from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
 
 from geta_studio.header import ids
 from geta_studio.header.model_status import Cause, ModelQuestion, UploadedModel, model_outputs
 from geta_studio.header.page_state import Changed, selectors_after
-from geta_studio.header.selection import compared_output, overlay_and_stage, selection_outputs
+from geta_studio.header.selection import check_run, compared_output, selection_outputs
 from geta_studio.header.upload_deletion import deletion_outputs
 from geta_studio.header.url import parse_address
 from geta_studio.services.services import Services
@@ -132,10 +132,15 @@ def _register_address(app: Dash, services: Services) -> None:
         Output(shared.GRAPH_OVERLAY, "value", allow_duplicate=True),
         Output(shared.GRAPH_STAGE, "value", allow_duplicate=True),
         Input(shared.URL, "search"),
-        prevent_initial_call="initial_duplicate",
+        prevent_initial_call=True,
     )
     def update_overlay_and_stage(search: str) -> tuple[Any, Any]:
-        return overlay_and_stage(services, parse_address(search))
+        address = parse_address(search)
+        return address.overlay or no_update, address.stage or no_update
+
+    @app.callback(Input(shared.URL, "search"))
+    def check_address(search: str) -> None:
+        check_run(services, parse_address(search))
 
     app.clientside_callback(
         ClientsideFunction("geta", "writeAddress"),

@@ -10,6 +10,7 @@ from geta_studio.header.model_status import model_summary
 from geta_studio.header.selection import named_selection
 from geta_studio.header.url import OnScreen, on_choice, on_open, parse_address, whole_number
 from geta_studio.services.services import Services
+from geta_studio.shell.graph_choices import FIRST_OVERLAY, FIRST_STAGE
 from geta_studio.shell.run_words import Choice, newest_active, run_choices
 from geta_studio.shell.stores import Selection
 
@@ -37,6 +38,10 @@ class PageState(NamedTuple):
     tab: str
     selection: Selection | None
     compared: str | None
+    overlay: str
+    stage: str
+    is_done: bool
+    """Whether the run on screen is done: only then is there a compact graph."""
 
 
 def page_state(services: Services, address: str) -> PageState:
@@ -45,24 +50,27 @@ def page_state(services: Services, address: str) -> PageState:
     selectors = selectors_after(services, None, parts.query, None, None)
     analysis = services.analyses.get(selectors.model)
     named = parse_address(parts.query)
+    is_done = selectors.run_id is not None and services.runs.live_status(selectors.run_id)["status"] == "done"
     return PageState(
         path=parts.path or "/",
         search=f"?{parts.query}" if parts.query else "",
         selectors=selectors,
         key=selectors.model if analysis else None,
         summary=model_summary(analysis),
-        tab=front_tab(services, selectors.run_id, named.select is not None),
+        tab=front_tab(is_done, named.select is not None),
         selection=named_selection(services, named),
         compared=named.compared,
+        overlay=named.overlay or FIRST_OVERLAY,
+        stage=named.stage if named.stage and (is_done or named.stage != "compact") else FIRST_STAGE,
+        is_done=is_done,
     )
 
 
-def front_tab(services: Services, run_id: int | None, selected: bool) -> str:
+def front_tab(is_done: bool, is_selected: bool) -> str:
     """The side tab that a page opens with: what its address selects, else the result of a finished run."""
-    if selected:
+    if is_selected:
         return "inspect"
-    done = run_id is not None and services.runs.live_status(run_id)["status"] == "done"
-    return "result" if done else "configure"
+    return "result" if is_done else "configure"
 
 
 def selectors_after(

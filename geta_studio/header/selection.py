@@ -35,8 +35,7 @@ def compared_output(address: Address | None) -> Any:
     return address.compared or ""
 
 
-def overlay_and_stage(services: Services, address: Address) -> tuple[Any, Any]:
-    """(overlay, stage) that an address names. Raises InputError where it names a run that is not there."""
+def check_run(services: Services, address: Address) -> None:
+    """Raises InputError where an address names a run that is not there."""
     if address.run is not None and not services.runs.has_run(address.run):
         raise InputError(f"run {address.run} is not in this store: see Runs for those that are, or launch one")
-    return address.overlay or no_update, address.stage or no_update

@@ -8,13 +8,24 @@ from dash import Dash, Input, Output, State, ctx, no_update
 
 from geta_engine.documents.commands import Resume
 from geta_studio.runs_page import ids
-from geta_studio.runs_page.grid import RunRow, confirm_text, disabled_actions, run_row
+from geta_studio.runs_page.grid import RunRow, confirm_text, disabled_actions, run_row, runs_grid
 from geta_studio.services.services import Services
 from geta_studio.shell import ids as shared
+
+PATH = "/runs"
 
 
 def register(app: Dash, services: Services) -> None:
     """Wire the table and its three actions."""
+
+    @app.callback(
+        Output(ids.RUNS_TABLE, "children"),
+        Input(shared.URL, "pathname"),
+        State(ids.RUNS_TABLE, "children"),
+        prevent_initial_call=True,
+    )
+    def mount_grid(path: str, grid: Any) -> Any:
+        return runs_grid() if path == PATH and not grid else no_update
 
     @app.callback(
         Output(ids.RUNS_GRID, "rowData"),
@@ -23,7 +34,7 @@ def register(app: Dash, services: Services) -> None:
         Input(ids.RUNS_CONFIRM, "opened"),
     )
     def refresh(_: str | None, path: str, __: bool) -> Any:
-        return rows_now(services) if path == "/runs" else no_update
+        return rows_now(services) if path == PATH else no_update
 
     @app.callback(
         Output(ids.RUNS_OPEN, "disabled"),

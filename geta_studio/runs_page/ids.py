@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+RUNS_TABLE = "runs-table"
 RUNS_GRID = "runs-grid"
 RUNS_OPEN = "runs-open"
 RUNS_RESUME = "runs-resume"

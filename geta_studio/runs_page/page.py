@@ -11,8 +11,8 @@ from geta_studio.runs_page.grid import runs_grid, toolbar
 from geta_studio.shell import ids as shared
 
 
-def runs_page() -> Component:
-    """Table, actions, and the question before a run is deleted."""
+def runs_page(*, is_open: bool = False) -> Component:
+    """Table, actions, and the question before a run is deleted. The table is there once the page has been opened."""
     question = dmc.Modal(
         id=ids.RUNS_CONFIRM,
         title="Delete this run?",
@@ -36,7 +36,7 @@ def runs_page() -> Component:
         style={"display": "none"},
         children=[
             toolbar(),
-            html.Div(runs_grid(), className="runs-table"),
+            html.Div(runs_grid() if is_open else None, id=ids.RUNS_TABLE, className="runs-table"),
             question,
         ],
     )

@@ -33,7 +33,7 @@ def create_app(services: Services) -> Dash:
     from geta_studio.result import callbacks as result
     from geta_studio.run_dock import callbacks as run_dock
     from geta_studio.runs_page import callbacks as runs_page
-    from geta_studio.server.assets import asset_settings, assets_folder, render_after_modules
+    from geta_studio.server.assets import asset_settings, assets_folder, preload_modules, render_after_modules
     from geta_studio.server.page import page
     from geta_studio.shell import callbacks as shell
 
@@ -49,6 +49,7 @@ def create_app(services: Services) -> Dash:
         suppress_callback_exceptions=True,
         **asset_settings(assets_folder()),
     )
+    preload_modules(app)
     render_after_modules(app)
     app.index_string = app.index_string.replace("<html>", '<html lang="en">')
     app.layout = lambda: page(page_state(services, page_address(app)))

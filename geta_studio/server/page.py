@@ -23,11 +23,11 @@ def page(first: PageState) -> Component:
     return page_frame(
         header(first),
         workspace(
-            [graph_panel(first.compared), model_status_line()],
+            [graph_panel(first.compared, first.stage, first.overlay, is_done=first.is_done), model_status_line()],
             side_panel(inspector_panel(), configure_panel(), result_panel(), first.tab),
             dock(first.selectors.run_id is not None),
         ),
-        [runs_page(), delete_question()],
+        [runs_page(is_open=first.path == "/runs"), delete_question()],
         [*_shared_stores(first), *header_stores(first)],
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import secrets
 import signal
@@ -32,6 +33,8 @@ def serve(
         token = None if is_loopback(host) else secrets.token_urlsafe(24)
         app = Guard(create_app(services), host=host, port=port, token=token)
         services.layouts.warm()
+        gc.freeze()
+        gc.enable()
         address = f"http://{_in_url(host)}:{port}/" + (f"?token={token}" if token else "")
         print(f"GETA Studio is on {address}", flush=True)
         if open_browser:

@@ -13,3 +13,6 @@ OVERLAYS = {
     "params": "Parameters",
 }
 """What nodes can be coloured by."""
+FIRST_OVERLAY = "group"
+FIRST_STAGE = "groups"
+"""What a page shows whose address names nothing else."""

@@ -15,6 +15,7 @@ from geta_studio.header.page_state import page_state
 from geta_studio.header.selection import compared_output, selection_outputs
 from geta_studio.header.url import parse_address
 from geta_studio.services.services import Services
+from geta_studio.shell.graph_choices import FIRST_OVERLAY, FIRST_STAGE
 from geta_studio.shell.stores import Selection
 
 NODE: Selection = {"kind": "node", "id": "linear"}
@@ -71,6 +72,17 @@ def test_an_address_of_a_run_that_is_not_there_selects_nothing(services: Service
 def test_a_page_opens_with_what_its_address_selects(services: Services) -> None:
     for model in ("mlp", "lenet"):
         assert page_state(services, f"http://localhost/?model={model}&select=node:linear").selection == NODE
+
+
+def test_a_page_opens_at_the_stage_and_with_the_colours_of_its_address(services: Services) -> None:
+    named = page_state(services, "http://localhost/?model=mlp&stage=trace&overlay=macs")
+    assert (named.stage, named.overlay, named.is_done) == ("trace", "macs", False)
+    unnamed = page_state(services, "http://localhost/?model=mlp&stage=nonsense")
+    assert (unnamed.stage, unnamed.overlay) == (FIRST_STAGE, FIRST_OVERLAY)
+
+
+def test_there_is_no_compact_graph_before_a_run_is_done(services: Services) -> None:
+    assert page_state(services, "http://localhost/?model=mlp&stage=compact").stage == FIRST_STAGE
 
 
 def test_the_model_on_screen_and_one_that_fails_leave_the_selection(services: Services) -> None:

@@ -52,12 +52,19 @@ def test_the_page_names_one_module_and_the_stylesheets(server: Server) -> None:
     answer = httpx.get(server.url)
     entry = entry_of(assets_folder())
     assert re.findall(r'<script src="(/assets/[^"]*)"([^>]*)>', answer.text) == [(entry, ' type="module"')]
-    sheets = re.findall(r'href="(/assets/[^"?]*)', answer.text)
+    sheets = re.findall(r'<link rel="stylesheet" href="(/assets/[^"?]*)', answer.text)
     assert [sheet.rpartition("/")[2] for sheet in sheets] == ["app.css", "graph.css"]
     for address in (entry, *sheets):
         assert httpx.get(server.url + address).headers["content-type"].startswith(("text/javascript", "text/css"))
     other_version = httpx.get(server.url + entry.replace(version_of(assets_folder()), "0" * 16))
     assert "javascript" not in other_version.headers["content-type"]
+
+
+def test_the_page_names_every_module_for_the_browser_to_fetch_at_once(server: Server) -> None:
+    named = re.findall(r'<link rel="modulepreload" href="([^"]*)"', httpx.get(server.url).text)
+    folder = assets_folder()
+    root = entry_of(folder).removesuffix(ENTRY)
+    assert named == sorted(root + file.relative_to(folder).as_posix() for file in (folder / SCRIPTS).rglob("*.js"))
 
 
 def test_every_module_that_is_imported_is_there(folder: Path) -> None:
