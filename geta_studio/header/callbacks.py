@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from typing import Any
 
 from dash import ClientsideFunction, Dash, Input, Output, State, ctx, no_update
@@ -23,7 +24,6 @@ CHANGED: dict[str | None, Changed] = {
     shared.MODEL_SELECT: "model",
     shared.RUN_SELECT: "run",
 }
-CAUSES: dict[str | None, Cause] = {shared.MODEL_SELECT: "model", ids.UPLOADED: "upload"}
 
 
 def register(app: Dash, services: Services) -> None:
@@ -66,6 +66,13 @@ def _register_selectors(app: Dash, services: Services) -> None:
         return run_choices(services.runs.heads())
 
 
+def cause_of(changed: Collection[str]) -> Cause:
+    """What made the page ask, from the properties that changed: a choice lets go of the upload in the same moment."""
+    if f"{shared.MODEL_SELECT}.value" in changed:
+        return "model"
+    return "upload" if f"{ids.UPLOADED}.data" in changed else "poll"
+
+
 def _register_analysis(app: Dash, services: Services) -> None:
     @app.callback(
         Output(shared.MODEL_KEY, "data"),
@@ -94,11 +101,19 @@ def _register_analysis(app: Dash, services: Services) -> None:
         named: Selection | None,
         compared: str | None,
     ) -> tuple[Any, ...]:
-        cause = CAUSES.get(ctx.triggered_id, "poll")
+        cause = cause_of({each["prop_id"] for each in ctx.triggered})
         key = uploaded["model"] if uploaded else None
         asked = ModelQuestion(cause, polls, model, key, on_screen, named, compared)
         return tuple(await asyncio.to_thread(model_outputs, services, asked))
 
+    # At once, and before the next poll: its answer takes the place of the one to the choice where they overlap.
+    app.clientside_callback(
+        "(model, uploaded) => uploaded ? null : window.dash_clientside.no_update",
+        Output(ids.UPLOADED, "data", allow_duplicate=True),
+        Input(shared.MODEL_SELECT, "value"),
+        State(ids.UPLOADED, "data"),
+        prevent_initial_call=True,
+    )
     app.clientside_callback(ClientsideFunction("geta", "attachUpload"), Input(ids.MODEL_UPLOAD, "id"))
 
 

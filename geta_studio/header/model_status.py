@@ -59,11 +59,10 @@ class ModelQuestion(NamedTuple):
 def model_outputs(services: Services, asked: ModelQuestion) -> ModelOutputs:
     """Follow an upload until it is on screen or another model is chosen, else the model chosen. A choice, and a page
     that opens, try an analysis again that failed before."""
-    if asked.uploaded and asked.cause != "model":
+    if asked.uploaded:
         return upload_outputs(services, asked.uploaded, asked.model, again=asked.cause == "upload")
     opens = asked.cause == "poll" and asked.polls == 1 and asked.on_screen is None
-    outputs = analysis_outputs(services, asked, again=asked.cause == "model" or opens)
-    return outputs._replace(uploaded=None) if asked.uploaded else outputs
+    return analysis_outputs(services, asked, again=asked.cause == "model" or opens)
 
 
 def analysis_outputs(services: Services, asked: ModelQuestion, again: bool = False) -> ModelOutputs:

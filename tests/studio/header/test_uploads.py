@@ -14,6 +14,7 @@ from dash import no_update
 import geta_engine as ge
 from geta_engine.runs.workspace import Workspace
 from geta_studio.header import ids
+from geta_studio.header.callbacks import cause_of
 from geta_studio.header.model_status import Cause, ModelOutputs, ModelQuestion, model_outputs
 from geta_studio.header.upload_deletion import deletion_outputs
 from geta_studio.services.services import Services
@@ -73,10 +74,16 @@ def test_an_upload_is_chosen_when_it_is_analysed(services: Services, model_file:
 def test_a_model_chosen_while_an_upload_is_analysed_is_followed_instead(services: Services, model_file: Path) -> None:
     uploaded = upload(services, model_file.read_bytes(), "mine.pt2")
     follow(services, "upload", "resnet20", uploaded)
-    chosen = follow(services, "model", "lenet", uploaded)
-    assert chosen.text.startswith("Analysing lenet") and chosen.uploaded is None
+    chosen = follow(services, "model", "lenet", None)
+    assert chosen.text.startswith("Analysing lenet")
     assert follow_to_the_end(services, "lenet", None).key == "lenet"
     assert services.library.is_upload(uploaded["model"])
+
+
+def test_a_choice_outweighs_the_upload_it_lets_go_of_in_the_same_moment() -> None:
+    assert cause_of(["uploaded.data", "model-select.value"]) == "model"
+    assert cause_of(["uploaded.data"]) == "upload"
+    assert cause_of(["model-poll.n_intervals"]) == "poll"
 
 
 def test_an_upload_that_is_no_model_is_said_and_not_offered(services: Services) -> None:
