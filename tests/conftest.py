@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -13,6 +14,11 @@ from geta_engine.analysis.report import analysis_report
 from geta_engine.trace import load
 
 torch.set_num_threads(1)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: tests wait for browsers, servers and runs a third of their time."""
+    return (os.cpu_count() or 1) + 1
 
 
 @cache

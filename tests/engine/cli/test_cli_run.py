@@ -84,6 +84,7 @@ def test_a_run_is_reported_shown_and_exported(folder: Folder) -> None:
     assert loaded.stdout.strip() == "torch.Size([3, 10])", loaded.stderr
 
 
+@pytest.mark.slow
 def test_a_file_trains_as_the_model_it_was_traced_from(folder: Folder) -> None:
     assert folder.geta("trace", "mlp", "-o", "m.pt2").returncode == 0
     flags = ("--config", "quick.yaml", "--json", "-")
@@ -108,7 +109,7 @@ def test_a_second_process_pauses_resumes_and_stops(folder: Folder) -> None:
     assert folder.geta("export", "1", "--out", "d").returncode == 2
 
 
-@pytest.mark.parametrize("interrupt", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("interrupt", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupt_stops_the_run_and_says_how_to_go_on(folder: Folder, interrupt: signal.Signals) -> None:
     with folder.start("--json", "-") as follower:
         folder.wait_for_step(1)

@@ -16,7 +16,14 @@ from geta_engine.drawing.opening import default_open, scopes_inside
 from geta_engine.trace import load
 from tools.shaped_models import SHAPED, spec_of
 
-MODELS = ("resnet20", "resnet56", "vit_tiny", "mobile_tiny", "dense_tiny", *SHAPED)
+MODELS = (
+    "resnet20",
+    "resnet56",
+    "vit_tiny",
+    "mobile_tiny",
+    "dense_tiny",
+    *(pytest.param(model, marks=pytest.mark.slow) for model in SHAPED),
+)
 Layout = Mapping[str, Any]
 Scopes = frozenset[str]
 

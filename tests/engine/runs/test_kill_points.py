@@ -38,7 +38,7 @@ def hashed(loop: Loop) -> tuple[str, dict[tuple[int, str], bytes]]:
     return end.summary["state_sha256"], frames
 
 
-@pytest.mark.parametrize("method", ["adam", "sgd"])
+@pytest.mark.parametrize("method", ["sgd", pytest.param("adam", marks=pytest.mark.slow)])
 def test_a_run_killed_anywhere_ends_the_same(tmp_path, method):
     config = CONFIG.model_copy(update={"optimizer": method, "lr": 0.003 if method == "adam" else 0.05})
     traced = ge.load("lenet")

@@ -60,6 +60,7 @@ def pretrained(folder: Path) -> None:
     model.save_pretrained(folder)
 
 
+@pytest.mark.slow
 def test_a_pretrained_transformer_is_compressed_from_its_file_alone(tmp_path):
     pretrained(tmp_path / "bert")
     traced = ["trace", f"hf:{tmp_path}/bert", "--input", "2,32:int64", "-o", f"{tmp_path}/m.pt2"]

@@ -73,6 +73,7 @@ def test_two_members_train_as_one_process(tmp_path):
     assert second["summary"] is None
 
 
+@pytest.mark.slow
 def test_batch_norm_and_accumulation_leave_both_members_equal(tmp_path):
     config = make_config(model="resnet8", batch_size=32, accumulate=2, clip_norm=1.0, **BASE)
     first, second = together(tmp_path / "two", config)

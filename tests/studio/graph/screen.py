@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from geta_engine.drawing.layout import layout_graph
 
 
@@ -15,7 +17,8 @@ def module(name: str) -> str:
 
 CY = "document.getElementById('graph')._cyreg.cy"
 DRAWS = "Number(document.getElementById('graph-panel').dataset.draws)"
-MODELS = ("resnet20", "bert-base", "qwen3-8b")
+MODELS = ("resnet20", *(pytest.param(large, marks=pytest.mark.slow) for large in ("bert-base", "qwen3-8b")))
+"""What a journey of `make test` is made on; the others are `make test-all`'s."""
 SMALLEST_TEXT = 11.0
 """px on screen."""
 TOOLBAR = 58

@@ -15,7 +15,7 @@ from geta_engine.runs.workspace import Workspace
 from geta_studio.services.services import Services
 
 pytest.importorskip("transformers")
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
 CY = "document.getElementById('graph')._cyreg.cy"
 OTHER = "document.getElementById('graph-compared')._cyreg.cy"
 MAKERS: dict[str, Callable[[Path], str]] = {"bert": small_bert, "qwen3": small_qwen3}
@@ -70,7 +70,7 @@ class Finished:
         return int(size)
 
 
-@pytest.fixture(scope="module", params=["bert", pytest.param("qwen3", marks=pytest.mark.slow)])
+@pytest.fixture(scope="module", params=["bert", "qwen3"])
 def finished(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Finished]]:
     made = Finished(request.param, tmp_path_factory.mktemp(request.param))
     yield request.param, made

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,9 +14,15 @@ from serving import Server, children
 OTHER = "document.getElementById('graph-compared')._cyreg.cy"
 
 
-def show_both(server: Server, page: Any, folder: Path) -> None:
-    """A finished run of resnet8, and its compact model beside the dense one."""
-    run_of(server.store, folder, "resnet8", "digits", 0.5)
+@pytest.fixture(scope="module")
+def site(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
+    """A server with a finished run of resnet8."""
+    run_of(shared_server.store, tmp_path_factory.mktemp("run"), "resnet8", "digits", 0.5)
+    return shared_server
+
+
+def show_both(server: Server, page: Any) -> None:
+    """The compact model of the run beside the dense one."""
     page.goto(f"{server.url}/?model=resnet8&run=1")
     page.wait_for_selector("#graph-panel[data-drawn='resnet8']")
     page.click("text=View ▾")
@@ -26,8 +31,8 @@ def show_both(server: Server, page: Any, folder: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_dense_and_compact_side_by_side(server: Server, page: Any, tmp_path: Path) -> None:
-    show_both(server, page, tmp_path)
+def test_dense_and_compact_side_by_side(site: Server, page: Any) -> None:
+    show_both(site, page)
     assert page.evaluate(f"() => {OTHER}.getElementById('conv2d').data('nodes')") == ["conv2d", "batch_norm", "relu"]
     assert "→" in page.locator("#graph-compared-title").inner_text()
     ids = "cy => cy.nodes('.changed').map(n => n.id()).sort()"
@@ -67,12 +72,12 @@ def test_dense_and_compact_side_by_side(server: Server, page: Any, tmp_path: Pat
 
 
 @pytest.mark.timeout(300)
-def test_a_layout_that_takes_long_shows_it_and_can_be_cancelled(server: Server, page: Any) -> None:
+def test_a_layout_that_takes_long_shows_it_and_can_be_cancelled(site: Server, page: Any) -> None:
     """The processes that lay out are stopped by the system's own means, so that they take as long as wanted."""
-    page.goto(server.url)
+    page.goto(site.url)
     page.wait_for_selector("#graph-panel[data-drawn='resnet20']")
     before = page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()")
-    stopped = children(server.pid, "geta_engine.drawing.process")
+    stopped = children(site.pid, "geta_engine.drawing.process")
     for process in stopped:
         os.kill(process, signal.SIGSTOP)
     page.evaluate(f"() => {{ {CY}.nodes('.toggle')[0].emit('tap') }}")
@@ -81,7 +86,7 @@ def test_a_layout_that_takes_long_shows_it_and_can_be_cancelled(server: Server, 
     page.wait_for_selector("text=the layout of the graph was cancelled: the graph stays as it was")
     page.wait_for_selector("#graph-busy:not(.on)", state="attached")
     assert page.evaluate(f"() => {CY}.nodes('.row').map(n => n.id()).sort()") == before
-    for process in {*stopped} & {*children(server.pid, "geta_engine.drawing.process")}:
+    for process in {*stopped} & {*children(site.pid, "geta_engine.drawing.process")}:
         os.kill(process, signal.SIGCONT)
     draws = page.get_attribute("#graph-panel", "data-draws")
     page.evaluate(f"() => {{ {CY}.nodes('.toggle')[0].emit('tap') }}")
@@ -96,9 +101,8 @@ def choose_run(page: Any, run: int) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_the_compact_model_opens_from_the_result_each_time(server: Server, page: Any, tmp_path: Path) -> None:
-    run_of(server.store, tmp_path, "resnet8", "digits", 0.5)
-    page.goto(f"{server.url}/?model=resnet8&run=1")
+def test_the_compact_model_opens_from_the_result_each_time(site: Server, page: Any) -> None:
+    page.goto(f"{site.url}/?model=resnet8&run=1")
     for _ in range(2):
         page.click("text=Open the compact model")
         page.wait_for_selector("#graph-panel[data-drawn='compact-1']")
@@ -110,8 +114,8 @@ def test_the_compact_model_opens_from_the_result_each_time(server: Server, page:
 
 
 @pytest.mark.timeout(300)
-def test_a_click_on_the_right_selects_what_it_means_on_the_left(server: Server, page: Any, tmp_path: Path) -> None:
-    show_both(server, page, tmp_path)
+def test_a_click_on_the_right_selects_what_it_means_on_the_left(site: Server, page: Any) -> None:
+    show_both(site, page)
     at = page.evaluate(f"() => ({{...{OTHER}.nodes('.pill')[1].position()}})")
     there = "node => node.position('x') === at.x && node.position('y') === at.y"
     pill = page.evaluate(f"at => {CY}.nodes('.pill').filter({there})[0].data('quantizers')[0]", at)
@@ -136,9 +140,8 @@ def test_a_click_on_the_right_selects_what_it_means_on_the_left(server: Server, 
 
 
 @pytest.mark.timeout(300)
-def test_the_address_holds_what_stands_beside(server: Server, page: Any, tmp_path: Path) -> None:
-    run_of(server.store, tmp_path, "resnet8", "digits", 0.5)
-    page.goto(f"{server.url}/?model=resnet8&run=1&beside=compact-1")
+def test_the_address_holds_what_stands_beside(site: Server, page: Any) -> None:
+    page.goto(f"{site.url}/?model=resnet8&run=1&beside=compact-1")
     page.wait_for_selector("#graph-panel[data-compared='compact-1']")
     page.reload()
     page.wait_for_selector("#graph-panel[data-compared='compact-1']")
@@ -153,6 +156,6 @@ def test_the_address_holds_what_stands_beside(server: Server, page: Any, tmp_pat
     page.wait_for_selector("#graph-panel[data-drawn='compact-1']:not(.comparing)")
     page.wait_for_function("() => location.search === '?model=compact-1'")
     for compared in ("compact-99", "<b>&", "resnet20"):
-        page.goto(f"{server.url}/?model=resnet8&beside={compared}")
+        page.goto(f"{site.url}/?model=resnet8&beside={compared}")
         page.wait_for_selector("#graph-panel[data-drawn='resnet8']:not(.comparing)")
         assert page.locator("text=That did not work").count() == 0

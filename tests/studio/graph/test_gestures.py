@@ -14,13 +14,7 @@ import pygraphviz
 import pytest
 from screen import CY, MODELS, PLACES, STATE, analysis_of, pointed_at, redrawn, scroll_to
 
-SLOW = "qwen3-8b"
-pytestmark = [
-    pytest.mark.timeout(300),
-    pytest.mark.parametrize(
-        "model", [pytest.param(name, marks=pytest.mark.slow) if name == SLOW else name for name in MODELS]
-    ),
-]
+pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("model", MODELS)]
 Show = Callable[[str], Any]
 POINTED = {"resnet20": "conv2d_1", "bert-base": "linear", "qwen3-8b": "linear"}
 """A layer of the first block."""

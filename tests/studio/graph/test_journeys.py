@@ -48,7 +48,7 @@ OPENED = {
 """A block that is closed and opened again, and a node below it."""
 
 
-@pytest.mark.parametrize("model", OPENED)
+@pytest.mark.parametrize("model", MODELS)
 def test_a_block_moves_little_and_keeps_what_is_selected(show: Callable[[str], Any], model: str) -> None:
     page = show(model)
     scope, below = OPENED[model]

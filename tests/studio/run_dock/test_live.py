@@ -89,8 +89,8 @@ def test_zoom_is_kept_while_data_comes_in(server: Server, page: Any, recorder: R
     assert page.evaluate(f"() => {plot}._fullLayout.xaxis.range") == pytest.approx(zoomed)
 
 
-def test_bad_input_is_a_sentence_and_nothing_is_lost(server: Server, page: Any) -> None:
-    page.goto(server.url)
+def test_bad_input_is_a_sentence_and_nothing_is_lost(shared_server: Server, page: Any) -> None:
+    page.goto(shared_server.url)
     page.wait_for_selector("#launch:not([disabled])")
     for field, bad, words in (
         ("#sparsity-input", "1.2", "0 <= sparsity < 1"),
@@ -171,9 +171,9 @@ def test_the_runs_page_opens_and_deletes(server: Server, page: Any) -> None:
     page.wait_for_function("id => location.search.includes(`run=${id}`)", arg=runs[1])
 
 
-def test_the_scheme_is_kept(server: Server, page: Any) -> None:
+def test_the_scheme_is_kept(shared_server: Server, page: Any) -> None:
     scheme = "() => document.documentElement.dataset.mantineColorScheme"
-    page.goto(server.url)
+    page.goto(shared_server.url)
     page.wait_for_selector("#theme-switch")
     page.wait_for_function("() => document.documentElement.dataset.mantineColorScheme === 'light'")
     page.click("#theme-switch")
@@ -183,18 +183,18 @@ def test_the_scheme_is_kept(server: Server, page: Any) -> None:
     assert page.evaluate(scheme) == "dark"
 
 
-def test_nothing_is_loaded_from_elsewhere(server: Server, page: Any) -> None:
+def test_nothing_is_loaded_from_elsewhere(shared_server: Server, page: Any) -> None:
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
-    page.goto(server.url)
+    page.goto(shared_server.url)
     page.wait_for_selector("#launch:not([disabled])")
-    assert [url for url in asked if not url.startswith((server.url, "data:", "blob:"))] == []
+    assert [url for url in asked if not url.startswith((shared_server.url, "data:", "blob:"))] == []
 
 
-def test_a_tab_in_the_back_asks_nothing(server: Server, page: Any) -> None:
+def test_a_tab_in_the_back_asks_nothing(shared_server: Server, page: Any) -> None:
     asked = "() => window.dash_component_api.getLayout('tick-due').props.data ?? 0"
     ticks = "() => window.dash_component_api.getLayout('tick').props.n_intervals ?? 0"
-    page.goto(server.url)
+    page.goto(shared_server.url)
     page.wait_for_selector("#graph-panel[data-drawn]")
     page.wait_for_function(f"() => ({asked})() >= 1")
     page.evaluate("() => Object.defineProperty(document, 'hidden', { get: () => true, configurable: true })")

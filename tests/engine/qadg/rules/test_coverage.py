@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from geta_engine.qadg.rules import find
@@ -71,6 +72,7 @@ def test_every_rule_is_for_an_op_that_exists():
     assert {op for op in _RULES if not hasattr(torch.ops.aten, op)} == NOT_ATEN
 
 
+@pytest.mark.slow
 def test_every_rule_is_exercised():
     assert all(hasattr(torch.ops.aten, op) for op in NEVER_EXPORTED)
     assert set(_RULES) - seen() - NOT_ATEN - NEVER_EXPORTED == set()
