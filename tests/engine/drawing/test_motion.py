@@ -16,14 +16,8 @@ from geta_engine.drawing.opening import default_open, scopes_inside
 from geta_engine.trace import load
 from tools.shaped_models import SHAPED, spec_of
 
-MODELS = (
-    "resnet20",
-    "resnet56",
-    "vit_tiny",
-    "mobile_tiny",
-    "dense_tiny",
-    *(pytest.param(model, marks=pytest.mark.slow) for model in SHAPED),
-)
+LARGE = tuple(pytest.param(model, marks=pytest.mark.slow) for model in SHAPED)
+MODELS = ("resnet20", "resnet56", "vit_tiny", "mobile_tiny", "dense_tiny", *LARGE)
 Layout = Mapping[str, Any]
 Scopes = frozenset[str]
 
@@ -111,7 +105,7 @@ def test_opening_and_closing_leads_back(graph_of: Any, model: str) -> None:
             assert things(back) == things(first), scope
 
 
-@pytest.mark.parametrize("model", ("resnet56", "bert-base", "qwen3-8b"))
+@pytest.mark.parametrize("model", ("resnet56", *LARGE))
 def test_a_walk_moves_things_far_only_where_columns_are_made_anew(graph_of: Any, model: str) -> None:
     graph, random = graph_of(model), Random(5)
     opened = default_open(graph)

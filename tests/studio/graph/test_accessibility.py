@@ -116,8 +116,8 @@ def assert_nothing_serious(page: Any, screens: tuple[Callable[[Any], None], ...]
 
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
-def test_nothing_serious_on_any_screen(server: Server, page: Any, scheme: str) -> None:
-    look_at(page, server, "model=resnet20", scheme)
+def test_nothing_serious_on_any_screen(shared_server: Server, page: Any, scheme: str) -> None:
+    look_at(page, shared_server, "model=resnet20", scheme)
     assert_nothing_serious(page, SCREENS)
 
 

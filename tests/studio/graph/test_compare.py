@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,10 +16,13 @@ OTHER = "document.getElementById('graph-compared')._cyreg.cy"
 
 
 @pytest.fixture(scope="module")
-def site(shared_server: Server, tmp_path_factory: pytest.TempPathFactory) -> Server:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with a finished run of resnet8."""
-    run_of(shared_server.store, tmp_path_factory.mktemp("run"), "resnet8", "digits", 0.5)
-    return shared_server
+    folder = tmp_path_factory.mktemp("compare")
+    server = Server(folder)
+    run_of(server.store, folder, "resnet8", "digits", 0.5)
+    yield server.start()
+    server.stop()
 
 
 def show_both(server: Server, page: Any) -> None:
