@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,14 @@ def make_with_inputs():
 def geta(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "geta_engine.cli", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+
+
+def geta_here(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The same in this process, which has torch already."""
+    said, errors = io.StringIO(), io.StringIO()
+    with chdir(folder), redirect_stdout(said), redirect_stderr(errors):
+        code = output.main(commands, list(arguments))
+    return subprocess.CompletedProcess(arguments, code, said.getvalue(), errors.getvalue())
 
 
 def results(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -118,8 +128,8 @@ def test_trace_writes_a_file_that_plain_pytorch_loads(folder: Path) -> None:
 
 
 def test_analyze_says_the_same_of_a_zoo_name_and_of_its_file(folder: Path) -> None:
-    assert geta(folder, "trace", "mlp", "-o", "m.pt2").returncode == 0
-    named, filed = (results(geta(folder, "analyze", spec, "--json", "-")) for spec in ("mlp", "m.pt2"))
+    assert geta_here(folder, "trace", "mlp", "-o", "m.pt2").returncode == 0
+    named, filed = (results(geta_here(folder, "analyze", spec, "--json", "-")) for spec in ("mlp", "m.pt2"))
     assert (named["prunable_units"], named["total_units"]) == (192, 202)
     for key in ("nodes", "edges", "groups", "quantizers", "prunable_units", "total_units", "pinned_ops"):
         assert named[key] == filed[key]
@@ -128,7 +138,7 @@ def test_analyze_says_the_same_of_a_zoo_name_and_of_its_file(folder: Path) -> No
 
 def test_analyze_takes_switches_and_protected_layers(folder: Path) -> None:
     command = ("analyze", "mlp", "--no-activations", "--protect", "fc1", "--json", "out.json")
-    done = geta(folder, *command)
+    done = geta_here(folder, *command)
     assert done.returncode == 0 and "fc2" in done.stdout, done.stderr
     report = json.loads((folder / "out.json").read_text())
     assert {quantizer["kind"] for quantizer in report["quantizers"]} == {"weight"}
@@ -136,14 +146,14 @@ def test_analyze_takes_switches_and_protected_layers(folder: Path) -> None:
 
 
 def test_analyze_draws_the_graph(folder: Path) -> None:
-    done = geta(folder, "analyze", "mlp", "--dot", "g.dot", "--svg", "g.svg")
+    done = geta_here(folder, "analyze", "mlp", "--dot", "g.dot", "--svg", "g.svg")
     assert done.returncode == 0, done.stderr
     assert (folder / "g.dot").read_text().lstrip().startswith("digraph") and "fc1" in (folder / "g.dot").read_text()
     assert "<svg" in (folder / "g.svg").read_text()
 
 
 def test_verify_certifies_and_saves_both_models(folder: Path) -> None:
-    report = results(geta(folder, "verify", "mlp", "--sparsity", "0.25", "--save", "d/e", "--json", "-"))
+    report = results(geta_here(folder, "verify", "mlp", "--sparsity", "0.25", "--save", "d/e", "--json", "-"))
     assert report["ok"] is True and report["max_rel_diff"] <= 1e-5
     assert (report["zero_units"], report["prunable_units"]) == (48, 192)
     assert report["params_compact"] < report["params_dense"] and report["pinned_ops"] == []

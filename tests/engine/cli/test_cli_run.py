@@ -130,6 +130,7 @@ def test_a_run_outlives_the_process_that_started_it(folder: Folder) -> None:
     assert folder.geta("stop", "1").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_told_and_the_run_resumed(folder: Folder) -> None:
     with folder.start() as follower:
         folder.wait_for_step(1)

@@ -27,7 +27,7 @@ from geta_engine.runs.report import run_report
 from geta_engine.runs.workspace import Workspace
 from geta_engine.store import Store
 
-SCHEDULE = Schedule(warmup=200, projection=200, projection_periods=2, joint=200, joint_periods=2, cooldown=200)
+SCHEDULE = Schedule(warmup=100, projection=100, projection_periods=2, joint=100, joint_periods=2, cooldown=100)
 CONFIG = RunConfig(model="mlp", schedule=SCHEDULE, seed=3)
 
 
@@ -99,10 +99,10 @@ def assert_same_record(desk: Desk, run: int, straight: tuple[RunRecord, Desk]) -
 
 def test_a_run_goes_from_queued_to_done(straight: tuple[RunRecord, Desk]) -> None:
     record, desk = straight
-    assert (record.step, record.steps, record.error) == (800, 800, None)
+    assert (record.step, record.steps, record.error) == (400, 400, None)
     assert record.summary["zero_units"] == record.summary["k_target"] == 96
-    assert desk.store.steps(record.id)["step"].tolist() == list(range(1, 801))
-    assert [marker.step for marker in desk.store.markers(record.id) if marker.kind == "stage"] == [0, 200, 400, 600]
+    assert desk.store.steps(record.id)["step"].tolist() == list(range(1, 401))
+    assert [marker.step for marker in desk.store.markers(record.id) if marker.kind == "stage"] == [0, 100, 200, 300]
     assert desk.workspace.compact_file(record.id).is_file() and desk.workspace.model_file(record.id).is_file()
     assert len(list(desk.workspace.checkpoints(record.id).iterdir())) == 2
     assert not desk.workspace.is_locked(record.id)
@@ -148,6 +148,7 @@ def test_a_stopped_run_goes_on_in_a_new_process(desk: Desk, straight: tuple[RunR
     assert_same_record(desk, run, straight)
 
 
+@pytest.mark.slow
 def test_sigterm_stops_at_a_checkpoint(desk: Desk, straight: tuple[RunRecord, Desk]) -> None:
     run = desk.start()
     record = desk.wait(run, lambda record: record.step > 20)
@@ -163,7 +164,7 @@ def test_sigterm_stops_at_a_checkpoint(desk: Desk, straight: tuple[RunRecord, De
 
 @pytest.mark.parametrize(
     "kill_step",
-    [430, *(pytest.param(step, marks=pytest.mark.slow) for step in (1, *random.Random(5).sample(range(2, 790), 18)))],
+    [230, *(pytest.param(step, marks=pytest.mark.slow) for step in (1, *random.Random(5).sample(range(2, 390), 18)))],
 )
 def test_a_killed_run_ends_bit_identical(desk: Desk, straight: tuple[RunRecord, Desk], kill_step: int) -> None:
     run = desk.start()
@@ -188,7 +189,7 @@ def test_a_killed_run_is_shown_as_dead_and_cannot_be_paused(desk: Desk, monkeypa
 
 def test_a_damaged_newest_checkpoint_falls_back_to_the_one_before(desk: Desk, straight: tuple[RunRecord, Desk]) -> None:
     run = desk.start()
-    desk.kill(run, step=430)
+    desk.kill(run, step=230)
     (newest, *_) = sorted(desk.workspace.checkpoints(run).iterdir(), reverse=True)
     newest.write_bytes(newest.read_bytes()[:1000])
     desk.send(run, Resume())

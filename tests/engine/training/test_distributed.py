@@ -122,6 +122,7 @@ def test_a_batch_that_cannot_be_shared_is_refused():
         Loop(ge.load("mlp"), make_config(model="mlp", batch_size=33, **BASE), DistributedContext(rank=0, size=2))
 
 
+@pytest.mark.slow
 def test_the_worker_leads_a_team_which_stops_and_resumes_bit_for_bit(tmp_path):
     workspace = Workspace(f"sqlite:///{tmp_path}/geta.db")
     store = Store(workspace.store_url)

@@ -121,8 +121,9 @@ def test_nothing_serious_on_any_screen(shared_server: Server, page: Any, scheme:
     assert_nothing_serious(page, SCREENS)
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_nothing_serious_while_a_run_is_shown(server: Server, page: Any, tmp_path: Path, scheme: str) -> None:
     run_of(server.store, tmp_path, "resnet8", "digits", 0.5)
     look_at(page, server, "model=resnet8&run=1", scheme)

@@ -15,7 +15,7 @@ import geta_engine as ge
 from geta_engine.analysis.report import analysis_report
 from geta_engine.drawing.stages import graph_at
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.slow]
 CY = "document.getElementById('graph')._cyreg.cy"
 DRAWS = "Number(document.getElementById('graph-panel').dataset.draws)"
 DRAWN_OPS = f"() => {CY}.nodes('.row').map(row => row.data('nodes')).flat().sort()"
