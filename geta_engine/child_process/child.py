@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import resource
 import signal
@@ -13,6 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, cast
+
+import orjson
 
 from geta_engine.documents.child_process import ChildMessage, FailureReason, Progress
 from geta_engine.errors import GetaError
@@ -44,8 +45,6 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                text=True,
-                encoding="utf-8",
                 start_new_session=True,
             )
         finally:
@@ -97,7 +96,7 @@ class Child:
 
     def _answer(self, request: object, report: Report) -> Any:
         with suppress(BrokenPipeError):
-            self._requests.write(json.dumps(request) + "\n")
+            self._requests.write(orjson.dumps(request, option=orjson.OPT_APPEND_NEWLINE))
             self._requests.flush()
         for line in self._messages:
             message = _message(line)
@@ -118,10 +117,10 @@ class Child:
         self.kill()
 
 
-def _message(line: str) -> ChildMessage | None:
+def _message(line: bytes) -> ChildMessage | None:
     """A line of a child; None for what a library printed before `serve` began."""
     try:
-        message = json.loads(line)
+        message = orjson.loads(line)
     except ValueError:
         return None
     is_message = isinstance(message, dict) and message.keys() & {"progress", "result", "error"}

@@ -5,7 +5,6 @@ It reads a request a line on standard input and writes messages (`documents.chil
 
 from __future__ import annotations
 
-import json
 import os
 import queue
 import sys
@@ -14,24 +13,33 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from geta_engine.child_process.child import Report
 from geta_engine.documents.child_process import ChildMessage, FailureMessage
 from geta_engine.errors import GetaError
 
+NICENESS = 10
+
 
 def serve(handle: Callable[[Any, Report], Any]) -> None:
     """Answer requests in a child, one after the other, until the caller closes the connection or is gone; then the
-    process ends at once, whatever it is in the middle of. What libraries print goes to standard error."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    process ends at once, whatever it is in the middle of. What libraries print goes to standard error.
+
+    The caller answers people: where both want a core, it gets the core.
+    """
+    os.nice(NICENESS)
+    answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
 
     def send(message: ChildMessage) -> None:
-        print(json.dumps(message), file=answers, flush=True)
+        answers.write(orjson.dumps(message, option=orjson.OPT_APPEND_NEWLINE))
+        answers.flush()
 
-    requests: queue.SimpleQueue[str] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[bytes] = queue.SimpleQueue()
     threading.Thread(target=_read, args=(requests,), daemon=True).start()
     while True:
-        request = json.loads(requests.get())
+        request = orjson.loads(requests.get())
         try:
             result = handle(request, lambda progress: send({"progress": progress}))
         except Exception as error:
@@ -40,8 +48,8 @@ def serve(handle: Callable[[Any, Report], Any]) -> None:
             send({"result": result})
 
 
-def _read(requests: queue.SimpleQueue[str]) -> None:
-    for line in sys.stdin:
+def _read(requests: queue.SimpleQueue[bytes]) -> None:
+    for line in sys.stdin.buffer:
         requests.put(line)
     os._exit(0)
 

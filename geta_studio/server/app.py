@@ -34,9 +34,11 @@ def create_app(services: Services) -> Dash:
     from geta_studio.run_dock import callbacks as run_dock
     from geta_studio.runs_page import callbacks as runs_page
     from geta_studio.server.assets import asset_settings, assets_folder, preload_modules, render_after_modules
+    from geta_studio.server.dash_internals import read_answers_faster
     from geta_studio.server.page import page
     from geta_studio.shell import callbacks as shell
 
+    read_answers_faster()
     app = Dash(
         "geta_studio",
         title="GETA Studio",

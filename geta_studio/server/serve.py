@@ -17,6 +17,11 @@ from geta_studio.server.app import create_app
 from geta_studio.server.security import Guard, is_loopback
 from geta_studio.services.services import Services
 
+SWITCH_S = 0.0005
+"""After which a thread that draws lets others go on: a tick waits for its turn at each of its queries."""
+COLLECTIONS = (100_000, 50, 50)
+"""When garbage is looked for (`gc.set_threshold`): a drawing makes a million objects, none of them in a circle, and to
+look through them again and again took longer than to make them."""
 log = logging.getLogger(__name__)
 
 
@@ -33,8 +38,7 @@ def serve(
         token = None if is_loopback(host) else secrets.token_urlsafe(24)
         app = Guard(create_app(services), host=host, port=port, token=token)
         services.layouts.warm()
-        gc.freeze()
-        gc.enable()
+        _favour_answers()
         address = f"http://{_in_url(host)}:{port}/" + (f"?token={token}" if token else "")
         print(f"GETA Studio is on {address}", flush=True)
         if open_browser:
@@ -44,6 +48,14 @@ def serve(
         log.info("interrupted")
     finally:
         services.close()
+
+
+def _favour_answers() -> None:
+    """Answer ticks while large graphs are drawn; benchmarks/services.py measures how soon."""
+    sys.setswitchinterval(SWITCH_S)
+    gc.freeze()
+    gc.set_threshold(*COLLECTIONS)
+    gc.enable()
 
 
 def _start_first_analysis(services: Services) -> None:
@@ -58,7 +70,9 @@ def _run(app: Guard, listener: socket.socket) -> None:
     import uvicorn
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app, log_level="warning", access_log=False, timeout_graceful_shutdown=2, ws_per_message_deflate=False
+    )
     uvicorn.Server(config).run(sockets=[listener])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import re
@@ -10,6 +9,8 @@ import threading
 from contextlib import suppress
 from pathlib import Path
 from typing import cast
+
+import orjson
 
 from geta_engine.disk_budget import beyond_budget, files_of
 from geta_engine.documents.layout import LayoutDocument, StoredLayout
@@ -34,7 +35,7 @@ class LayoutFiles:
             return None
         file = self._folder / f"{key}.json"
         try:
-            layout = json.loads(file.read_text(encoding="utf-8"))
+            layout = orjson.loads(file.read_bytes())
             file.touch()
         except (OSError, ValueError):
             return None
@@ -46,7 +47,7 @@ class LayoutFiles:
         part = self._folder / f"{key}.{os.getpid()}-{threading.get_ident()}.part"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(stored), encoding="utf-8")
+            part.write_bytes(orjson.dumps(stored))
             part.replace(self._folder / f"{key}.json")
             self._make_room()
         except OSError as error:

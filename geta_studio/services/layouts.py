@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+import orjson
 
 from geta_engine.child_process.child import ChildError
 from geta_engine.child_process.pool import ChildPool, Job
@@ -135,4 +136,4 @@ class Layouts:
 
 def _key(request: LayoutRequest, stage: str) -> str:
     parts = [LAYOUT_VERSION, request["graph"], request["open_scopes"], stage, request["show_shape"], request["columns"]]
-    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)).hexdigest()

@@ -35,7 +35,7 @@ def oblige(request: dict[str, Any], report: Report) -> Any:
             started = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
             report({"text": str(started.pid), "done": 0, "total": 0})
             threading.Event().wait()
-    return {"pid": os.getpid(), "text": request.get("text", "")}
+    return {"pid": os.getpid(), "niceness": os.nice(0), "text": request.get("text", "")}
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import pytest
 
 from geta_engine.child_process.child import ChildError
 from geta_engine.child_process.pool import ChildPool, Job
+from geta_engine.child_process.serve import NICENESS
 from tests.coroutines import run_to_end
 
 Make = Callable[..., ChildPool]
@@ -122,6 +123,10 @@ def test_a_child_does_one_job_after_another_until_one_is_cancelled(make_pool: Ma
     process_of(hanging, until)
     hanging.cancel()
     assert pool.submit({}).future.result(60)["pid"] != first
+
+
+def test_a_child_leaves_its_caller_the_core_that_both_want(make_pool: Make) -> None:
+    assert make_pool().submit({}).future.result(60)["niceness"] == min(19, os.nice(0) + NICENESS)
 
 
 def test_without_reuse_each_job_has_a_child_of_its_own(make_pool: Make, until: Until, is_gone: Gone) -> None:
