@@ -121,6 +121,7 @@ def test_an_interrupt_stops_the_run_and_says_how_to_go_on(folder: Folder, interr
     assert folder.geta("stop", "1").returncode == 0
 
 
+@pytest.mark.slow
 def test_a_run_outlives_the_process_that_started_it(folder: Folder) -> None:
     with folder.start() as follower:
         folder.wait_for_step(1)

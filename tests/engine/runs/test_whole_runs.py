@@ -50,7 +50,8 @@ def assert_promises(result: dict, sparsity: float) -> None:
     assert result["verify"]["max_rel_diff"] <= 1e-5
 
 
-@pytest.mark.parametrize("name", ["resnet8", pytest.param("vit_tiny", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resnet8", "vit_tiny"])
 def test_a_file_without_source_goes_the_whole_way(name, tmp_path):
     assert geta(tmp_path, "trace", name, "-o", "m.pt2").returncode == 0
     assert "no zoo here" in geta(tmp_path, "run", name, zoo=False).stderr

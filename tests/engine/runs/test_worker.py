@@ -133,6 +133,7 @@ def test_a_paused_run_keeps_its_heart_beating(desk: Desk) -> None:
     desk.status(run, "stopped")
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_in_a_new_process(desk: Desk, straight: tuple[RunRecord, Desk]) -> None:
     run = desk.start()
     desk.send(run, Pause())

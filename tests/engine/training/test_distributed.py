@@ -81,6 +81,7 @@ def test_batch_norm_and_accumulation_leave_both_members_equal(tmp_path):
     assert first["losses"] == second["losses"] and first["summary"]["zero_units"] == first["summary"]["k_target"]
 
 
+@pytest.mark.slow
 def test_a_leader_that_stops_takes_its_team_along(tmp_path):
     """At the very last step too, when the others are about to take over its buffers."""
     stops = (7, SCHEDULE.total)

@@ -143,6 +143,7 @@ def test_a_click_on_the_right_selects_what_it_means_on_the_left(site: Server, pa
     assert title == f"inserted · {layer}"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_address_holds_what_stands_beside(site: Server, page: Any) -> None:
     page.goto(f"{site.url}/?model=resnet8&run=1&beside=compact-1")

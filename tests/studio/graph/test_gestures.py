@@ -67,6 +67,7 @@ def test_pointing_shows_the_blast_radius_and_a_click_inspects(show: Show, model:
     page.wait_for_selector(f"#inspector .reason-box:has-text({json.dumps(fixed['reason'][:40])})")
 
 
+@pytest.mark.slow
 def test_search_filters_and_steps_into_what_is_folded(show: Show, model: str) -> None:
     page = show(model)
     analysis = analysis_of(page)
@@ -96,6 +97,7 @@ def test_search_filters_and_steps_into_what_is_folded(show: Show, model: str) ->
     page.wait_for_function(f"id => (({PLACES})())[id] !== undefined", arg=key)
 
 
+@pytest.mark.slow
 def test_stages_overlays_and_the_address(show: Show, model: str) -> None:
     page = show(model)
     group = analysis_of(page)["groups"][1]
@@ -151,6 +153,7 @@ def test_the_map_leads_to_where_it_is_pressed(show: Show, model: str) -> None:
     assert x == pytest.approx(size[0] / 2, abs=size[0] / 50) and y == pytest.approx(size[1] / 2, abs=size[1] / 50)
 
 
+@pytest.mark.slow
 def test_the_list_opens_selects_and_has_the_menu(show: Show, model: str) -> None:
     page, scope = show(model), CLOSED[model]
     item = f".tree-item[data-scope='{scope}']"
@@ -180,6 +183,7 @@ def saved(page: Any, kind: str, folder: Path) -> Path:
     return folder / kind
 
 
+@pytest.mark.slow
 def test_what_is_saved_is_what_it_says(show: Show, tmp_path: Path, model: str) -> None:
     page = show(model)
     picture = saved(page, "png", tmp_path).read_bytes()
@@ -193,6 +197,7 @@ def test_what_is_saved_is_what_it_says(show: Show, tmp_path: Path, model: str) -
     assert json.loads(saved(page, "json", tmp_path).read_text()) == analysis_of(page)
 
 
+@pytest.mark.slow
 def test_presenting(show: Show, model: str) -> None:
     page = show(model)
     before = page.evaluate(f"() => [{CY}.zoom(), {{...{CY}.pan()}}]")

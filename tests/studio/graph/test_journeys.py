@@ -79,6 +79,7 @@ def test_a_block_moves_little_and_keeps_what_is_selected(show: Callable[[str], A
     assert TOOLBAR < page.evaluate(PLACES)[below][1] < page.locator(".graph-legend").bounding_box()["y"]
 
 
+@pytest.mark.slow
 def test_titles_out_of_view_are_named_and_lead_there(show: Callable[[str], Any]) -> None:
     page = show("qwen3-8b")
     page.evaluate(f"() => {{ {CY}.viewport({{ zoom: 1, pan: {{ x: -600, y: -500 }} }}) }}")
