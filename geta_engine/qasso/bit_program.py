@@ -106,9 +106,7 @@ class _Columns:
         ends = np.cumsum([*counts, *counts_of_pairs])
         spans = np.split(np.arange(ends[-1]), ends[:-1])
         self.z = spans[: len(counts)]
-        self.p = [
-            span.reshape(counts[i], counts[j]) for span, (i, j) in zip(spans[len(counts) :], pairs, strict=True)
-        ]
+        self.p = [span.reshape(counts[i], counts[j]) for span, (i, j) in zip(spans[len(counts) :], pairs, strict=True)]
         self.count = int(ends[-1])
 
 
@@ -151,9 +149,7 @@ def _matrix(rows: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]], colum
     return coo_array((values, (lines, places)), shape=(len(rows), columns))
 
 
-def _raised(
-    bits: Widths, losses: Losses, lower: Widths, upper: Widths, cost: BitCost, budget: float
-) -> Widths:
+def _raised(bits: Widths, losses: Losses, lower: Widths, upper: Widths, cost: BitCost, budget: float) -> Widths:
     """Widths raised a bit at a time while that fits: the largest gain for its cost first, then the first quantizer.
 
     The solver may stop `GAP` from the best, and a quantizer that loses nothing has no reason in it to grow.

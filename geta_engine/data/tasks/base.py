@@ -35,6 +35,10 @@ class Task(Protocol):
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Model output and targets of one batch -> scalar in float32, averaged over the batch."""
 
+    def drawn_loss(self, output: Any) -> Tensor:
+        """Model output of one batch -> scalar in float32, summed over the batch: minus the log of how likely the model
+        holds targets that are drawn from what it says itself."""
+
     def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Float64 sums over one batch, from whose total over all batches `value` finds the metric."""
 

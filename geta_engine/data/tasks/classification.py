@@ -9,6 +9,7 @@ from torch import Tensor
 
 from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.tasks.base import Batch
+from geta_engine.data.tasks.drawn import of_classes
 from geta_engine.data.tasks.metrics import hits, share
 from geta_engine.data.tasks.outputs import main
 from geta_engine.errors import InputError
@@ -37,6 +38,10 @@ class Classification:
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Mean cross entropy of scores [B, classes]."""
         return F.cross_entropy(main(output), targets[0])
+
+    def drawn_loss(self, output: Any) -> Tensor:
+        """Cross entropy of classes drawn from the scores."""
+        return of_classes(main(output))
 
     def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Hits and examples."""

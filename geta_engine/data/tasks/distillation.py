@@ -12,6 +12,7 @@ from torch import Tensor
 from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.inputs import ModelInputs
 from geta_engine.data.tasks.base import Batch
+from geta_engine.data.tasks.drawn import of_classes, of_numbers
 from geta_engine.data.tasks.metrics import hits, r2, share, squares
 from geta_engine.data.tasks.outputs import floats, main
 from geta_engine.errors import InputError
@@ -61,6 +62,10 @@ class LogitDistillation:
         student = main(output).log_softmax(-1).flatten(0, -2)
         return F.kl_div(student, targets[0].log_softmax(-1).flatten(0, -2), reduction="batchmean", log_target=True)
 
+    def drawn_loss(self, output: Any) -> Tensor:
+        """Cross entropy of choices drawn from the logits."""
+        return of_classes(main(output))
+
     def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Equal choices and choices."""
         return hits(main(output).argmax(-1), targets[0].argmax(-1))
@@ -98,6 +103,11 @@ class FeatureDistillation:
             for outputs, wanted, variance in zip(floats(output), targets, self._variances, strict=True)
         ]
         return torch.stack(errors).mean()
+
+    def drawn_loss(self, output: Any) -> Tensor:
+        """Half the squared error of outputs drawn with the teacher's variances around the outputs."""
+        pairs = zip(floats(output), self._variances, strict=True)
+        return torch.stack([of_numbers(outputs, variance) for outputs, variance in pairs]).sum()
 
     def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Sums of squares, one row an output."""

@@ -13,6 +13,7 @@ from geta_engine.data.batches import generator_of
 from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.inputs import Input
 from geta_engine.data.tasks.base import Batch
+from geta_engine.data.tasks.drawn import of_classes
 from geta_engine.data.tasks.metrics import hits, share
 from geta_engine.data.tasks.outputs import main
 from geta_engine.errors import InputError
@@ -70,6 +71,10 @@ class _Tokens:
         asked = (targets[0] != _IGNORED).sum().clamp_min(1)
         logits = main(output).flatten(0, 1)
         return F.cross_entropy(logits, targets[0].flatten(), ignore_index=_IGNORED, reduction="sum") / asked
+
+    def drawn_loss(self, output: Any) -> Tensor:
+        """Cross entropy of a token drawn at each position."""
+        return of_classes(main(output))
 
     def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Hits and positions that were asked for."""

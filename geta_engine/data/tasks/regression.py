@@ -9,6 +9,7 @@ from torch import Tensor
 
 from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.tasks.base import Batch
+from geta_engine.data.tasks.drawn import of_numbers
 from geta_engine.data.tasks.metrics import r2, squares
 from geta_engine.data.tasks.outputs import main
 from geta_engine.errors import InputError
@@ -38,6 +39,10 @@ class Regression:
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Mean squared error of [B, k], or of [B] where k is 1."""
         return F.mse_loss(main(output).view_as(targets[0]), targets[0])
+
+    def drawn_loss(self, output: Any) -> Tensor:
+        """Half the squared error of numbers drawn with variance 1 around the outputs."""
+        return of_numbers(main(output))
 
     def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Sums of squares."""
