@@ -13,6 +13,8 @@ from torch import Tensor, nn
 import geta_engine as ge
 from geta_engine.config import make_config
 from geta_engine.data import Input, Split, evaluate, load, make_task, model_inputs
+from geta_engine.data.tasks.classification import Classification
+from geta_engine.data.tasks.distillation import LogitDistillation
 from geta_engine.data.tasks.language import MaskedLanguageModeling, NextToken
 from geta_engine.data.tasks.regression import Regression
 from geta_engine.errors import InputError
@@ -200,3 +202,21 @@ def test_kl_and_scaled_error_are_what_they_say():
         task_of(Outputs(lambda y: y[:, :1]), torch.randn(2, 5), data="distill", distill_loss="kl")
     with pytest.raises(InputError, match="returns no floating tensor"):
         task_of(Outputs(lambda y: y.argmax(1)), torch.randn(2, 5), data="distill")
+
+
+def test_the_drawn_loss_is_how_likely_the_model_holds_what_it_says_itself():
+    """The mean over many draws is the entropy of what is drawn from, and the gradient is noise around 0."""
+    scores = torch.tensor([[2.0, 0.0, -1.0]]).repeat(30_000, 1).requires_grad_()
+    entropy = float(torch.distributions.Categorical(logits=scores[0]).entropy())
+    for task, output in (
+        (Classification(), scores),
+        (NextToken(TOKENS), {"logits": scores.view(300, 100, 3)}),
+        (LogitDistillation(lambda inputs: scores), scores),
+    ):
+        loss = task.drawn_loss(output)
+        (gradient,) = torch.autograd.grad(loss, scores)
+        assert math.isclose(float(loss) / 30_000, entropy, rel_tol=0.03)
+        assert float(gradient.sum(1).abs().max()) < 1e-5 and float(gradient.mean(0).abs().max()) < 0.02
+    numbers = torch.zeros(30_000, 2, requires_grad=True)
+    loss = Regression().drawn_loss(numbers)
+    assert math.isclose(float(loss) / 30_000, 1.0, rel_tol=0.03), "half of the variance of two numbers of variance 1"
