@@ -126,14 +126,14 @@ def _solved(losses: Losses, lower: Widths, upper: Widths, cost: BitCost, budget:
                 (np.append(line, one), np.append(np.ones(len(line)), -1.0)) for one, line in zip(z, lines, strict=True)
             ]
     right = (np.arange(len(rows)) < len(columns.z)).astype(float)
-    room = budget - table.get((none, none), 0.0) * cost.float_bits**2
+    remaining = budget - table.get((none, none), 0.0) * cost.float_bits**2
     solved = milp(
         objective / max(float(objective.max()), np.finfo(float).tiny),
         integrality=np.arange(columns.count) <= columns.z[-1][-1],
         bounds=Bounds(0, 1),
         constraints=[
             LinearConstraint(_matrix(rows, columns.count), right, right),
-            LinearConstraint(price[None] / room, -np.inf, 1.0),
+            LinearConstraint(price[None] / remaining, -np.inf, 1.0),
         ],
         options={"mip_rel_gap": GAP, "node_limit": NODES},
     )

@@ -136,12 +136,12 @@ def test_it_ranks_quantizers_as_the_divergence_of_the_outputs_does() -> None:
         F.cross_entropy(model(images[rows]), target[rows]).backward()
         optimizer.step()
     test = images[1500:]
-    found = sensitivity(model, [(images[:750],), (images[750:1500],)], of_classes)
+    actual = sensitivity(model, [(images[:750],), (images[750:1500],)], of_classes)
     model.train()
     with torch.no_grad():
         dense = model(test).log_softmax(-1)
         predicted, measured = [], []
-        for i, (losses, clips) in enumerate(zip(found.losses, found.clips)):
+        for i, (losses, clips) in enumerate(zip(actual.losses, actual.clips)):
             for width, loss, clip in zip((2, 3, 4), losses, clips):
                 taps = OneQuantizer(model, i, float(clip), width)
                 (logits,) = taps.run(test, enable_io_processing=False)
