@@ -219,4 +219,5 @@ def test_the_drawn_loss_is_how_likely_the_model_holds_what_it_says_itself():
         assert float(gradient.sum(1).abs().max()) < 1e-5 and float(gradient.mean(0).abs().max()) < 0.02
     numbers = torch.zeros(30_000, 2, requires_grad=True)
     loss = Regression().drawn_loss(numbers)
-    assert math.isclose(float(loss.detach()) / 30_000, 1.0, rel_tol=0.03), "half of the variance of two numbers of variance 1"
+    half = float(loss.detach()) / 30_000  # half the squares of two numbers of variance 1
+    assert math.isclose(half, 1.0, rel_tol=0.03)
