@@ -166,6 +166,7 @@ def test_verify_certifies_and_saves_both_models(folder: Path) -> None:
     assert loaded.returncode == 0, loaded.stderr
 
 
+@pytest.mark.slow
 def test_a_factory_from_the_command_line_is_run(folder: Path) -> None:
     (folder / "net.py").write_text(FACTORY)
     assert results(geta(folder, "analyze", "net.py:make_with_inputs", "--json", "-"))["prunable_units"] == 8

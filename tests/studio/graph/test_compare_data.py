@@ -81,6 +81,7 @@ def rows_marked(elements: list[dict[str, Any]]) -> dict[str, str]:
     return {row["data"]["id"]: kind for row in rows if (kind := "".join(kinds & set(row["classes"].split())))}
 
 
+@pytest.mark.slow
 def test_what_can_stand_beside(services: Services) -> None:
     one, two = "compact model of run 1", "compact model of run 2"
     assert comparable_models(services, "resnet8") == {"compact-2": two, "compact-1": one}

@@ -294,6 +294,7 @@ def halted_analysis(server: Server, page: Any, name: str) -> int:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_what_is_selected_while_another_model_is_analysed_goes_when_it_appears(page: Any, server: Server) -> None:
     on_screen = opened(page, server)
     analysis = halted_analysis(server, on_screen, "lenet")
@@ -308,6 +309,7 @@ def test_what_is_selected_while_another_model_is_analysed_goes_when_it_appears(p
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_a_model_whose_analysis_fails_leaves_what_is_selected(page: Any, server: Server) -> None:
     on_screen = opened(page, server)
     on_screen.mouse.click(*place_of(on_screen, "#conv2d_1"))
@@ -337,6 +339,7 @@ def test_back_and_forward_bring_the_model_with_what_was_selected_in_it(on_screen
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_an_address_selects_in_a_model_that_is_yet_to_be_analysed(page: Any, server: Server) -> None:
     page.goto(f"{server.url}/?model=lenet&select=node:conv2d_1")
     page.wait_for_selector("#graph-panel[data-drawn='lenet']")

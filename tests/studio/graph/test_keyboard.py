@@ -173,6 +173,7 @@ def test_the_focus_stays_on_its_entry_when_the_list_is_written_anew(on_screen: A
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_the_focus_goes_to_the_module_around_an_entry_that_is_gone(on_screen: Any) -> None:
     on_screen.evaluate(COUNT_TELLS)
     tab_to(on_screen, ".tree-item")

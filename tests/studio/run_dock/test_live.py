@@ -117,6 +117,7 @@ def traced(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_uploads(make_server: Callable[..., Server], page: Any, tmp_path: Path, traced: Path) -> None:
     server = make_server(GETA_MAX_UPLOAD_MB="1")
     page.goto(server.url)
@@ -171,6 +172,7 @@ def test_the_runs_page_opens_and_deletes(server: Server, page: Any) -> None:
     page.wait_for_function("id => location.search.includes(`run=${id}`)", arg=runs[1])
 
 
+@pytest.mark.slow
 def test_the_scheme_is_kept(shared_server: Server, page: Any) -> None:
     scheme = "() => document.documentElement.dataset.mantineColorScheme"
     page.goto(shared_server.url)
