@@ -22,6 +22,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parent.parent))
 from benchmarks.cases.training import STAGES, Case, bert_mini, float_step, image_case, plain_step, qasso_step
 from geta_engine.config import make_config
+from geta_engine.documents.commands import Stop
 from geta_engine.quant.compiled import compiled_kernels
 from geta_engine.quant.fake_quant import fake_quantize
 from geta_engine.quant.kernels import EAGER, Kernels
@@ -119,7 +120,7 @@ def first_step() -> float:
         while store.get_run(run_id).step == 0:
             time.sleep(0.02)
         seconds = time.perf_counter() - started
-        control.send(store, workspace, run_id, "stop")
+        control.send(store, workspace, run_id, Stop())
         while not store.get_run(run_id).ended:
             time.sleep(0.1)
     return seconds
