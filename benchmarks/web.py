@@ -18,6 +18,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks.cases.first_picture import WATCH, seconds_to_first_picture  # noqa: E402
 from tools.find_chromium import find  # noqa: E402
 
 REPEATS = 5
@@ -46,24 +47,15 @@ def first_byte(url: str, started: float, server: subprocess.Popen[bytes], second
     raise SystemExit(f"the first byte of {url} did not come in {seconds:g} s ({last}): run app.py to see why")
 
 
-WATCH = """new MutationObserver((_, watch) => {
-    if (!document.querySelector("#graph-panel[data-drawn='resnet20']")) return;
-    watch.disconnect();
-    requestAnimationFrame(() => { window.firstPaint = performance.now(); });
-}).observe(document, { subtree: true, childList: true, attributes: true });"""
-"""Runs in the page: Playwright asks from outside, and waits for its turn while other parts of the page still mount."""
-
-
 def first_paint(url: str) -> float:
     """Seconds from opening the page to the first frame with the demo's graph."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find(), args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 720})
         page.add_init_script(WATCH)
-        page.goto(url, wait_until="commit")
-        milliseconds: float = page.wait_for_function("window.firstPaint", timeout=60_000).json_value()
+        seconds = seconds_to_first_picture(page, url)
         browser.close()
-    return milliseconds / 1000
+    return seconds
 
 
 def memory_mb(pid: int) -> float:
