@@ -139,8 +139,8 @@ class QASSO(torch.optim.Optimizer):
     def needs_bits(self) -> bool:
         """Whether `choose_bits` is to be called before the next step."""
         schedule = self.config.schedule
-        due = self.steps >= schedule.pretrain + schedule.warmup + schedule.projection
-        return due and self.config.rule == "chosen" and self.frozen_bits is None and bool(self.bank.quantizers)
+        is_over = self.steps >= schedule.pretrain + schedule.warmup + schedule.projection
+        return is_over and self.config.rule == "chosen" and self.frozen_bits is None and bool(self.bank.quantizers)
 
     @torch.no_grad()
     def choose_bits(self, measured: Sensitivity) -> None:

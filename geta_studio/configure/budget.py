@@ -29,9 +29,9 @@ def parse_budget(typed: object) -> Budget:
     text = "" if typed is None else str(typed)
     if not text.strip():
         return Budget()
-    found = _AMOUNT.fullmatch(text)
-    if found is not None:
-        amount, unit = float(found[1].replace(",", ".")), found[2].lower()
+    match = _AMOUNT.fullmatch(text)
+    if match is not None:
+        amount, unit = float(match[1].replace(",", ".")), match[2].lower()
         if unit == "%" and 0 < amount <= 100:
             return Budget(bops=amount / 100)
         if unit in _BYTES and amount * _BYTES[unit] >= 1:

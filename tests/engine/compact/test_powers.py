@@ -13,7 +13,6 @@ import geta_engine as ge
 from geta_engine.compact.cut import set_to_zero, zero_units
 from geta_engine.cost.bit_cost import FLOAT_BITS
 from geta_engine.cost.model import CostModel
-from geta_engine.quant.formula import step_size
 from geta_engine.quant.insert import PreparedModel
 from tests.models import images, traced
 
@@ -58,7 +57,7 @@ def made(t: float, model: nn.Module | None = None, x: Tensor | None = None) -> M
         bank.t.fill_(t)
         bank.q_m.copy_(bank.q_m * 0.8)
         bits = torch.tensor([4.0 if q.kind == "weight" else 6.0 for q in bank.quantizers])
-        bank.d.copy_(step_size(bits, bank.q_m, bank.t))
+        bank.d.copy_(bank.step_sizes(bits))
     assert (zero_units(prepared, qadg) == zero).all() and zero.any()
     return Made(prepared, qadg, zero, ge.compact(prepared, qadg))
 
