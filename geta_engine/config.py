@@ -26,6 +26,8 @@ STAGES = {
 }
 """Fields of a schedule in the order they are run, and what people call them."""
 Task = Literal["auto", "classification", "regression", "distill", "masked-lm", "causal-lm"]
+Rule = Literal["chosen", "paper"]
+"""How bits come about: chosen under a budget, or by the paper's rule for d (docs/method.md, section 4)."""
 Beta = Annotated[float, Field(ge=0, lt=1)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -142,6 +144,11 @@ class RunConfig(_Frozen):
     layer_bits: dict[str, Bounds] = {}
     weights: bool = True
     activations: bool = True
+    attention: bool = True
+    unsigned: bool = True
+    rule: Rule = "chosen"
+    bops: Annotated[float, Field(gt=0, le=1)] | None = None
+    bytes: Annotated[int, Field(ge=1)] | None = None
     protect: tuple[str, ...] = ()
     schedule: Schedule = Schedule()
     task: Task = "auto"
@@ -185,6 +192,16 @@ class RunConfig(_Frozen):
                 "quantizers reach their bounds in the projection stage, which has 0 steps: "
                 "give it a length or switch quantizers off"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> RunConfig:
+        if self.bops is not None and self.bytes is not None:
+            raise ValueError(
+                f"budgets of bops {self.bops:g} and of bytes {self.bytes} were given: a run has one, so leave one out"
+            )
+        if self.rule == "paper" and (self.bops is not None or self.bytes is not None):
+            raise ValueError("a budget was given with rule paper, which knows none: set rule chosen, or leave it out")
         return self
 
     @model_validator(mode="after")

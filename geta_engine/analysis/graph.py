@@ -10,7 +10,7 @@ import torch
 from torch.fx import GraphModule, Node
 
 from geta_engine.analysis.groups import GroupOwners
-from geta_engine.cost import LayerCost
+from geta_engine.cost.layers import LayerCost
 from geta_engine.documents.analysis import EdgeDocument, GraphDocument, NodeDocument, NodeKind, Size
 from geta_engine.documents.qadg import Qadg
 from geta_engine.trace.fx_nodes import argument, is_leaf_module, layer_of, op_name, shape_of

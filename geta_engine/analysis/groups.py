@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from geta_engine.cost import LayerCost
+from geta_engine.cost.layers import LayerCost
 from geta_engine.documents.analysis import GroupDocument
 from geta_engine.documents.qadg import Block, Group, Member, Qadg
 

@@ -11,7 +11,7 @@ from torch.fx import GraphModule, Node
 
 from geta_engine.analysis.graph import shape_document, traced_graph
 from geta_engine.analysis.groups import GroupOwners, ParameterShapes, group_document
-from geta_engine.cost import LayerCost, layer_costs
+from geta_engine.cost.layers import LayerCost, layer_costs
 from geta_engine.documents.analysis import (
     AnalysisDocument,
     LayerDocument,
@@ -126,6 +126,7 @@ def _quantizer(quantizer: Quantizer, shapes: ParameterShapes, costs: Mapping[str
 def _layers(qadg: Qadg, costs: Collection[LayerCost], module: GraphModule) -> list[LayerDocument]:
     owners = GroupOwners(qadg)
     quantizer_of = {(reader, q.kind): q.id for q in qadg.quantizers for reader in q.readers}
+    read = {(reader, q.id): q.id for q in qadg.quantizers for reader in q.readers}
     names = {str(node.target): node.name for node in module.graph.nodes if node.op == "get_attr"}
     return [
         {
@@ -135,8 +136,12 @@ def _layers(qadg: Qadg, costs: Collection[LayerCost], module: GraphModule) -> li
             "params": layer.params,
             "weight_quantizer": quantizer_of.get((layer.node, "weight")),
             "activation_quantizer": quantizer_of.get((layer.node, "activation")),
+            "products": [
+                {"macs": p.macs, "left": read.get((layer.node, p.left)), "right": read.get((layer.node, p.right))}
+                for p in layer.products
+            ],
             "in_group": owners.main_group(names[layer.weight], 1) if layer.weight else None,
-            "out_group": owners.main_group(names[layer.weight], 0) if layer.weight else None,
+            "out_group": owners.main_group(names[layer.weight], 0) if layer.weight else owners.main_group(layer.node),
         }
         for layer in costs
     ]

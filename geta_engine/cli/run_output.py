@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from geta_engine.cli.output import display_value
 from geta_engine.config import STAGES
-from geta_engine.documents.runs import RunRecord, RunReport
+from geta_engine.documents.runs import BudgetReport, RunRecord, RunReport
 from geta_engine.errors import CheckFailed, InputError
 
 
@@ -22,11 +22,20 @@ def run_rows(run: RunRecord, report: RunReport) -> list[tuple[str, object]]:
         ("units removed", f"{display_value(report['zero_units'])} of {display_value(report['total_units'])}"),
         ("bits", f"{min(measured):g} to {max(measured):g} over {len(bits)} quantizers" if measured else None),
         ("relative BOPs", report["relative_bops"]),
+        ("budget", _budget(report.get("budget"))),
         ("parameters", f"{display_value(report['params_dense'])} -> {display_value(report['params_compact'])}"),
         ("largest difference", report["verify"]["max_rel_diff"]),
         ("seconds", report["seconds"]),
     ]
     return [row for row in rows if row[1] is not None]
+
+
+def _budget(budget: BudgetReport | None) -> str | None:
+    """ "0.01254 of 0.0126 relative BOPs"."""
+    if budget is None:
+        return None
+    unit = "relative BOPs" if budget["kind"] == "bops" else "bytes"
+    return f"{display_value(budget['cost'])} of {display_value(budget['amount'])} {unit}"
 
 
 def stage_title(stage: str | None) -> str | None:

@@ -40,6 +40,9 @@ def run(
     config: Annotated[
         Path | None, typer.Option(metavar="F.yaml", help="Schedule and all else; flags override.")
     ] = None,
+    bops: Annotated[float | None, typer.Option(help="Most relative BOPs that the bits may cost: 0.01 is 1 %.")] = None,
+    bytes: Annotated[int | None, typer.Option(help="Or most bytes, with packed weights.")] = None,
+    rule: Annotated[str | None, typer.Option(help="chosen (under a budget) or paper: how bits come about.")] = None,
     weights: Annotated[bool | None, typer.Option("--weights/--no-weights", help="Quantize weights.")] = None,
     activations: Annotated[bool | None, typer.Option("--activations/--no-activations", help="And activations.")] = None,
     protect: Protect = None,
@@ -59,6 +62,9 @@ def run(
         "data": data,
         "sparsity": sparsity,
         "bits": Bounds.parse(bits) if bits is not None else None,
+        "bops": bops,
+        "bytes": bytes,
+        "rule": rule,
         "weights": weights,
         "activations": activations,
         "protect": tuple(protect) if protect else None,

@@ -98,8 +98,9 @@ def _bake(module: GraphModule, node: Node, bank: QuantizerBank, position: int) -
         with module.graph.inserting_before(node):
             ops = _plain_quantizer(node, source, d, q_m, t)
         stack = _around(next(iter(node.users)))
+        stands_for = source.meta.get("stands_for", source.name)
         for op in ops:
-            op.meta["nn_module_stack"] = stack
+            op.meta = {"val": node.meta["val"], "stands_for": stands_for, "nn_module_stack": stack}
         node.replace_all_uses_with(ops[-1])
     module.graph.erase_node(node)
 

@@ -132,8 +132,16 @@ class QuantizerDocument(TypedDict):
     macs: int  # multiply-adds of its readers
 
 
+class ProductDocument(TypedDict):
+    """Multiply-adds of two operands, and the quantizers of these; None for one that is float."""
+
+    macs: int
+    left: str | None
+    right: str | None
+
+
 class LayerDocument(TypedDict):
-    """One op that multiplies and adds."""
+    """One op that multiplies and adds. `products` are what it multiplies: two of a fused attention, else one."""
 
     node: str
     layer: str
@@ -141,6 +149,7 @@ class LayerDocument(TypedDict):
     params: int
     weight_quantizer: str | None
     activation_quantizer: str | None
+    products: Sequence[ProductDocument]
     in_group: int | None
     out_group: int | None
 

@@ -97,6 +97,7 @@ class Quantizer:
 
     `source` is the traced node whose output is quantized, `readers` the nodes that read it quantized. `reads[i]` is
     what `readers[i]` reads in the traced program: `source`, or the end of a branch that quantizes it there already.
+    `unsigned`: the graph proves that the tensor is never negative.
     """
 
     id: str
@@ -105,6 +106,7 @@ class Quantizer:
     source: str
     readers: tuple[str, ...]
     reads: tuple[str, ...]
+    unsigned: bool = False
 
 
 @dataclass(frozen=True)

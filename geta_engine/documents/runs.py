@@ -61,10 +61,21 @@ class RunPlan(TypedDict):
     params_dense: int
 
 
+class BudgetReport(TypedDict):
+    """What the compressed model was allowed to cost, and what it costs with the bits that were chosen."""
+
+    kind: Literal["bops", "bytes"]
+    """Relative BOPs, or bytes of all parameters with packed weights."""
+    amount: float
+    cost: float
+
+
 class FinalChecks(TypedDict):
     """What is known of a finished run without its data."""
 
     zero_units: int
+    budget: BudgetReport | None
+    """None where bits were not chosen."""
     quantizers: list[QuantizerRow]
     params_dense: int
     params_compact: int
@@ -87,6 +98,7 @@ class RunSummary(TypedDict, total=False):
     total_units: int | None
     quantizers: list[QuantizerRow]
     metric: MetricValues
+    budget: BudgetReport | None
     relative_bops: float | None
     """Bit operations of the compressed model as a share of the 32-bit dense one."""
     params_dense: int | None

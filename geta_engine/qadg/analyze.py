@@ -27,21 +27,28 @@ def analyze(
     activations: bool = False,
     protect: Iterable[str] = (),
     granularity: Granularity = "head",
+    attention: bool = True,
 ) -> Qadg:
     """The quantization-aware dependency graph of a traced model (docs/method.md, section 3).
 
-    `weights` and `activations` say which tensors get quantizers; `protect` are globs on parameter names or layers
-    that must stay whole; attention loses whole heads, or with `granularity="head_dim"` the same offsets of every head.
+    `weights` and `activations` say which tensors get quantizers, `attention` whether those of activations also go
+    to what is multiplied by another activation; `protect` are globs on parameter names or layers that must stay whole;
+    attention loses whole heads, or with `granularity="head_dim"` the same offsets of every head.
     Only shapes are read, so meta tensors will do.
     Raises InputError when a glob matches nothing. Example: for the zoo's `resnet20`, 12 prunable groups of 448 units.
     """
     if granularity not in get_args(Granularity):
         raise InputError(f"granularity {granularity!r} is not known: give {' or '.join(get_args(Granularity))}")
-    return analyze_module(traced.template, weights, activations, protect, granularity)
+    return analyze_module(traced.template, weights, activations, protect, granularity, attention)
 
 
 def analyze_module(
-    module: GraphModule, weights: bool, activations: bool, protect: Iterable[str], granularity: Granularity = "head"
+    module: GraphModule,
+    weights: bool,
+    activations: bool,
+    protect: Iterable[str],
+    granularity: Granularity = "head",
+    attention: bool = True,
 ) -> Qadg:
     """`analyze` on a graph module that is at hand already."""
     branches = find_branches(module.graph)
@@ -59,7 +66,7 @@ def analyze_module(
     calls = [node for node in module.graph.nodes if node.op == "call_function"]
     return Qadg(
         groups=grouped.groups,
-        quantizers=place_quantizers(module, weights, activations, branches),
+        quantizers=place_quantizers(module, weights, activations, branches, attention),
         pinned_ops=dict(propagated.space.unknown_ops),
         blocks=blocks,
         nodes=len(calls),

@@ -9,14 +9,13 @@ linear in p_b,b' = z_i,b z_j,b', which the constraints sum_b' p = z_i and sum_b 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 
+from geta_engine.cost.bit_cost import FLOAT_BITS, BitCost
 from geta_engine.errors import InputError
 
 GAP = 1e-3
@@ -30,44 +29,6 @@ Widths = NDArray[np.int64]
 """Bits of each quantizer, shape [quantizers]."""
 Losses = Sequence[NDArray[np.float64]]
 """What each quantizer loses at each of its widths, from its lower bound up; it falls, or stays, as the width grows."""
-
-
-@dataclass(frozen=True)
-class BitCost:
-    """sum_k weights[k] * b[left[k]] * b[right[k]]: BOPs, or bytes, relative to what the budget is relative to.
-
-    All of shape [terms]; weights >= 0. The index `quantizers` stands for a side that is float, of `float_bits`.
-    """
-
-    left: NDArray[np.int64]
-    right: NDArray[np.int64]
-    weights: NDArray[np.float64]
-    quantizers: int
-    float_bits: int = 32
-
-    def of(self, bits: Widths) -> float:
-        """The cost at these widths."""
-        all_bits = np.append(bits, self.float_bits).astype(np.float64)
-        return float(self.weights @ (all_bits[self.left] * all_bits[self.right]))
-
-    def of_one_more(self, bits: Widths) -> NDArray[np.float64]:
-        """By how much the cost grows when one quantizer gets one more bit, shape [quantizers]."""
-        all_bits = np.append(bits, self.float_bits).astype(np.float64)
-        growth = np.zeros(self.quantizers + 1)
-        np.add.at(growth, self.left, self.weights * all_bits[self.right])
-        np.add.at(growth, self.right, self.weights * all_bits[self.left])
-        squares = self.left == self.right
-        np.add.at(growth, self.left[squares], self.weights[squares])
-        return growth[:-1]
-
-    @cached_property
-    def table(self) -> dict[tuple[int, int], float]:
-        """(i, j), i <= j -> the sum of its weights."""
-        sums: dict[tuple[int, int], float] = {}
-        for i, j, weight in zip(self.left.tolist(), self.right.tolist(), self.weights.tolist(), strict=True):
-            pair = (min(i, j), max(i, j))
-            sums[pair] = sums.get(pair, 0.0) + weight
-        return sums
 
 
 def require_affordable(cost: BitCost, lower: Widths, budget: float, name: str) -> None:
@@ -117,7 +78,7 @@ def _solved(losses: Losses, lower: Widths, upper: Widths, cost: BitCost, budget:
     price, objective = np.zeros(columns.count), np.zeros(columns.count)
     for i, (z, widths) in enumerate(zip(columns.z, columns.widths, strict=True)):
         objective[z] = losses[i]
-        price[z] = table.get((i, none), 0.0) * cost.float_bits * widths + table.get((i, i), 0.0) * widths**2
+        price[z] = table.get((i, none), 0.0) * FLOAT_BITS * widths + table.get((i, i), 0.0) * widths**2
     rows = [(z, np.ones(len(z))) for z in columns.z]
     for (i, j), p in zip(pairs, columns.p, strict=True):
         price[p] = table[i, j] * np.outer(columns.widths[i], columns.widths[j])
@@ -126,7 +87,7 @@ def _solved(losses: Losses, lower: Widths, upper: Widths, cost: BitCost, budget:
                 (np.append(line, one), np.append(np.ones(len(line)), -1.0)) for one, line in zip(z, lines, strict=True)
             ]
     right = (np.arange(len(rows)) < len(columns.z)).astype(float)
-    remaining = budget - table.get((none, none), 0.0) * cost.float_bits**2
+    remaining = budget - table.get((none, none), 0.0) * FLOAT_BITS**2
     solved = milp(
         objective / max(float(objective.max()), np.finfo(float).tiny),
         integrality=np.arange(columns.count) <= columns.z[-1][-1],

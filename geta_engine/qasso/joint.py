@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
+from geta_engine.config import Rule
 from geta_engine.qasso.slices import FlatIndex, IndexSlice
-from geta_engine.qasso.updates import JointRule, JointSums, joint_rule
+from geta_engine.qasso.updates import JointRule, JointSums, descent_rule, paper_rule
 from geta_engine.quant.bank import QuantizerBank
-from geta_engine.quant.formula import step_size
 
 
 class JointStep:
@@ -39,7 +39,7 @@ class JointStep:
         self._quantizer = torch.tensor(rows, dtype=torch.long, device=bank.d.device)
 
     def apply(
-        self, x: Sequence[Tensor], direction: Sequence[Tensor], lr: float, remaining: int
+        self, x: Sequence[Tensor], direction: Sequence[Tensor], lr: float, remaining: int, rule_name: Rule
     ) -> tuple[JointSums, JointRule]:
         """x -= gamma * x_Q on the entries; gamma and d of each parameter, and the sums they came from.
 
@@ -48,7 +48,10 @@ class JointStep:
         """
         c, r = self._parts(x)
         sums = self._sums(c, r, x, direction)
-        rule = joint_rule(sums, lr, remaining, *self._step_bounds())
+        if rule_name == "paper":
+            rule = paper_rule(sums, lr, remaining, *self._step_bounds())
+        else:
+            rule = descent_rule(sums, self._of_parameters(self._bank.d.detach()), lr, remaining)
         gamma, d = rule.gamma.unbind(), rule.d.unbind()
         for entries, ci, ri, gi, di in zip(self._quantized, c, r, gamma, d):
             entries.subtract(x, ci.addcmul_(ri, di).mul_(gi))
@@ -93,9 +96,10 @@ class JointStep:
         return JointSums(*(torch.stack([v.float() for v in column]) for column in zip(*rows)))
 
     def _step_bounds(self) -> tuple[Tensor, Tensor]:
-        """d(b_u) and d(b_l) of each parameter; 1 for those without a quantizer (their d is not used)."""
-        bank = self._bank
-        q_m, t = bank.q_m.detach(), bank.t.detach()
-        one = q_m.new_ones(len(self._plain))
-        low, high = (step_size(bits, q_m, t)[self._quantizer] for bits in (bank.upper, bank.lower))
-        return torch.cat([low, one]), torch.cat([high, one])
+        """d(b_u) and d(b_l) of each parameter."""
+        low, high = (self._of_parameters(self._bank.step_sizes(bits)) for bits in (self._bank.upper, self._bank.lower))
+        return low, high
+
+    def _of_parameters(self, values: Tensor) -> Tensor:
+        """Values of the quantizers, shape [quantizers], for each parameter; 1 for those without one."""
+        return torch.cat([values[self._quantizer], values.new_ones(len(self._plain))])

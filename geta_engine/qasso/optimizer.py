@@ -6,37 +6,44 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from geta_engine.compact.verify import units_wanted
-from geta_engine.config import INITIAL_BITS, Schedule
+from geta_engine.config import INITIAL_BITS, Rule, Schedule
+from geta_engine.cost.model import CostModel
 from geta_engine.documents.qadg import Qadg
 from geta_engine.documents.snapshots import KEPT, REDUNDANT, ZERO
 from geta_engine.errors import CheckFailed, InputError
 from geta_engine.qasso.allocation import Allocation, counts_now, final_counts, require_reachable
 from geta_engine.qasso.base import BaseOptimizer
+from geta_engine.qasso.bit_choice import BitChoice, BitChoiceState
+from geta_engine.qasso.bit_program import fits, require_affordable
+from geta_engine.qasso.budget import Budget, BudgetKind
 from geta_engine.qasso.joint import JointStep
 from geta_engine.qasso.saliency import SaliencyWeights, lowest_units, saliency
 from geta_engine.qasso.schedule import StageStep, projected_share, stage_at, units_due
 from geta_engine.qasso.slices import IndexSlice, UnitSlices
-from geta_engine.qasso.updates import JointRule, JointSums, project_steps
-from geta_engine.quant.formula import step_size
+from geta_engine.qasso.updates import JointRule, JointSums
 from geta_engine.quant.insert import PreparedModel
+from geta_engine.quant.sensitivity import Sensitivity
 from geta_engine.torch_internals import foreach_add_, foreach_exp, foreach_mul, foreach_mul_, version_of
 
 
 class QassoState(TypedDict):
     """What `QASSO.state_dict()` holds besides the base method's: everything else that `step` reads.
 
-    unit_state [units] uint8, saliency [units], frozen_bits [quantizers]. rule: the parameters that the joint rule last
-    changed, and the fields of its JointSums and JointRule.
+    unit_state [units] uint8, saliency [units]. planned: how many units each group is to have lost in the end. rule: the
+    parameters that the joint rule last changed, and the fields of its JointSums and JointRule.
     """
 
     steps: int
     unit_state: Tensor
     saliency: Tensor
-    frozen_bits: Tensor | None
+    bit_choice: BitChoiceState
+    planned: list[int]
     rule: tuple[list[str], dict[str, Tensor], dict[str, Tensor]] | None
 
 
@@ -44,7 +51,9 @@ class QassoState(TypedDict):
 class QASSOConfig:
     """Target sparsity, stages, base method, how units are scored and how they are spread over groups.
 
-    Every group keeps a positive multiple of `group_divisible` units, or is left whole.
+    Every group keeps a positive multiple of `group_divisible` units, or is left whole. With `rule="chosen"` bits are
+    chosen under a budget of `bops` (relative BOPs of the compact model) or `bytes` (of packed weights), or without
+    either that of `Budget`; with "paper" d follows the paper's rule.
     """
 
     sparsity: float = 0.5
@@ -54,18 +63,22 @@ class QASSOConfig:
     saliency: SaliencyWeights = field(default_factory=SaliencyWeights)
     allocation: Allocation = "proportional"
     group_divisible: int = 1
+    rule: Rule = "chosen"
+    bops: float | None = None
+    bytes: int | None = None
 
 
 class QASSO(torch.optim.Optimizer):
     """Runs the stages of `config.schedule`, one `step()` a training step.
 
-    At the end exactly K = floor(sparsity * |G|) units are zero and every bit width is an integer within its bounds;
-    `assert_constraints()` checks both. `param_groups[0]` holds the network's parameters and the base method's settings,
-    `param_groups[1]` the quantizers' parameters (with a learning rate of their own), so that
-    `torch.optim.lr_scheduler` works on it. Quantizers always move by Adam's direction on the logarithms of d, q_m and t
-    (**ours**: their gradients are sums over whole tensors, 1e5 and more for one layer, and d spans four decades, so a
-    plain step has no scale; positive by construction). Raises InputError at construction, naming the largest K, when
-    the sparsity cannot be reached.
+    At the end exactly K = floor(sparsity * |G|) units are zero, every bit width is an integer within its bounds, and
+    the cost is within the budget; `assert_constraints()` checks all three. With `rule="chosen"` the caller gives
+    `choose_bits` what it measured when the projection stage is over (`needs_bits`). `param_groups[0]` holds the
+    network's parameters and the base method's settings, `param_groups[1]` the quantizers' parameters (with a learning
+    rate of their own), so that `torch.optim.lr_scheduler` works on it. Quantizers always move by Adam's direction on
+    the logarithms of d, q_m and t (**ours**: their gradients are sums over whole tensors, 1e5 and more for one layer,
+    and d spans four decades, so a plain step has no scale; positive by construction). Raises InputError at construction
+    when the sparsity or the budget cannot be reached, naming the largest K and the smallest cost.
     """
 
     def __init__(self, model: PreparedModel, qadg: Qadg, config: QASSOConfig = QASSOConfig(), lr: float = 1e-3) -> None:
@@ -83,7 +96,11 @@ class QASSO(torch.optim.Optimizer):
         device = self.slices.group.device
         self.unit_state = torch.zeros(self.slices.units, dtype=torch.uint8, device=device)
         self.saliency = torch.zeros(self.slices.units, device=device)
-        self.frozen_bits: Tensor | None = None
+        self.costs = CostModel(model.origin.graph_module(), qadg)
+        kind: BudgetKind = "bops" if config.bytes is None else "bytes"
+        budget = Budget(self.costs, self.bank, kind, config.bops if config.bytes is None else config.bytes)
+        self.bit_choice = BitChoice(self.bank, budget)
+        self._candidates = qadg.candidate_units()
         self.rule: tuple[list[str], JointSums, JointRule] | None = None
         quantizers = [self.bank.d, self.bank.q_m, *([self.bank.t] if self.bank.learn_t else [])]
         settings = {"lr": lr, **config.base.settings()}
@@ -110,6 +127,44 @@ class QASSO(torch.optim.Optimizer):
         self.unit_state[dead] = ZERO
         self._zero_rows = self.slices.rows(dead)
         self._n_removed = int(dead.sum())
+        share = self.k_target / max(1, sum(sizes))
+        wanted = [size * share for size in sizes]
+        self.planned = final_counts(sizes, self._counts(dead), wanted, self.k_target, config.group_divisible)
+        if config.rule == "chosen":
+            budget = self.bit_choice.budget
+            limit = budget.limit(self._removed_shares(self.planned))
+            require_affordable(limit.cost, budget.lower, limit.amount, budget.name)
+
+    @property
+    def needs_bits(self) -> bool:
+        """Whether `choose_bits` is to be called before the next step."""
+        schedule = self.config.schedule
+        is_over = self.steps >= schedule.pretrain + schedule.warmup + schedule.projection
+        return is_over and self.config.rule == "chosen" and self.frozen_bits is None and bool(self.bank.quantizers)
+
+    @torch.no_grad()
+    def choose_bits(self, measured: Sensitivity) -> None:
+        """Choose the width of every quantizer at the shapes that the run is to end with. From here on d follows q_m and
+        t, which learn."""
+        self.bit_choice.choose(measured, self._removed_shares(self.planned), self.state)
+
+    @property
+    def frozen_bits(self) -> Tensor | None:
+        """The whole widths that d follows, shape [quantizers]; None before there are any."""
+        return self.bit_choice.bits
+
+    def removed_units(self) -> NDArray[np.bool_]:
+        """The units that are zero, over all units of the graph."""
+        removed = np.zeros(self.qadg.total_units, bool)
+        removed[self._candidates] = (self.unit_state == ZERO).cpu().numpy()
+        return removed
+
+    def _removed_shares(self, counts: Sequence[int]) -> NDArray[np.float64]:
+        """Of each unit of the graph, the share of its group that is to go; `counts` has an element a prunable group."""
+        shares = np.zeros(self.qadg.total_units)
+        lost = [count / size for count, size in zip(counts, self.slices.sizes)]
+        shares[self._candidates] = np.repeat(lost, self.slices.sizes)
+        return shares
 
     @property
     def position(self) -> StageStep:
@@ -123,6 +178,8 @@ class QASSO(torch.optim.Optimizer):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
+        if self.needs_bits:
+            raise RuntimeError("the projection stage is over and no bits are chosen: call choose_bits first")
         at, group = self.position, self.param_groups[0]
         x: list[Tensor] = group["params"]
         moving = [i for i, p in enumerate(x) if p.grad is not None]
@@ -142,7 +199,7 @@ class QASSO(torch.optim.Optimizer):
             self._set_zero(x)
         self._versions = [version_of(p) for p in x]
         self.steps += 1
-        if self.frozen_bits is None and self.position.stage == "cooldown":
+        if at.stage != "cooldown" and self.position.stage == "cooldown":
             self._freeze_bits()
         return loss
 
@@ -161,22 +218,33 @@ class QASSO(torch.optim.Optimizer):
         """Take gamma * x_Q off the redundant entries; d of each quantizer by the joint rule (NaN: none)."""
         if self._joint_step is None:
             return None
-        sums, rule = self._joint_step.apply(x, direction, lr, at.length - at.offset)
+        sums, rule = self._joint_step.apply(x, direction, lr, at.length - at.offset, self.config.rule)
         self.rule = ([self.slices.names[p] for p in self._joint_step.parameters], sums, rule)
-        return self._joint_step.steps_by_quantizer(rule) if lr > 0 else None
+        return self._joint_step.steps_by_quantizer(rule) if lr > 0 and self.config.rule == "paper" else None
 
     def _mark_redundant(self, at: StageStep, x: list[Tensor], grads: list[Tensor]) -> None:
         """Choose the units that the period makes zero: K * p / P in all, the lowest scores of each group."""
         taken = self.unit_state > KEPT
         self.saliency = saliency(self.slices, x, grads, ~taken, self.config.saliency)
-        sizes, target = self.slices.sizes, max(units_due(self.config.schedule, at, self.k_target), self._n_removed)
+        target = max(units_due(self.config.schedule, at, self.k_target), self._n_removed)
         lost = self._counts(taken)
-        final = final_counts(sizes, lost, self._wanted(taken), self.k_target, self.config.group_divisible)
-        most = counts_now(lost, final, target) if self.config.allocation == "proportional" else final
+        self.planned = self._final_counts(lost, self._wanted(taken))
+        most = self.planned if self.config.allocation == "global" else counts_now(lost, self.planned, target)
         chosen = lowest_units(self.saliency, self.slices, taken, target - self._n_removed, most)
         self._n_removed = target
         self.unit_state[chosen] = REDUNDANT
         self._joint_step = self._make_joint_step()
+
+    def _final_counts(self, lost: list[int], wanted: list[float]) -> list[int]:
+        """What each group loses in the end: what is wanted, or as near to it as the budget can be kept."""
+        sizes, budget = self.slices.sizes, self.bit_choice.budget
+        for share in (1.0, 0.75, 0.5, 0.25, 0.0):
+            mixed = [share * want + (1 - share) * before for want, before in zip(wanted, self.planned)]
+            counts = final_counts(sizes, lost, mixed, self.k_target, self.config.group_divisible)
+            limit = budget.limit(self._removed_shares(counts))
+            if self.config.rule == "paper" or fits(limit.cost.of(budget.lower), limit.amount):
+                break
+        return counts
 
     def _counts(self, units: Tensor) -> list[int]:
         counts: list[int] = torch.bincount(self.slices.group[units], minlength=len(self.slices.sizes)).tolist()
@@ -207,15 +275,13 @@ class QASSO(torch.optim.Optimizer):
         bank.t.clamp_(0.1, 10.0)
         if ruled is not None:
             bank.d.copy_(torch.where(ruled.isnan(), bank.d, ruled))
-        if at.stage == "cooldown" and self.frozen_bits is not None:
-            bank.d.copy_(step_size(self.frozen_bits, bank.q_m, bank.t))
-        else:
+        if self.frozen_bits is None:
             share = projected_share(self.config.schedule, at)
-            upper = INITIAL_BITS - share * (INITIAL_BITS - bank.upper)
-            project_steps(bank.d, bank.q_m, bank.t, bank.lower, upper)
+            bank.project_steps(INITIAL_BITS - share * (INITIAL_BITS - bank.upper))
+        self.bit_choice.hold(bank)
 
     def _follow_steps(self, logs: list[Tensor]) -> None:
-        """With the bits fixed, d = q_m^t / (2^(b-1) - 1) follows q_m and t: its gradient is theirs (**ours**)."""
+        """With the bits fixed, d = d(b) follows q_m and t: its gradient is theirs (**ours**)."""
         bank = self.bank
         logs[1] += bank.t * logs[0]
         if bank.learn_t:
@@ -245,9 +311,12 @@ class QASSO(torch.optim.Optimizer):
                 rows.clear(tensors)
 
     def _freeze_bits(self) -> None:
-        bank = self.bank
-        self.frozen_bits = torch.clamp(bank.bits().round(), bank.lower, bank.upper)
-        bank.d.copy_(step_size(self.frozen_bits, bank.q_m, bank.t))
+        """From here on the units that are gone are known: bits are chosen once more, or what the paper's rule left is
+        rounded."""
+        if self.config.rule == "chosen":
+            self.bit_choice.choose_again(self.removed_units())
+        else:
+            self.bit_choice.round()
 
     @torch.no_grad()
     def project_onto_constraints(self, model: PreparedModel) -> None:
@@ -255,13 +324,12 @@ class QASSO(torch.optim.Optimizer):
         named = model.model_parameters(aliases=True)
         parameters = {position: named[name] for name, position in self.slices.position_of.items()}
         self._clear_zero_units([parameters[i] for i in range(len(parameters))], range(len(parameters)))
-        if self.frozen_bits is not None:
-            bank = model.quantizers
-            bank.d.copy_(step_size(self.frozen_bits, bank.q_m, bank.t))
+        self.bit_choice.hold(model.quantizers)
 
     @torch.no_grad()
     def assert_constraints(self) -> None:
-        """Raises CheckFailed unless exactly K units are zero and every bit width is an integer within its bounds."""
+        """Raises CheckFailed unless exactly K units are zero, every bit width is an integer within its bounds, and the
+        cost is within the budget where bits are chosen."""
         zeros = int(self.slices.zero().sum())
         if zeros != self.k_target or int((self.unit_state == ZERO).sum()) != self.k_target:
             raise CheckFailed(f"{zeros} units are zero, not K = {self.k_target}")
@@ -270,6 +338,11 @@ class QASSO(torch.optim.Optimizer):
         inside = (whole >= self.bank.lower) & (whole <= self.bank.upper) & ((bits - whole).abs() < 1e-3)
         if not bool(inside.all()):
             raise CheckFailed(f"{int((~inside).sum())} bit widths are not integers within their bounds")
+        budget = self.bit_choice.budget
+        limit = budget.limit(self.removed_units())
+        price = limit.cost.of(whole.cpu().numpy())
+        if self.config.rule == "chosen" and not fits(price, limit.amount):
+            raise CheckFailed(f"the cost is {price:.6g} {budget.name}, above the budget of {limit.amount:.6g}")
 
     @torch.no_grad()
     def unit_norms(self) -> Tensor:
@@ -282,7 +355,8 @@ class QASSO(torch.optim.Optimizer):
             "steps": self.steps,
             "unit_state": self.unit_state.clone(),
             "saliency": self.saliency.clone(),
-            "frozen_bits": None if self.frozen_bits is None else self.frozen_bits.clone(),
+            "bit_choice": self.bit_choice.state(),
+            "planned": list(self.planned),
             "rule": None if self.rule is None else (self.rule[0], self.rule[1]._asdict(), self.rule[2]._asdict()),
         }
         return {**super().state_dict(), "qasso": qasso}
@@ -293,7 +367,8 @@ class QASSO(torch.optim.Optimizer):
         self.steps = qasso["steps"]
         self.unit_state = qasso["unit_state"].clone()
         self.saliency = qasso["saliency"].clone()
-        self.frozen_bits = None if qasso["frozen_bits"] is None else qasso["frozen_bits"].clone()
+        self.bit_choice.restore(qasso["bit_choice"])
+        self.planned = list(qasso["planned"])
         self._n_removed = int((self.unit_state > KEPT).sum())
         self.rule = None
         if qasso["rule"] is not None:

@@ -1,4 +1,4 @@
-"""The joint stage's rule for gamma and d, and the projection of d (docs/method.md, section 4; arXiv 2502.16638)."""
+"""The joint stage's rules for gamma and d, ours and the paper's (docs/method.md, section 4; arXiv 2502.16638)."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from geta_engine.quant.formula import step_size
-
 ETA = 0.999
 ZETA = 0.9
 EPSILON = 1e-8
 SHRINK = 0.8
+KAPPA = 1 - ETA * (1 - ZETA)
 
 
 class JointSums(NamedTuple):
@@ -38,8 +37,22 @@ class JointRule(NamedTuple):
     cos_d: Tensor
 
 
-def joint_rule(sums: JointSums, lr: float, remaining: int, d_min: Tensor, d_max: Tensor) -> JointRule:
-    """gamma and d for one step; `remaining` = T - k, d_min = d(b_u), d_max = d(b_l).
+def descent_rule(sums: JointSums, d: Tensor, lr: float, remaining: int) -> JointRule:
+    """gamma for one step with the d that each tensor has (**ours**); `remaining` = T - k.
+
+    With s = g . x_Q = g . (c~ + d R~): gamma = 1 / (T - k) if s >= 0, else min(1 / (T - k), kappa lr ||g||^2 / -s),
+    kappa = 1 - eta (1 - zeta). Then the step -lr g - gamma x_Q has product <= -eta (1 - zeta) lr ||g||^2 with g,
+    whatever d is. lr = 0: gamma = 0.
+    """
+    s = sums.g_dot_c + d * sums.g_dot_r
+    most = torch.full_like(s, 1 / remaining if lr > 0 else 0.0)
+    bound = KAPPA * lr * sums.gg / (-s).clamp_min(1e-30)
+    gamma = torch.where(s >= 0, most, torch.minimum(most, bound))
+    return JointRule(gamma, d, *_cosines(sums))
+
+
+def paper_rule(sums: JointSums, lr: float, remaining: int, d_min: Tensor, d_max: Tensor) -> JointRule:
+    """gamma and d for one step as the paper has them; `remaining` = T - k, d_min = d(b_u), d_max = d(b_l).
 
     gamma = 0 if ||c~|| <= eps; 1 / (T - k) if cos_g >= 0; else -(1 - eta) lr ||g|| / (cos_g ||c~||).
     d = d(b_l) if cos_d >= 0 or gamma = 0; else -zeta eta lr ||g|| / (gamma cos_d ||R~||), then while d < d(b_u):
@@ -47,8 +60,7 @@ def joint_rule(sums: JointSums, lr: float, remaining: int, d_min: Tensor, d_max:
     (c~ + d R~) has product <= -eta (1 - zeta) lr ||g||^2 with g.
     """
     norm_g, norm_c, norm_r = sums.gg.sqrt(), sums.cc.sqrt(), sums.rr.sqrt()
-    cos_g = sums.g_dot_c / (norm_g * norm_c).clamp_min(1e-30)
-    cos_d = sums.g_dot_r / (norm_g * norm_r).clamp_min(1e-30)
+    cos_g, cos_d = _cosines(sums)
     descent = (1 - ETA) * lr * norm_g / (-cos_g * norm_c).clamp_min(1e-30)
     gamma = torch.where(cos_g >= 0, torch.full_like(cos_g, 1 / remaining), descent)
     gamma = torch.where(norm_c <= EPSILON, torch.zeros_like(gamma), gamma)
@@ -60,6 +72,9 @@ def joint_rule(sums: JointSums, lr: float, remaining: int, d_min: Tensor, d_max:
     return JointRule(gamma * factor, torch.where(free, d_max, torch.minimum(d / factor, d_max)), cos_g, cos_d)
 
 
-def project_steps(d: Tensor, q_m: Tensor, t: Tensor, lower: Tensor, upper: Tensor) -> None:
-    """Clamp d to [d(b_u), d(b_l)], in place; all of shape [quantizers]."""
-    d.copy_(torch.clamp(d, step_size(upper, q_m, t), step_size(lower, q_m, t)))
+def _cosines(sums: JointSums) -> tuple[Tensor, Tensor]:
+    norm_g, norm_c, norm_r = sums.gg.sqrt(), sums.cc.sqrt(), sums.rr.sqrt()
+    return (
+        sums.g_dot_c / (norm_g * norm_c).clamp_min(1e-30),
+        sums.g_dot_r / (norm_g * norm_r).clamp_min(1e-30),
+    )

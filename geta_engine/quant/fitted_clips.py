@@ -17,10 +17,11 @@ COARSE, FINE = 0.1, 0.01
 
 
 @torch.no_grad()
-def fitted_clips(values: Tensor, widths: Sequence[int], t: float = 1.0) -> Tensor:
+def fitted_clips(values: Tensor, widths: Sequence[int], t: float = 1.0, sign: float = 1.0) -> Tensor:
     """q_m for each of the widths: what makes the sum of (Q(x) - sgn(x) |x|^t)^2 least, with d = d(b).
 
-    `values` has any shape; the result has shape [widths], float32, 0 where all values are 0.
+    `sign` is 1 where one bit holds the sign, 0 where none does. `values` has any shape; the result has shape [widths],
+    float32, 0 where all values are 0.
     """
     magnitudes = values.abs().flatten().float()
     peak = magnitudes.max()
@@ -31,9 +32,9 @@ def fitted_clips(values: Tensor, widths: Sequence[int], t: float = 1.0) -> Tenso
     around = torch.arange(-COARSE, COARSE + FINE / 2, FINE, device=values.device)
     shares = []
     for width in widths:
-        first = coarse[_errors(powers, coarse, width, t).argmin()]
+        first = coarse[_errors(powers, coarse, width - sign, t).argmin()]
         fine = (first + around).clamp(LEAST, 1)
-        shares.append(fine[_errors(powers, fine, width, t).argmin()])
+        shares.append(fine[_errors(powers, fine, width - sign, t).argmin()])
     return torch.stack(shares) * peak
 
 
@@ -46,9 +47,10 @@ def sampled(values: Tensor, count: int) -> Tensor:
     return values[::step]
 
 
-def _errors(powers: Tensor, shares: Tensor, width: int, t: float) -> Tensor:
-    """The squared error of each clip, shape [shares]; `powers` = (|x| / max|x|)^t. The sign of x plays no part."""
+def _errors(powers: Tensor, shares: Tensor, bits: float, t: float) -> Tensor:
+    """The squared error of each clip, shape [shares]; `powers` = (|x| / max|x|)^t. The sign of x plays no
+    part: `bits` are those of the magnitude."""
     clips = shares.pow(t)[:, None]
-    steps = clips / (2 ** (width - 1) - 1)
+    steps = clips / (2**bits - 1)
     rounded = torch.minimum(powers, clips).div_(steps).round_().mul_(steps)
     return rounded.sub_(powers).square_().sum(1)

@@ -1,8 +1,9 @@
 """The one copy of the bit formulas (docs/method.md, section 2; DJPQ, arXiv 2007.10463).
 
-    b = log2(q_m^t / d + 1) + 1            d(b) = q_m^t / (2^(b-1) - 1)
+    b = log2(q_m^t / d + 1) + s            d(b) = q_m^t / (2^(b-s) - 1)
 
-Worked: q_m = 1, t = 1, b = 4 gives d = 1/7. All functions work element by element on tensors of one shape.
+s = 1 where one bit holds the sign, and 0 for tensors that are never negative. Worked: q_m = 1, t = 1, b = 4 gives
+d = 1/7, or 1/15 without a sign. All functions work element by element on tensors of one shape.
 """
 
 from __future__ import annotations
@@ -11,11 +12,11 @@ import torch
 from torch import Tensor
 
 
-def bit_width(d: Tensor, q_m: Tensor, t: Tensor) -> Tensor:
-    """b for step size d > 0, clip q_m > 0 and exponent t > 0; b >= 1."""
-    return torch.log2(q_m.pow(t) / d + 1) + 1
+def bit_width(d: Tensor, q_m: Tensor, t: Tensor, sign: Tensor | float = 1.0) -> Tensor:
+    """b for step size d > 0, clip q_m > 0 and exponent t > 0; b >= s."""
+    return torch.log2(q_m.pow(t) / d + 1) + sign
 
 
-def step_size(bits: Tensor, q_m: Tensor, t: Tensor) -> Tensor:
-    """d for b bits, b > 1; the inverse of `bit_width` in d."""
-    return q_m.pow(t) / (torch.exp2(bits - 1) - 1)
+def step_size(bits: Tensor, q_m: Tensor, t: Tensor, sign: Tensor | float = 1.0) -> Tensor:
+    """d for b bits, b > s; the inverse of `bit_width` in d."""
+    return q_m.pow(t) / (torch.exp2(bits - sign) - 1)

@@ -99,10 +99,12 @@ def prepare(
     bits: Bounds | str = "4:8",
     layer_bits: Mapping[str, Bounds] | None = None,
     learn_t: bool = False,
+    unsigned: bool = True,
 ) -> PreparedModel:
     """Insert the graph's quantizers (docs/method.md, section 2): weights start at q_m = max|W|, t = 1, d = d(16).
 
-    `bits` bounds every quantizer, `layer_bits` single ones by id. Activation clips are set by `calibrate`.
+    `bits` bounds every quantizer, `layer_bits` single ones by id. Tensors that are proven to be never negative waste no
+    level on a sign, unless `unsigned` is false. Activation clips are set by `calibrate`.
     Raises InputError for an id that the graph does not have.
     """
     bounds_of = dict(layer_bits or {})
@@ -114,7 +116,7 @@ def prepare(
             )
     bounds = Bounds.parse(bits) if isinstance(bits, str) else bits
     program = traced.graph_module()
-    bank = QuantizerBank(qadg.quantizers, bounds, bounds_of, learn_t)
+    bank = QuantizerBank(qadg.quantizers, bounds, bounds_of, learn_t, unsigned)
     program.add_module(BANK, bank)
     _insert(program, qadg, learn_t)
     model = PreparedModel(program, bank, traced)

@@ -36,6 +36,15 @@ class Sensitivity(NamedTuple):
     clips: list[NDArray[np.float64]]
     """q_m, shape [widths]."""
 
+    def to_tensors(self) -> tuple[list[Tensor], list[Tensor]]:
+        """The same as float64 tensors, for a checkpoint."""
+        return [torch.tensor(loss) for loss in self.losses], [torch.tensor(clip) for clip in self.clips]
+
+    @classmethod
+    def from_tensors(cls, losses: list[Tensor], clips: list[Tensor]) -> Sensitivity:
+        """What `to_tensors` gave."""
+        return cls([loss.numpy() for loss in losses], [clip.numpy() for clip in clips])
+
 
 class _Taps(Interpreter):
     """Runs a program without its quantizers and keeps what each would have read, as a tensor of its own, so that its
@@ -88,13 +97,14 @@ def _averaged(model: PreparedModel, batches: Iterable[tuple[Any, ...]], drawn_lo
         reads = [taps.tapped[q.id] for q in bank.quantizers]
         if not clips:
             clips = [
-                fitted_clips(x.detach(), w, float(bank.t[i]))
+                fitted_clips(x.detach(), w, bank.t[i].item(), bank.sign[i].item())
                 for i, (x, w) in enumerate(zip(reads, widths, strict=True))
             ]
         rows = _rows(args)
         for i, x in enumerate(reads):
             if x.grad is not None:
-                totals[i] += _losses(x.detach(), x.grad, widths[i], clips[i], bank.t.detach()[i]) / (2 * rows)
+                errors = _losses(x.detach(), x.grad, widths[i], clips[i], bank.t.detach()[i], bank.sign[i])
+                totals[i] += errors / (2 * rows)
         count += 1
     monotone = [np.maximum.accumulate(total[::-1])[::-1] / count for total in totals]
     return Sensitivity(monotone, [clip.double().cpu().numpy() for clip in clips])
@@ -106,12 +116,12 @@ def _rows(args: tuple[Any, ...]) -> int:
 
 
 @torch.no_grad()
-def _losses(x: Tensor, g: Tensor, widths: list[int], clips: Tensor, t: Tensor) -> NDArray[np.float64]:
+def _losses(x: Tensor, g: Tensor, widths: list[int], clips: Tensor, t: Tensor, sign: Tensor) -> NDArray[np.float64]:
     """sum_j g_j^2 (Q_b(x_j) - sgn(x_j) |x_j|^t)^2 at each width, shape [widths]."""
     values, weights = x.flatten().float(), g.flatten().float().square_()
     powers = values if float(t) == 1 else values.abs().pow_(t).mul_(values.sign())
     bits = torch.tensor(widths, dtype=clips.dtype, device=clips.device)
-    steps = step_size(bits, clips.clamp_min(1e-12), t)
+    steps = step_size(bits, clips.clamp_min(1e-12), t, sign)
     errors = [
         weights.dot(forward_t(values, d, q_m, t).sub_(powers).square_())
         for d, q_m in zip(steps, clips.clamp_min(1e-12))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from geta_engine.compact.verify import certify_run
 from geta_engine.cost import cost
-from geta_engine.documents.runs import FinalChecks, QuantizerRow
+from geta_engine.documents.runs import BudgetReport, FinalChecks, QuantizerRow
 from geta_engine.errors import CheckFailed
 from geta_engine.qasso import QASSO
 from geta_engine.quant import PreparedModel
@@ -35,7 +35,7 @@ def final_checks(model: PreparedModel, small: TracedModel, optimizer: QASSO) -> 
     """What is known of the finished run without its data.
 
     Raises:
-        CheckFailed: K or a bit width does not hold, or the compact model is not the trained one.
+        CheckFailed: K, a bit width or the budget does not hold, or the compact model is not the trained one.
     """
     optimizer.assert_constraints()
     certificate = certify_run(model, small, optimizer.qadg)
@@ -49,6 +49,7 @@ def final_checks(model: PreparedModel, small: TracedModel, optimizer: QASSO) -> 
     dense = cost(model.origin)
     return {
         "zero_units": certificate.zero_units,
+        "budget": _budget_report(optimizer, whole),
         "quantizers": [{**row, "bits": int(row["bits"])} for row in rows],
         "params_dense": certificate.params_dense,
         "params_compact": certificate.params_compact,
@@ -63,6 +64,14 @@ def final_checks(model: PreparedModel, small: TracedModel, optimizer: QASSO) -> 
         },
         "state_sha256": state_sha256(model),
     }
+
+
+def _budget_report(optimizer: QASSO, bits: Tensor) -> BudgetReport | None:
+    if optimizer.config.rule != "chosen":
+        return None
+    budget = optimizer.bit_choice.budget
+    limit = budget.limit(optimizer.removed_units())
+    return {"kind": budget.kind, "amount": limit.amount, "cost": limit.cost.of(bits.numpy())}
 
 
 def state_sha256(model: PreparedModel) -> str:

@@ -8,13 +8,12 @@ import time
 from collections.abc import Generator, Iterator
 from typing import Any, TypedDict
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from geta_engine.compact.cut import compact
 from geta_engine.config import RunConfig
-from geta_engine.cost import CostModel
+from geta_engine.cost.bit_cost import BitCost
 from geta_engine.documents.events import Event, LogEvent, MarkerEvent, ResultEvent, StepEvent
 from geta_engine.documents.runs import MetricValues, RunPlan, RunSummary
 from geta_engine.documents.snapshots import ZERO
@@ -25,6 +24,7 @@ from geta_engine.qasso.saliency import SaliencyWeights
 from geta_engine.quant import PreparedModel, calibrate, prepare
 from geta_engine.quant.compiled import WORTH_COMPILING, compiled_kernels
 from geta_engine.quant.insert import quantized_numbers, refresh_weight_clips
+from geta_engine.quant.sensitivity import Sensitivity, sensitivity
 from geta_engine.trace import TracedModel
 from geta_engine.training.baseline import base_optimizer_from, train_dense
 from geta_engine.training.distributed import DistributedContext
@@ -33,6 +33,7 @@ from geta_engine.training.snapshots import is_snapshot_step, snapshots
 from geta_engine.training.training_data import TrainingData, learning_rate_factor
 
 _CALIBRATION_BATCHES = 4
+_SENSITIVITY_BATCHES = 2
 
 
 class LoopState(TypedDict):
@@ -64,13 +65,13 @@ class Loop:
         self.training_data = TrainingData(traced, config)
         self.context.require_shares(self.training_data.rows)
         torch.manual_seed(config.seed)
-        self.qadg = analyze(traced, config.weights, config.activations, config.protect)
-        self.model: PreparedModel = prepare(traced, self.qadg, config.bits, config.layer_bits, config.learn_t)
+        self.qadg = analyze(traced, config.weights, config.activations, config.protect, attention=config.attention)
+        self.model: PreparedModel = prepare(
+            traced, self.qadg, config.bits, config.layer_bits, config.learn_t, config.unsigned
+        )
         self.optimizer = QASSO(self.model, self.qadg, self._settings(), lr=config.lr)
         self._trained = self.context.wrap_ddp(self.model)
-        self.costs = CostModel(traced.graph_module(), self.qadg)
-        self._candidates = self.qadg.candidate_units()
-        self._share = self.costs.kept_share(self._zero_mask())
+        self._bops = self._bops_now()
         self._dense_metric: float | None = None
         self._seconds = 0.0
         self._small: TracedModel | None = None
@@ -86,6 +87,9 @@ class Loop:
             saliency=SaliencyWeights(**config.saliency.model_dump()),
             allocation=config.allocation,
             group_divisible=config.group_divisible,
+            rule=config.rule,
+            bops=config.bops,
+            bytes=config.bytes,
         )
 
     @property
@@ -135,6 +139,7 @@ class Loop:
             if not self.context.broadcast_continue():
                 return False
             self._prepare_ranges()
+            self._choose_bits()
             step = self._step()
             if is_snapshot_step(self.optimizer):
                 yield from snapshots(self.optimizer)
@@ -176,6 +181,18 @@ class Loop:
         refresh_weight_clips(self.model)
         calibrate(self.model, self.training_data.calibration(_CALIBRATION_BATCHES))
 
+    def _choose_bits(self) -> None:
+        """Where they are due. The main process measures on the whole of each batch, and the others take that over, so
+        that a context chooses what one process does."""
+        if not self.optimizer.needs_bits:
+            return
+        torch.manual_seed(self.config.seed + self.optimizer.steps)
+        batches = self.training_data.calibration(_SENSITIVITY_BATCHES)
+        measured = sensitivity(self.model, batches, self.training_data.task.drawn_loss).to_tensors()
+        numbered = {f"{part}.{i:06}": t for part, ts in zip("lc", measured) for i, t in enumerate(ts)}
+        self.context.broadcast_tensors(numbered)
+        self.optimizer.choose_bits(Sensitivity.from_tensors(*measured))
+
     def _marks(self) -> Iterator[Event]:
         at, step = self.optimizer.position, self.optimizer.steps
         starts = {start: name for name, start, _ in self.config.schedule.stages()}
@@ -195,7 +212,8 @@ class Loop:
         ends_period = self.optimizer.position.ends_period
         self.optimizer.step()
         if ends_period:
-            self._share = self.costs.kept_share(self._zero_mask())
+            self._bops = self._bops_now()
+        self._choose_bits()
         done = self.optimizer.steps
         evaluate = done % max(1, self.total // self.config.evaluations) == 0 or done == self.total
         return StepEvent(
@@ -204,7 +222,7 @@ class Loop:
             metric=self.metric() if evaluate and self.context.is_main else None,
             lr=network["lr"],
             sparsity=float((self.optimizer.unit_state == ZERO).sum()) / max(1, self.qadg.prunable_units),
-            relative_bops=self.costs.relative_bops(self._share, self.model.quantizers.bits().numpy()),
+            relative_bops=self._bops.of(self.model.quantizers.bits().numpy()),
         )
 
     def _blame(self, step: int, value: float) -> str:
@@ -224,10 +242,8 @@ class Loop:
             self._measured = (self.optimizer.steps, value)
         return value
 
-    def _zero_mask(self) -> np.ndarray:
-        zero = np.zeros(self.qadg.total_units, bool)
-        zero[self._candidates] = (self.optimizer.unit_state == ZERO).numpy()
-        return zero
+    def _bops_now(self) -> BitCost:
+        return self.optimizer.costs.relative_bops(self.optimizer.removed_units())
 
     def compact(self) -> TracedModel:
         """The small model, once all steps are done."""
@@ -242,7 +258,7 @@ class Loop:
             **self.plan,
             **proof,
             "metric": self._metrics(self.metric(), self.training_data.evaluate(small.graph_module())),
-            "relative_bops": self.costs.relative_bops(self._share, final_bits(self.optimizer).numpy()),
+            "relative_bops": self._bops.of(final_bits(self.optimizer).numpy()),
             "test_samples": len(self.training_data.dataset.test),
             "seconds": round(self._seconds + time.perf_counter() - started, 2),
         }
@@ -263,4 +279,4 @@ class Loop:
         self._dense_metric = state["dense_metric"]
         self._seconds = state["seconds"]
         self._small, self._measured = None, (-1, math.nan)
-        self._share = self.costs.kept_share(self._zero_mask())
+        self._bops = self._bops_now()

@@ -85,6 +85,7 @@ def _register_check(app: Dash, services: Services) -> None:
             "schedule": Output(ids.SCHEDULE_BAR, "children"),
             "bits_problem": Output(ids.BITS_PROBLEM, "children"),
             "schedule_problem": Output(ids.SCHEDULE_PROBLEM, "children"),
+            "usual_budget": Output(ids.BUDGET, "placeholder"),
             "fields": {name: Output(identity, "error") for name, identity in FIELD_IDS.items()},
         },
         inputs={

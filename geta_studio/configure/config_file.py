@@ -10,6 +10,7 @@ from dash import no_update
 from geta_engine.config import RunConfig, make_config
 from geta_engine.errors import InputError
 from geta_engine.zoo.names import ZOO
+from geta_studio.configure.budget import budget_text
 from geta_studio.configure.draft import ConfigFields
 from geta_studio.configure.field_ids import FIELD_IDS, VALUE_IDS
 from geta_studio.services.services import Services
@@ -17,7 +18,7 @@ from geta_studio.services.services import Services
 UNSHOWN = tuple(
     name
     for name in RunConfig.model_fields
-    if name not in (*FIELD_IDS, "version", "model", "bits", "layer_bits", "schedule")
+    if name not in (*FIELD_IDS, "version", "model", "bits", "layer_bits", "bops", "bytes", "schedule")
 )
 """Fields of a configuration that the tab does not show."""
 
@@ -62,5 +63,6 @@ def yaml_values(loaded: LoadedFile | None) -> dict[str, Any]:
     if not loaded:
         return dict.fromkeys((*VALUE_IDS, "model"), no_update)
     config = loaded_config(loaded["text"])
-    values = {**{name: getattr(config, name) for name in FIELD_IDS}, **config.schedule.model_dump()}
+    shown = {name: getattr(config, name) for name in FIELD_IDS if name != "budget"}
+    values = {**shown, **config.schedule.model_dump(), "budget": budget_text(config)}
     return {**values, "model": config.model if config.model in ZOO else no_update}

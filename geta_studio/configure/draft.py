@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from geta_engine.config import Bounds
+from geta_studio.configure.budget import Budget
 from geta_studio.shell.stores import BitBounds, TypedNumber
 
 SCHEDULE_FIELDS = ("pretrain", "warmup", "projection", "projection_periods", "joint", "joint_periods", "cooldown")
@@ -30,6 +31,7 @@ class Draft(_Fields):
     """What the inputs of the tab hold."""
 
     bits: BitBounds
+    budget: TypedNumber
 
 
 class TypedBounds(TypedDict):
@@ -44,6 +46,8 @@ class ConfigFields(_Fields):
 
     bits: TypedBounds
     layer_bits: dict[str, TypedBounds]
+    bops: float | None
+    bytes: int | None
 
 
 def default_bits(model: str | None) -> BitBounds:
@@ -52,8 +56,8 @@ def default_bits(model: str | None) -> BitBounds:
     return {"model": model, "default": [bounds.lower, bounds.upper], "layers": {}}
 
 
-def config_fields(draft: Draft) -> ConfigFields:
-    """The fields of a configuration from a draft, unchecked."""
+def config_fields(draft: Draft, budget: Budget) -> ConfigFields:
+    """The fields of a configuration from a draft, unchecked but for the budget."""
     bits = draft["bits"]
     return {
         "model": draft["model"],
@@ -67,6 +71,8 @@ def config_fields(draft: Draft) -> ConfigFields:
         "schedule": draft["schedule"],
         "bits": _typed_bounds(bits["default"]),
         "layer_bits": {quantizer: _typed_bounds(pair) for quantizer, pair in bits["layers"].items()},
+        "bops": budget.bops,
+        "bytes": budget.bytes,
     }
 
 

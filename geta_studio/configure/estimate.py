@@ -15,11 +15,16 @@ Pair = tuple[int, int]
 
 
 class Estimate(NamedTuple):
-    """Ranges (low, high): relative BOPs as a share of the 32 x 32 bit dense model, and bytes of parameters."""
+    """Ranges (low, high): relative BOPs as a share of the 32 x 32 bit dense model, and bytes of parameters.
+
+    `usual_bops` are the relative BOPs of all weights at their lower and all activations at their upper bounds: the
+    budget of a run that is given none.
+    """
 
     relative_bops: tuple[float, float]
     size: tuple[float, float]
     dense_size: float
+    usual_bops: float
 
 
 class Reach(NamedTuple):
@@ -45,25 +50,30 @@ def estimate(analysis: AnalysisDocument, bounds: Mapping[str, Pair], sparsity: f
     keep: dict[int | None, float] = {
         group["id"]: 1 - sparsity if group["prunable"] else 1.0 for group in analysis["groups"]
     }
-    low, high = (_costs(analysis, keep, bounds, end) for end in (0, 1))
+    is_weight = {quantizer["id"]: quantizer["kind"] == "weight" for quantizer in analysis["quantizers"]}
+    lowest = {name: lower for name, (lower, _) in bounds.items()}
+    highest = {name: upper for name, (_, upper) in bounds.items()}
+    usual = {name: lower if is_weight.get(name) else upper for name, (lower, upper) in bounds.items()}
+    low, high, middle = (_costs(analysis, keep, bits) for bits in (lowest, highest, usual))
     dense = analysis["model"]["params"] * FLOAT_BITS / 8
-    return Estimate((low[0], high[0]), (low[1], high[1]), dense)
+    return Estimate((low[0], high[0]), (low[1], high[1]), dense, middle[0])
 
 
 def _costs(
-    analysis: AnalysisDocument, keep: Mapping[int | None, float], bounds: Mapping[str, Pair], end: int
+    analysis: AnalysisDocument, keep: Mapping[int | None, float], bits: Mapping[str, int]
 ) -> tuple[float, float]:
-    """(relative BOPs, bytes) with every quantizer at one end of its bounds: 0 the lower, 1 the upper."""
+    """(relative BOPs, bytes) with the given bits; what has none counts 32."""
 
-    def bits(quantizer: str | None) -> int:
-        return bounds[quantizer][end] if quantizer is not None and quantizer in bounds else FLOAT_BITS
+    def bits_of(quantizer: str | None) -> int:
+        return bits.get(quantizer, FLOAT_BITS) if quantizer is not None else FLOAT_BITS
 
     bops = macs = stored = counted = 0.0
     for layer in analysis["layers"]:
         share = keep.get(layer["in_group"], 1.0) * keep.get(layer["out_group"], 1.0)
-        bops += layer["macs"] * share * bits(layer["weight_quantizer"]) * bits(layer["activation_quantizer"])
+        for product in layer["products"]:
+            bops += product["macs"] * share * bits_of(product["left"]) * bits_of(product["right"])
         macs += layer["macs"]
-        stored += layer["params"] * share * bits(layer["weight_quantizer"]) / 8
+        stored += layer["params"] * share * bits_of(layer["weight_quantizer"]) / 8
         counted += layer["params"]
     unquantized = max(0.0, analysis["model"]["params"] - counted) * FLOAT_BITS / 8
     return bops / (macs * FLOAT_BITS**2) if macs else 0.0, stored + unquantized

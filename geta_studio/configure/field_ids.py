@@ -8,6 +8,7 @@ from geta_studio.configure.draft import SCHEDULE_FIELDS
 FIELD_IDS = {
     "data": ids.DATA_SELECT,
     "sparsity": ids.SPARSITY_INPUT,
+    "budget": ids.BUDGET,
     "optimizer": ids.OPTIMIZER,
     "batch_size": ids.BATCH,
     "lr": ids.LR,

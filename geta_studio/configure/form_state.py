@@ -8,6 +8,7 @@ from typing import NamedTuple
 from dash.development.base_component import Component
 
 from geta_engine.documents.analysis import AnalysisDocument
+from geta_studio.configure.budget import parse_budget, shortfall
 from geta_studio.configure.draft import SCHEDULE_FIELDS, ConfigFields, Draft, default_bits
 from geta_studio.configure.estimate import Estimate, Pair, Reach, estimate, reach
 from geta_studio.configure.field_ids import FIELD_IDS
@@ -15,6 +16,7 @@ from geta_studio.configure.panel import estimate_lines, problem_list, schedule_b
 from geta_studio.configure.validation import Checked, bits_problem, check
 from geta_studio.services.services import Services
 from geta_studio.shell.bit_bounds import bounds_of
+from geta_studio.shell.format import percent
 from geta_studio.shell.stores import BitBounds, TypedNumber
 
 
@@ -30,6 +32,7 @@ def draft_of(bits: BitBounds | None, values: Mapping[str, TypedNumber]) -> Draft
         "lr": as_number(values["lr"]),
         "lr_quant": as_number(values["lr_quant"]),
         "seed": values["seed"],
+        "budget": values["budget"],
         "bits": bits,
         "schedule": {name: values[name] for name in SCHEDULE_FIELDS},
     }
@@ -54,6 +57,8 @@ class FormOutputs(NamedTuple):
     schedule: list[Component]
     bits_problem: str
     schedule_problem: str
+    usual_budget: str
+    """What the budget is where none is given."""
     fields: dict[str, str | None]
     """The sentence beside each input, by field."""
 
@@ -65,13 +70,16 @@ def form_outputs(services: Services, draft: Draft, pair: tuple[TypedNumber, Type
     typed = bits_problem(*pair)
     if typed and "bits" not in checked.problems:
         checked = Checked(None, {"bits": typed, **checked.problems})
-    return _outputs(draft, analysis, checked)
+    asked = None if "sparsity" in checked.problems else _asked(draft, analysis)
+    costs = None if "bits" in checked.problems else _costs(draft, analysis, asked)
+    if costs is not None and "budget" not in checked.problems:
+        short = shortfall(parse_budget(draft["budget"]), costs)
+        checked = Checked(None, {"budget": short, **checked.problems}) if short else checked
+    return _outputs(draft, checked, asked, costs)
 
 
-def _outputs(draft: Draft, analysis: AnalysisDocument | None, checked: Checked) -> FormOutputs:
+def _outputs(draft: Draft, checked: Checked, asked: Reach | None, costs: Estimate | None) -> FormOutputs:
     problems = checked.problems
-    asked = None if "sparsity" in problems else _asked(draft, analysis)
-    costs = None if "bits" in problems else _costs(draft, analysis, asked)
     schedule = [problems[name] for name in ("config", "schedule", *SCHEDULE_FIELDS) if name in problems]
     return FormOutputs(
         config=checked.fields,
@@ -82,6 +90,7 @@ def _outputs(draft: Draft, analysis: AnalysisDocument | None, checked: Checked) 
         schedule=schedule_bands(draft["schedule"]),
         bits_problem=problems.get("bits", ""),
         schedule_problem=" ".join(schedule),
+        usual_budget=f"{percent(costs.usual_bops, 2)}: weights lowest, activations highest" if costs else "",
         fields={name: problems.get(name) for name in FIELD_IDS},
     )
 

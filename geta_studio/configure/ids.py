@@ -9,6 +9,8 @@ BITS_SCOPE = "bits-scope"
 BITS_PRESETS = "bits-presets"
 BITS_PROBLEM = "bits-problem"
 
+BUDGET = "budget"
+
 SPARSITY = "sparsity"
 SPARSITY_INPUT = "sparsity-input"
 SPARSITY_CAPTION = "sparsity-caption"

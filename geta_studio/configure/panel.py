@@ -76,6 +76,14 @@ def _bits() -> Component:
             ],
         ),
         html.Div(id=ids.BITS_PROBLEM, className="problem"),
+        dmc.TextInput(
+            id=ids.BUDGET,
+            value="",
+            label="Budget: what the chosen bits may cost",
+            size="xs",
+            debounce=300,
+            className="wide",
+        ),
         bits_grid(),
     )
 

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 
 from geta_engine.config import Bounds, RunConfig, validation_sentences
 from geta_engine.documents.analysis import AnalysisDocument
+from geta_engine.errors import InputError
+from geta_studio.configure.budget import Budget, parse_budget
 from geta_studio.configure.draft import SCHEDULE_FIELDS, ConfigFields, Draft, config_fields
 from geta_studio.configure.estimate import reach
 from geta_studio.shell.stores import BitBounds, TypedNumber
@@ -39,7 +41,9 @@ def check(draft: Draft, analysis: AnalysisDocument | None, data_problem: str | N
     problems = {**_bits_problems(draft["bits"], analysis), **_blank_problems(draft)}
     if data_problem:
         problems["data"] = data_problem
-    fields = config_fields(draft)
+    budget, problem = _budget(draft["budget"])
+    problems |= {"budget": problem} if problem else {}
+    fields = config_fields(draft, budget)
     if not problems.keys() & {"bits", *WHOLE, *DECIMAL}:
         problems.update(_config_problems(fields))
     if "sparsity" not in problems and analysis is not None:
@@ -47,6 +51,14 @@ def check(draft: Draft, analysis: AnalysisDocument | None, data_problem: str | N
     if analysis is None:
         problems["model"] = "the model is not analysed yet: wait for it, or choose another"
     return Checked(None if problems else fields, problems)
+
+
+def _budget(typed: TypedNumber) -> tuple[Budget, str | None]:
+    """The budget, or why there is none."""
+    try:
+        return parse_budget(typed), None
+    except InputError as error:
+        return Budget(), str(error)
 
 
 def _bits_problems(bits: BitBounds, analysis: AnalysisDocument | None) -> dict[str, str]:

@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 import geta_engine as ge
-from geta_engine.cost import CostModel, layer_costs
+from geta_engine.cost.layers import layer_costs
+from geta_engine.cost.model import CostModel
 from geta_engine.trace.fx_nodes import op_name
 
 
@@ -89,13 +90,21 @@ class Mixed(nn.Module):
 
 
 def test_only_layers_are_counted_at_the_bits_of_their_quantizers() -> None:
-    """4 positions of 8 features: the layer is 4 * 8 * 8 multiply-adds at 4 x 5 bits, the products are at 32 x 32."""
+    """4 positions of 8 features: the layer is 4 * 8 * 8 multiply-adds at 4 x 5 bits, the products of activations are at
+    5 x 5 where these have quantizers, the one with a weight that is no layer's is at 32 x 32."""
     traced = ge.trace(Mixed(), inputs((2, 4, 8)), dynamic_batch=False)
-    layer, products = 4 * 8 * 8, 4 * 4 * 8 + 4 * 4 * 8 + 4 * 8 * 8
-    expected = layer * 4 * 5 + products * 32 * 32
-    assert ge.cost(traced, {"layer.weight": 4, "act.x": 5}).bops == expected
-    qadg = ge.analyze(traced, activations=True)
-    bits = np.array([{"weight": 4, "activation": 5}[q.kind] for q in qadg.quantizers], np.float32)
-    model = CostModel(traced.graph_module(), qadg)
-    share = model.kept_share(np.zeros(qadg.total_units, bool))
-    assert model.relative_bops(share, bits) == pytest.approx(expected / ((layer + products) * 32 * 32))
+    layer, products, other = 4 * 8 * 8, 4 * 4 * 8 + 4 * 4 * 8, 4 * 8 * 8
+    for attention, width in ((True, 5), (False, 32)):
+        qadg = ge.analyze(traced, activations=True, attention=attention)
+        bits = {q.id: {"weight": 4, "activation": 5}[q.kind] for q in qadg.quantizers}
+        assert len(bits) == (4 if attention else 2)
+        scores = 4 * 4 * 8 * (5 if attention else 32) * (5 if attention else 32)
+        mixed = 4 * 4 * 8 * width * (5 if attention else 32)
+        expected = layer * 4 * 5 + scores + mixed + other * 32 * 32
+        bits_of_all = {**bits, "act.x": 5} if attention else {"layer.weight": 4, "act.x": 32}
+        if attention:
+            assert ge.cost(traced, bits_of_all).bops == expected
+        removed = np.zeros(qadg.total_units, bool)
+        cost = CostModel(traced.graph_module(), qadg).relative_bops(removed)
+        widths = np.array([bits[q.id] for q in qadg.quantizers])
+        assert cost.of(widths) == pytest.approx(expected / ((layer + products + other) * 32 * 32))

@@ -16,7 +16,9 @@ from tools.shaped_models import spec_of
 def analysis() -> dict[str, Any]:
     """Two layers: 100 weights read by 1,000 multiply-adds, 50 read by 500; a prunable group of 10 between."""
     layer = {"macs": 1000, "params": 100, "weight_quantizer": "a.weight", "activation_quantizer": "act.x"}
+    layer["products"] = [{"macs": 1000, "left": "a.weight", "right": "act.x"}]
     last = {"macs": 500, "params": 50, "weight_quantizer": "b.weight", "activation_quantizer": None}
+    last["products"] = [{"macs": 500, "left": "b.weight", "right": None}]
     return {
         "model": {"name": "two", "params": 160, "macs": 1500},
         "prunable_units": 10,

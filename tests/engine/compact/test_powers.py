@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 import geta_engine as ge
 from geta_engine.compact.cut import set_to_zero, zero_units
-from geta_engine.cost import FLOAT_BITS, CostModel
-from geta_engine.quant.formula import step_size
+from geta_engine.cost.bit_cost import FLOAT_BITS
+from geta_engine.cost.model import CostModel
 from geta_engine.quant.insert import PreparedModel
 from tests.models import images, traced
 
@@ -57,7 +57,7 @@ def made(t: float, model: nn.Module | None = None, x: Tensor | None = None) -> M
         bank.t.fill_(t)
         bank.q_m.copy_(bank.q_m * 0.8)
         bits = torch.tensor([4.0 if q.kind == "weight" else 6.0 for q in bank.quantizers])
-        bank.d.copy_(step_size(bits, bank.q_m, bank.t))
+        bank.d.copy_(bank.step_sizes(bits))
     assert (zero_units(prepared, qadg) == zero).all() and zero.any()
     return Made(prepared, qadg, zero, ge.compact(prepared, qadg))
 
@@ -69,7 +69,7 @@ def test_costs_are_those_that_the_run_counts(t):
     counted = CostModel(model.origin.graph_module(), qadg)
     widths = np.array([bits[q.id] for q in qadg.quantizers], np.float32)
     dense = ge.cost(model.origin)
-    relative = counted.relative_bops(counted.kept_share(zero), widths)
+    relative = counted.relative_bops(zero).of(widths)
     cost = ge.cost(small, bits)
     assert dense.bops == dense.macs * FLOAT_BITS**2
     assert cost.bops == pytest.approx(relative * dense.bops, rel=1e-6)

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 import geta_engine as ge
-from geta_engine.cost import CostModel, cost
+from geta_engine.cost import cost
+from geta_engine.cost.model import CostModel
 from geta_engine.errors import InputError
 from tests.models import ZOO_SMALL, images, randomize
 
@@ -89,7 +90,10 @@ def test_predicted_macs_are_those_of_the_compact_program(name):
     predicted = sum(layer.macs * s for layer, s in zip(model.layers, share))
     assert cost(saved["small"]).macs == pytest.approx(predicted, rel=1e-6)
     eight = np.full(len(qadg.quantizers), 8.0, np.float32)
-    assert 0 < model.relative_bops(share, eight) < model.relative_bops(np.ones(len(share)), eight) <= 0.25
+    whole = np.zeros(qadg.total_units, bool)
+    assert 0 < model.relative_bops(zero).of(eight) < model.relative_bops(whole).of(eight) <= 0.25
+    floats = np.full(len(qadg.quantizers), 32)
+    assert cost(saved["small"]).bytes == pytest.approx(model.bytes(zero).of(floats), rel=1e-6)
 
 
 def test_macs_by_hand():

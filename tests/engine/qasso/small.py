@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 import geta_engine as ge
 from geta_engine.config import Bounds, Schedule
+from geta_engine.data.tasks.classification import Classification
 from geta_engine.qasso.base import BaseOptimizer
 from geta_engine.quant import PreparedModel, calibrate
+from geta_engine.quant.sensitivity import sensitivity
 from tests.models import images, traced
 
 SCHEDULE = Schedule(warmup=2, projection=4, projection_periods=2, joint=6, joint_periods=3, cooldown=3)
@@ -86,10 +88,20 @@ def batch(program: ge.TracedModel, number: int) -> tuple[Tensor, Tensor]:
 def train(model: PreparedModel, opt: ge.QASSO, steps: int, accumulate: int = 1, clip: float | None = None) -> None:
     """Batches are a pure function of the step's number."""
     for _ in range(steps):
+        choose_bits_where_due(model, opt)
         gradients(model, opt, accumulate)
         if clip is not None:
             nn.utils.clip_grad_norm_(opt.param_groups[0]["params"], clip)
         opt.step()
+        choose_bits_where_due(model, opt)
+
+
+def choose_bits_where_due(model: PreparedModel, opt: ge.QASSO) -> None:
+    """From two batches that are always the same."""
+    if opt.needs_bits:
+        torch.manual_seed(0)
+        batches = [(batch(model.origin, -number)[0],) for number in (2, 3)]
+        opt.choose_bits(sensitivity(model, batches, Classification().drawn_loss))
 
 
 def gradients(model: PreparedModel, opt: ge.QASSO, accumulate: int = 1) -> None:
@@ -123,9 +135,10 @@ def zeros(model: PreparedModel, qadg: ge.Qadg) -> np.ndarray:
 
 
 def bit_widths(model: PreparedModel) -> np.ndarray:
-    """b = log2(q_m^t / d + 1) + 1 in float64."""
-    d, q_m, t = (v.detach().double().numpy() for v in (model.quantizers.d, model.quantizers.q_m, model.quantizers.t))
-    return np.log2(q_m**t / d + 1) + 1
+    """b = log2(q_m^t / d + 1) + s in float64, s = 1 where there is a sign."""
+    bank = model.quantizers
+    d, q_m, t, sign = (v.detach().double().numpy() for v in (bank.d, bank.q_m, bank.t, bank.sign))
+    return np.log2(q_m**t / d + 1) + sign
 
 
 def everything(model: PreparedModel, opt: ge.QASSO) -> dict[str, Tensor]:

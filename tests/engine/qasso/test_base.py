@@ -9,7 +9,7 @@ from torch import nn
 import geta_engine as ge
 from geta_engine.errors import InputError
 from geta_engine.qasso.base import BaseOptimizer
-from tests.engine.qasso.small import SCHEDULE, batch, gradients
+from tests.engine.qasso.small import SCHEDULE, batch, choose_bits_where_due, gradients
 
 SGD = [
     {"momentum": momentum, "nesterov": nesterov, "dampening": dampening, "weight_decay": decay}
@@ -121,6 +121,7 @@ def test_a_network_without_prunable_units_trains_to_the_end():
     opt = ge.QASSO(model, qadg, ge.QASSOConfig(sparsity=0.5, schedule=SCHEDULE), lr=0.05)
     for _ in range(SCHEDULE.total):
         gradients(model, opt)
+        choose_bits_where_due(model, opt)
         opt.step()
     opt.assert_constraints()
     assert not torch.equal(before, model.program.get_parameter("weight"))

@@ -9,7 +9,7 @@ import torch
 from geta_engine.config import Schedule
 from geta_engine.qasso.base import BaseOptimizer
 from geta_engine.qasso.updates import ETA, ZETA
-from tests.engine.qasso.small import gradients, start, units_of
+from tests.engine.qasso.small import choose_bits_where_due, gradients, start, units_of
 
 SCHEDULE = Schedule(warmup=2, projection=2, projection_periods=1, joint=40, joint_periods=4, cooldown=0)
 MET = {"both": 3, "one": 12}
@@ -22,7 +22,9 @@ def test_every_joint_step_with_negative_cosines_goes_down(program, lr, learn_t):
     With both cosines negative g . step <= -eta (1 - zeta) lr ||g||^2. A tensor without a quantizer, or with R~ = 0, has
     g . step = -lr ||g||^2 - gamma g . c~ = -eta lr ||g||^2 where cos(g, c~) is negative.
     """
-    qadg, model, opt = start(program, 0.7, SCHEDULE, BaseOptimizer("sgd", momentum=0.0), lr, "2:8", learn_t=learn_t)
+    qadg, model, opt = start(
+        program, 0.7, SCHEDULE, BaseOptimizer("sgd", momentum=0.0), lr, "2:8", learn_t=learn_t, rule="paper"
+    )
     parameters = model.model_parameters()
     units = units_of(qadg, parameters)
     met = dict.fromkeys(MET, 0)
@@ -54,11 +56,40 @@ def test_every_joint_step_with_negative_cosines_goes_down(program, lr, learn_t):
     assert all(met[kind] >= least for kind, least in MET.items()), met
 
 
+@pytest.mark.parametrize(("lr", "learn_t"), [(0.02, False), (0.2, True), (0.4, False)])
+def test_every_joint_step_goes_down_with_the_bits_that_are_chosen(program, lr, learn_t):
+    """g . step <= -eta (1 - zeta) lr ||g||^2 for every tensor in every step, measured on the parameters themselves."""
+    qadg, model, opt = start(program, 0.7, SCHEDULE, BaseOptimizer("sgd", momentum=0.0), lr, "2:8", learn_t=learn_t)
+    parameters = model.model_parameters()
+    units, met = units_of(qadg, parameters), 0
+    while opt.steps < SCHEDULE.total:
+        choose_bits_where_due(model, opt)
+        gradients(model, opt)
+        at = opt.position
+        before = {name: p.detach().numpy().copy() for name, p in parameters.items()}
+        opt.step()
+        if at.stage != "joint" or at.ends_period:
+            continue
+        redundant = np.flatnonzero((opt.unit_state == 1).numpy())
+        names, _, rule = opt.rule
+        for i, name in enumerate(names):
+            mask = np.logical_or.reduce([units[u][name] for u in redundant if name in units[u]])
+            was, now = before[name].astype(float)[mask], parameters[name].detach().double().numpy()[mask]
+            g = parameters[name].grad.double().numpy()[mask]
+            product, gg = float(g @ (now - was)), float(g @ g)
+            rounding = 2e-7 * float(np.abs(g) @ np.maximum(np.abs(now), np.abs(was)))
+            assert product <= -ETA * (1 - ZETA) * lr * gg * (1 - 1e-3) + rounding, (opt.steps, name)
+            assert 0 <= float(rule.gamma[i]) <= 1 / (at.length - at.offset) * (1 + 1e-6)
+            met += 1
+    assert met > 100
+    opt.assert_constraints()
+
+
 def test_where_the_bounds_leave_d_free_the_inequality_is_met_exactly(program):
     """Gradients nearly at right angles to c~ and against R~, such that the rule's d is within [d(b_u), d(b_l)]:
     g . step = -eta (1 - zeta) lr ||g||^2."""
     lr, gain = 0.01, ZETA * ETA / (1 - ETA)
-    qadg, model, opt = start(program, 0.7, SCHEDULE, BaseOptimizer("sgd", momentum=0.0), lr, "2:16")
+    qadg, model, opt = start(program, 0.7, SCHEDULE, BaseOptimizer("sgd", momentum=0.0), lr, "2:16", rule="paper")
     parameters, bank = model.model_parameters(), model.quantizers
     units, numbers = units_of(qadg, parameters), {q.id: i for i, q in enumerate(bank.quantizers)}
     met = 0
@@ -94,7 +125,7 @@ def test_where_the_bounds_leave_d_free_the_inequality_is_met_exactly(program):
 )
 def test_the_rules_sums_are_those_of_the_base_direction(small, base):
     """The same inequality on the rule's own sums, for methods whose g is not the gradient."""
-    _, model, opt = start(small, 0.7, SCHEDULE, base, lr=0.05)
+    _, model, opt = start(small, 0.7, SCHEDULE, base, lr=0.05, rule="paper")
     met = 0
     while opt.steps < SCHEDULE.total:
         gradients(model, opt)
@@ -112,7 +143,7 @@ def test_the_rules_sums_are_those_of_the_base_direction(small, base):
 
 def test_a_step_at_learning_rate_zero_leaves_the_bits_alone(small):
     """A scheduler may pass through 0: a rule that moves nothing must not send a layer to its fewest bits."""
-    _, model, opt = start(small, 0.5)
+    _, model, opt = start(small, 0.5, rule="paper")
     while opt.position.stage != "joint":
         gradients(model, opt)
         opt.step()

@@ -8,7 +8,7 @@ from torch.optim import lr_scheduler
 
 from geta_engine.config import Schedule
 from geta_engine.qasso.base import BaseOptimizer
-from tests.engine.qasso.small import gradients, memory, start, zeros
+from tests.engine.qasso.small import choose_bits_where_due, gradients, memory, start, zeros
 
 STEPS = 12
 SCHEDULE = Schedule(warmup=STEPS, projection=1, projection_periods=1, joint=1, joint_periods=1, cooldown=0)
@@ -63,6 +63,7 @@ def test_a_run_under_one_cycle_meets_its_constraints(small):
     scheduler = lr_scheduler.OneCycleLR(opt, [0.1, 0.01], total_steps=schedule.total)
     for _ in range(schedule.total):
         gradients(model, opt)
+        choose_bits_where_due(model, opt)
         opt.step()
         if opt.steps < schedule.total:
             scheduler.step()

@@ -7,6 +7,8 @@ import torch
 from torch import nn
 
 import geta_engine as ge
+from geta_engine.data.tasks.drawn import of_classes
+from geta_engine.quant.sensitivity import sensitivity
 from tests.engine.qasso.small import SCHEDULE, zeros
 from tests.models import traced
 
@@ -39,6 +41,8 @@ def test_tied_weights_are_one_parameter_by_either_name(embedding_first):
     opt = ge.QASSO(model, qadg, ge.QASSOConfig(0.5, SCHEDULE), lr=0.05)
     assert len(opt.param_groups[0]["params"]) == 5
     for _ in range(SCHEDULE.total):
+        if opt.needs_bits:
+            opt.choose_bits(sensitivity(model, [(tokens,)], of_classes))
         opt.zero_grad()
         nn.functional.cross_entropy(model(tokens).flatten(0, 1), tokens.flatten()).backward()
         opt.step()

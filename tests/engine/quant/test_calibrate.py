@@ -10,7 +10,7 @@ from torch import Tensor, nn
 import geta_engine as ge
 from geta_engine.config import Schedule
 from geta_engine.quant import calibrate
-from tests.engine.qasso.small import bit_widths, gradients
+from tests.engine.qasso.small import bit_widths, choose_bits_where_due, gradients
 from tests.models import images, traced
 
 
@@ -130,6 +130,7 @@ def test_a_silent_tensor_and_a_dead_channel_train_without_nan(loud, learn_t):
     for _ in range(schedule.total):
         gradients(model, opt)
         assert all(p.grad is None or bool(p.grad.isfinite().all()) for p in model.parameters())
+        choose_bits_where_due(model, opt)
         opt.step()
         assert all(bool(v.isfinite().all()) for v in model.state_dict().values())
     opt.assert_constraints()

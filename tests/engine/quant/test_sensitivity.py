@@ -64,12 +64,12 @@ def slow_losses(small: Small, data: list[tuple[Tensor]], seed: int) -> dict[str,
         outer = torch.autograd.grad(h, [reads["x"], reads["a.weight"]], _upstream(logits, loss, small, h))
         gradients = {"h": inner[0], "b.weight": inner[1], "x": outer[0], "a.weight": outer[1]}
         for name, value in reads.items():
-            widths = range(2, 7)
+            widths, sign = range(2, 7), 0 if name == "h" else 1  # after a ReLU there is no sign
             if name not in clips:
-                clips[name] = fitted_clips(value.detach(), list(widths)).tolist()
+                clips[name] = fitted_clips(value.detach(), list(widths), sign=sign).tolist()
             row = []
             for width, clip in zip(widths, clips[name]):
-                made = fake_quantize(value.detach(), torch.tensor(clip / (2 ** (width - 1) - 1)), torch.tensor(clip))
+                made = fake_quantize(value.detach(), torch.tensor(clip / (2 ** (width - sign) - 1)), torch.tensor(clip))
                 row.append(
                     sum(
                         float(g) ** 2 * (float(q) - float(v)) ** 2
@@ -156,7 +156,8 @@ class OneQuantizer(torch.fx.Interpreter):
     def __init__(self, model: ge.PreparedModel, number: int, clip: float, width: int) -> None:
         super().__init__(model.program)
         self.id = model.quantizers.quantizers[number].id
-        self.clip, self.step = torch.tensor(clip), torch.tensor(clip / (2 ** (width - 1) - 1))
+        levels = 2 ** (width - int(model.quantizers.sign[number])) - 1
+        self.clip, self.step = torch.tensor(clip), torch.tensor(clip / levels)
 
     def run_node(self, n: torch.fx.Node) -> object:
         if n.target is not fake_quantize:

@@ -28,6 +28,12 @@ def test_pruning_counts_on_both_sides_of_a_group(analysis: dict[str, Any]) -> No
     assert half.relative_bops[0] == pytest.approx(whole.relative_bops[0] / 2)
 
 
+def test_the_usual_budget_has_weights_low_and_activations_high(analysis: dict[str, Any]) -> None:
+    bounds = {"a.weight": (4, 8), "act.x": (3, 6), "b.weight": (2, 16)}
+    usual = estimate(analysis, bounds, 0.0).usual_bops
+    assert usual == pytest.approx((1000 * 4 * 6 + 500 * 2 * 32) / (1500 * 32 * 32))
+
+
 def test_size_counts_parameters_without_a_layer_at_32_bits(analysis: dict[str, Any]) -> None:
     bounds = {"a.weight": (4, 8), "act.x": (4, 8), "b.weight": (4, 8)}
     values = estimate(analysis, bounds, 0.0)

@@ -37,6 +37,7 @@ def draft(**changes: Any) -> dict[str, Any]:
         "lr_quant": 0.0001,
         "batch_size": 64,
         "seed": 0,
+        "budget": "",
     }
     return {**base, **changes}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 import geta_engine as ge
 from geta_engine.analysis.report import analysis_report
+from geta_engine.cost.model import CostModel
 from geta_engine.quant.fake_quant import fake_quantize
 from tests.engine.qadg.quantized_models import Lsq
 
@@ -116,3 +118,59 @@ def test_the_prepared_model_has_a_node_and_a_step_size_for_each(model: type[Twic
         assert all(marks[quantizer.id] in nodes[reader].all_input_nodes for reader in quantizer.readers), quantizer.id
     prepared(torch.ones(3, 8)).sum().backward()
     assert all(grad is not None for grad in (prepared.quantizers.d.grad, prepared.quantizers.q_m.grad))
+
+
+class Attention(nn.Module):
+    """Two heads of four features, written out or fused."""
+
+    def __init__(self, fused: bool) -> None:
+        super().__init__()
+        self.fused, self.qkv, self.out = fused, nn.Linear(8, 24), nn.Linear(8, 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        q, k, v = self.qkv(x).view(*x.shape[:2], 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)
+        if self.fused:
+            mixed = nn.functional.scaled_dot_product_attention(q, k, v)
+        else:
+            mixed = (q @ k.transpose(-1, -2) / 2).softmax(-1) @ v
+        return self.out(mixed.transpose(1, 2).flatten(2))
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_what_activations_are_multiplied_by_is_quantized(fused: bool) -> None:
+    """q, k, v, and outside a fused attention the probabilities, which have no sign; 3 positions of a sample."""
+    traced = ge.trace(Attention(fused), (torch.randn(2, 3, 8),), dynamic_batch=False)
+    qadg = ge.analyze(traced, activations=True)
+    of_products = {q.readers: q.unsigned for q in qadg.quantizers if not {"linear", "linear_1"} & set(q.readers)}
+    if fused:
+        assert of_products == {("scaled_dot_product_attention",): False} and len(qadg.quantizers) == 7
+    else:
+        assert sorted(of_products.values()) == [False, True] or len(qadg.quantizers) == 8
+        assert [q.source for q in qadg.quantizers if q.unsigned] == ["softmax"]
+    plain = ge.analyze(traced, activations=True, attention=False)
+    assert {q.id for q in plain.quantizers} == {
+        q.id for q in qadg.quantizers if {"linear", "linear_1"} & set(q.readers)
+    }
+    scores = 2 * 3 * 3 * 4
+    layers = 3 * 8 * 24 + 3 * 8 * 8
+    bits = dict.fromkeys((q.id for q in qadg.quantizers), 4)
+    probabilities = 32 if fused else 4
+    assert ge.cost(traced, bits).bops == (layers + scores) * 16 + scores * 4 * probabilities
+    model = ge.prepare(traced, qadg, "4:4")
+    removed = np.zeros(qadg.total_units, bool)
+    assert ge.cost(model, bits).bops == ge.cost(traced, bits).bops
+    assert CostModel(traced.graph_module(), qadg).relative_bops(removed).of(np.full(len(bits), 4)) == pytest.approx(
+        ge.cost(traced, bits).bops / ge.cost(traced).bops
+    )
+
+
+def test_a_product_with_what_no_input_reaches_is_left_alone() -> None:
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mix, self.fc = nn.Parameter(torch.randn(8, 8)), nn.Linear(8, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(x @ self.mix.t())
+
+    assert [q.id for q in ge.analyze(traced_of(Fixed()), activations=True).quantizers] == ["fc.weight", "act.matmul"]
