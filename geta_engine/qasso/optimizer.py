@@ -21,7 +21,7 @@ from geta_engine.qasso.allocation import Allocation, counts_now, final_counts, r
 from geta_engine.qasso.base import BaseOptimizer
 from geta_engine.qasso.bit_choice import BitChoice, BitChoiceState
 from geta_engine.qasso.bit_program import fits, require_affordable
-from geta_engine.qasso.budget import Budget, BudgetKind
+from geta_engine.qasso.budget import Budget, BudgetKind, Limit
 from geta_engine.qasso.joint import JointStep
 from geta_engine.qasso.saliency import SaliencyWeights, lowest_units, saliency
 from geta_engine.qasso.schedule import StageStep, projected_share, stage_at, units_due
@@ -131,9 +131,12 @@ class QASSO(torch.optim.Optimizer):
         wanted = [size * share for size in sizes]
         self.planned = final_counts(sizes, self._counts(dead), wanted, self.k_target, config.group_divisible)
         if config.rule == "chosen":
-            budget = self.bit_choice.budget
-            limit = budget.limit(self._removed_shares(self.planned))
+            limit, budget = self.planned_limit(), self.bit_choice.budget
             require_affordable(limit.cost, budget.lower, limit.amount, budget.name)
+
+    def planned_limit(self) -> Limit:
+        """Cost and budget at the shapes that the run is to end with."""
+        return self.bit_choice.budget.limit(self._removed_shares(self.planned))
 
     @property
     def needs_bits(self) -> bool:

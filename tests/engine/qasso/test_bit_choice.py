@@ -50,7 +50,7 @@ def test_the_chosen_widths_are_the_best_there_are(small):
     while opt.frozen_bits is None:
         train(model, opt, 1)
     losses, budget = opt.bit_choice.sensitivity.losses, opt.bit_choice.budget
-    limit = budget.limit(opt._removed_shares(opt.planned))
+    limit = opt.planned_limit()
     spread = [range(low, high + 1) for low, high in zip(budget.lower, budget.upper)]
     table = np.array(list(product(*spread)))
     within = [bits for bits in table if fits(limit.cost.of(bits), limit.amount)]
