@@ -39,18 +39,18 @@ def collect(runs: list[BitRun], done: dict[str, Any], jobs: int) -> dict[str, An
 
 def table(rows: list[dict[str, Any]]) -> list[str]:
     """A line a pair of ways: mean accuracies and costs, and the mean difference with its 95 % interval."""
-    found = {(row["model"], row["widths"], row["way"], row["seed"]): row for row in rows}
+    by_key = {(row["model"], row["widths"], row["way"], row["seed"]): row for row in rows}
     lines = [
         "| model, budget of | way | against | seeds | accuracy | relative BOPs | difference, points |",
         "|" + "---|" * 7,
     ]
     for model, widths in dict.fromkeys((row["model"], row["widths"]) for row in rows):
         for one, other in PAIRS:
-            seeds = sorted({k[3] for k in found if k[:3] == (model, widths, one)})
+            seeds = sorted({k[3] for k in by_key if k[:3] == (model, widths, one)})
             pairs = [
-                (found[model, widths, one, seed], found[model, widths, other, seed])
+                (by_key[model, widths, one, seed], by_key[model, widths, other, seed])
                 for seed in seeds
-                if (model, widths, other, seed) in found
+                if (model, widths, other, seed) in by_key
             ]
             if pairs:
                 lines.append(_line(f"{model}, {widths}", one, other, pairs))

@@ -167,7 +167,7 @@ class RunConfig(_Frozen):
     clip_norm: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     precision: Literal["float32", "bfloat16"] = "float32"
     saliency: Saliency = Saliency()
-    allocation: Literal["proportional", "global"] = "proportional"
+    allocation: Literal["proportional", "global", "chosen"] = "proportional"
     group_divisible: Annotated[int, Field(ge=1, le=65_536)] = 1
     learn_t: bool = False
     evaluations: Annotated[int, Field(ge=1, le=1000)] = 20
@@ -202,6 +202,10 @@ class RunConfig(_Frozen):
             )
         if self.rule == "paper" and (self.bops is not None or self.bytes is not None):
             raise ValueError("a budget was given with rule paper, which knows none: set rule chosen, or leave it out")
+        if self.rule == "paper" and self.allocation == "chosen":
+            raise ValueError(
+                "allocation chosen was given with rule paper, which chooses no bits: set rule chosen, or another one"
+            )
         return self
 
     @model_validator(mode="after")

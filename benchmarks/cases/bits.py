@@ -83,14 +83,14 @@ def _fields(run: BitRun, traced: TracedModel) -> dict[str, Any]:
     fixed = _fixed_bits(traced, weight, activation, ends=None)
     with_ends = _fixed_bits(traced, weight, activation, ends=8)
     free = {"bits": {"lower": 2, "upper": 8}}
-    own: dict[Way, dict[str, Any]] = {
+    by_way: dict[Way, dict[str, Any]] = {
         "chosen": {**free, "bops": _cost(run, traced, fixed)},
         "uniform": {"layer_bits": fixed},
         "paper": {"rule": "paper", "bits": {"lower": weight, "upper": activation}},
         "8 at both ends": {"layer_bits": with_ends},
         "chosen at their cost": {**free, "bops": _cost(run, traced, with_ends)},
     }
-    return {**_common(run), **own[run.way]}
+    return {**_common(run), **by_way[run.way]}
 
 
 def _common(run: BitRun) -> dict[str, Any]:

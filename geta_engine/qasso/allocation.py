@@ -14,8 +14,9 @@ from typing import Literal
 
 from geta_engine.errors import InputError
 
-Allocation = Literal["proportional", "global"]
-"""How zero units are spread over groups: each its share by size, or wherever the scores are lowest."""
+Allocation = Literal["proportional", "global", "chosen"]
+"""How zero units are spread over groups: each its share by size, wherever the scores are lowest, or chosen together
+with the bits."""
 
 
 def require_reachable(sizes: Sequence[int], taken: Sequence[int], units: int, divisible: int, sparsity: float) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from geta_engine.qasso.bit_program import Widths, choose_bits
 from geta_engine.qasso.budget import Budget
 from geta_engine.quant.bank import QuantizerBank
-from geta_engine.quant.sensitivity import Sensitivity
+from geta_engine.quant.sensitivity import Sensitivity, SensitivityTensors
 
 
 class BitChoiceState(TypedDict):
@@ -21,7 +21,7 @@ class BitChoiceState(TypedDict):
     weights of the cost that the bits were chosen under, [terms]."""
 
     bits: Tensor | None
-    sensitivity: tuple[list[Tensor], list[Tensor]] | None
+    sensitivity: SensitivityTensors | None
     weights: Tensor | None
 
 
@@ -99,5 +99,5 @@ class BitChoice:
     def restore(self, state: BitChoiceState) -> None:
         """Go on from `state()`."""
         self.bits = None if state["bits"] is None else state["bits"].clone()
-        self.sensitivity = None if state["sensitivity"] is None else Sensitivity.from_tensors(*state["sensitivity"])
+        self.sensitivity = None if state["sensitivity"] is None else Sensitivity.from_tensors(state["sensitivity"])
         self._weights = None if state["weights"] is None else state["weights"].numpy()

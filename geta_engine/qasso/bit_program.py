@@ -54,7 +54,7 @@ def choose_bits(losses: Losses, lower: Widths, upper: Widths, cost: BitCost, bud
     require_affordable(cost, lower, budget, "cost")
     if fits(cost.of(upper), budget):
         return upper.copy()
-    return _raised(_solved(losses, lower, upper, cost, budget), losses, lower, upper, cost, budget)
+    return raised(_solved(losses, lower, upper, cost, budget), losses, lower, upper, cost, budget)
 
 
 class _Columns:
@@ -110,7 +110,7 @@ def _matrix(rows: Sequence[tuple[NDArray[np.int64], NDArray[np.float64]]], colum
     return coo_array((values, (lines, places)), shape=(len(rows), columns))
 
 
-def _raised(bits: Widths, losses: Losses, lower: Widths, upper: Widths, cost: BitCost, budget: float) -> Widths:
+def raised(bits: Widths, losses: Losses, lower: Widths, upper: Widths, cost: BitCost, budget: float) -> Widths:
     """Widths raised a bit at a time while that fits: the largest gain for its cost first, then the first quantizer.
 
     The solver may stop `GAP` from the best, and a quantizer that loses nothing has no reason in it to grow.

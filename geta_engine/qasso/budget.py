@@ -32,7 +32,6 @@ class Budget:
     def __init__(self, costs: CostModel, bank: QuantizerBank, kind: BudgetKind, amount: float | None) -> None:
         self._costs = costs
         self.kind = kind
-        self.is_given = amount is not None
         self._amount = amount
         is_weight = np.array([q.kind == "weight" for q in bank.quantizers], bool)
         self.lower, self.upper = (b.cpu().numpy().astype(np.int64) for b in (bank.lower, bank.upper))
@@ -42,6 +41,10 @@ class Budget:
         """For the units that are removed, as `CostModel` has them."""
         cost = self._costs.bytes(removed) if self.kind == "bytes" else self._costs.relative_bops(removed)
         return Limit(cost, cost.of(self._default) if self._amount is None else self._amount)
+
+    def fix_amount(self, removed: NDArray[np.generic]) -> None:
+        """Where no amount was given, let it be that of these units, whichever go in the end."""
+        self._amount = self.limit(removed).amount
 
     @property
     def name(self) -> str:

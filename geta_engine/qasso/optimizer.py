@@ -23,6 +23,7 @@ from geta_engine.qasso.bit_choice import BitChoice, BitChoiceState
 from geta_engine.qasso.bit_program import fits, require_affordable
 from geta_engine.qasso.budget import Budget, BudgetKind, Limit
 from geta_engine.qasso.joint import JointStep
+from geta_engine.qasso.joint_program import JointProgram
 from geta_engine.qasso.saliency import SaliencyWeights, lowest_units, saliency
 from geta_engine.qasso.schedule import StageStep, projected_share, stage_at, units_due
 from geta_engine.qasso.slices import IndexSlice, UnitSlices
@@ -35,8 +36,9 @@ from geta_engine.torch_internals import foreach_add_, foreach_exp, foreach_mul, 
 class QassoState(TypedDict):
     """What `QASSO.state_dict()` holds besides the base method's: everything else that `step` reads.
 
-    unit_state [units] uint8, saliency [units]. planned: how many units each group is to have lost in the end. rule: the
-    parameters that the joint rule last changed, and the fields of its JointSums and JointRule.
+    unit_state [units] uint8, saliency [units]. planned: how many units each group is to have lost in the end,
+    has_chosen: whether that and the bits are chosen. rule: the parameters that the joint rule last changed, and the
+    fields of its JointSums and JointRule.
     """
 
     steps: int
@@ -44,6 +46,7 @@ class QassoState(TypedDict):
     saliency: Tensor
     bit_choice: BitChoiceState
     planned: list[int]
+    has_chosen: bool
     rule: tuple[list[str], dict[str, Tensor], dict[str, Tensor]] | None
 
 
@@ -101,6 +104,7 @@ class QASSO(torch.optim.Optimizer):
         budget = Budget(self.costs, self.bank, kind, config.bops if config.bytes is None else config.bytes)
         self.bit_choice = BitChoice(self.bank, budget)
         self._candidates = qadg.candidate_units()
+        self._has_chosen = False
         self.rule: tuple[list[str], JointSums, JointRule] | None = None
         quantizers = [self.bank.d, self.bank.q_m, *([self.bank.t] if self.bank.learn_t else [])]
         settings = {"lr": lr, **config.base.settings()}
@@ -132,6 +136,8 @@ class QASSO(torch.optim.Optimizer):
         self.planned = final_counts(sizes, self._counts(dead), wanted, self.k_target, config.group_divisible)
         if config.rule == "chosen":
             limit, budget = self.planned_limit(), self.bit_choice.budget
+            if config.allocation == "chosen":
+                budget.fix_amount(self._removed_shares(self.planned))
             require_affordable(limit.cost, budget.lower, limit.amount, budget.name)
 
     def planned_limit(self) -> Limit:
@@ -143,13 +149,31 @@ class QASSO(torch.optim.Optimizer):
         """Whether `choose_bits` is to be called before the next step."""
         schedule = self.config.schedule
         is_over = self.steps >= schedule.pretrain + schedule.warmup + schedule.projection
-        return is_over and self.config.rule == "chosen" and self.frozen_bits is None and bool(self.bank.quantizers)
+        decides = bool(self.bank.quantizers) or self.config.allocation == "chosen"
+        return is_over and decides and self.config.rule == "chosen" and not self._has_chosen
 
     @torch.no_grad()
     def choose_bits(self, measured: Sensitivity) -> None:
         """Choose the width of every quantizer at the shapes that the run is to end with. From here on d follows q_m and
         t, which learn."""
-        self.bit_choice.choose(measured, self._removed_shares(self.planned), self.state)
+        if self.config.allocation == "chosen":
+            self.planned = self._chosen_counts(measured)
+        if self.bank.quantizers:
+            self.bit_choice.choose(measured, self._removed_shares(self.planned), self.state)
+        self._has_chosen = True
+
+    def _chosen_counts(self, measured: Sensitivity) -> list[int]:
+        """How many units each group loses in the end, by what they and the bits cost together."""
+        sizes, budget, lost = self.slices.sizes, self.bit_choice.budget, self._counts(self.unit_state > KEPT)
+        program = JointProgram(
+            units=np.split(measured.units, np.cumsum(sizes)[:-1]),
+            losses=measured.losses,
+            lower=budget.lower,
+            upper=budget.upper,
+            limit_of=lambda counts: budget.limit(self._removed_shares(counts)),
+            nearest=lambda wanted: final_counts(sizes, lost, wanted, self.k_target, self.config.group_divisible),
+        )
+        return program.counts(self.planned) if self.k_target else self.planned
 
     @property
     def frozen_bits(self) -> Tensor | None:
@@ -258,6 +282,8 @@ class QASSO(torch.optim.Optimizer):
         sizes = self.slices.sizes
         if self.config.allocation == "proportional":
             return [size * self.k_target / sum(sizes) for size in sizes]
+        if self.config.allocation == "chosen":
+            return [float(count) for count in self.planned]
         most = [size - 1 for size in sizes]
         lowest = lowest_units(self.saliency, self.slices, taken, self.k_target - self._n_removed, most)
         return [float(n) for n in self._counts(lowest | taken)]
@@ -360,6 +386,7 @@ class QASSO(torch.optim.Optimizer):
             "saliency": self.saliency.clone(),
             "bit_choice": self.bit_choice.state(),
             "planned": list(self.planned),
+            "has_chosen": self._has_chosen,
             "rule": None if self.rule is None else (self.rule[0], self.rule[1]._asdict(), self.rule[2]._asdict()),
         }
         return {**super().state_dict(), "qasso": qasso}
@@ -372,6 +399,7 @@ class QASSO(torch.optim.Optimizer):
         self.saliency = qasso["saliency"].clone()
         self.bit_choice.restore(qasso["bit_choice"])
         self.planned = list(qasso["planned"])
+        self._has_chosen = qasso["has_chosen"]
         self._n_removed = int((self.unit_state > KEPT).sum())
         self.rule = None
         if qasso["rule"] is not None:

@@ -188,10 +188,11 @@ class Loop:
             return
         torch.manual_seed(self.config.seed + self.optimizer.steps)
         batches = self.training_data.calibration(_SENSITIVITY_BATCHES)
-        measured = sensitivity(self.model, batches, self.training_data.task.drawn_loss).to_tensors()
-        numbered = {f"{part}.{i:06}": t for part, ts in zip("lc", measured) for i, t in enumerate(ts)}
-        self.context.broadcast_tensors(numbered)
-        self.optimizer.choose_bits(Sensitivity.from_tensors(*measured))
+        units_of = self.qadg if self.config.allocation == "chosen" else None
+        measured = sensitivity(self.model, batches, self.training_data.task.drawn_loss, units_of).to_tensors()
+        parts = (*measured["losses"], *measured["clips"], measured["units"])
+        self.context.broadcast_tensors({f"{i:06}": part for i, part in enumerate(parts)})
+        self.optimizer.choose_bits(Sensitivity.from_tensors(measured))
 
     def _marks(self) -> Iterator[Event]:
         at, step = self.optimizer.position, self.optimizer.steps

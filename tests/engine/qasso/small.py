@@ -101,7 +101,7 @@ def choose_bits_where_due(model: PreparedModel, opt: ge.QASSO) -> None:
     if opt.needs_bits:
         torch.manual_seed(0)
         batches = [(batch(model.origin, -number)[0],) for number in (2, 3)]
-        opt.choose_bits(sensitivity(model, batches, Classification().drawn_loss))
+        opt.choose_bits(sensitivity(model, batches, Classification().drawn_loss, opt.qadg))
 
 
 def gradients(model: PreparedModel, opt: ge.QASSO, accumulate: int = 1) -> None:

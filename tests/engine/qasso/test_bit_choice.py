@@ -80,7 +80,7 @@ budgets = st.one_of(st.none(), st.floats(0.0, 1.3))
     st.integers(2, 6),
     st.integers(0, 10),
     budgets,
-    st.sampled_from(["proportional", "global"]),
+    st.sampled_from(["proportional", "global", "chosen"]),
     st.booleans(),
     st.booleans(),
 )

@@ -59,7 +59,7 @@ configurations = st.fixed_dictionaries(
         "base": bases,
         "bits": bounds.map(lambda b: f"{b.lower}:{b.upper}"),
         "layer_bits": st.dictionaries(st.integers(0, 7), bounds),
-        "allocation": st.sampled_from(["proportional", "global"]),
+        "allocation": st.sampled_from(["proportional", "global", "chosen"]),
         "learn_t": st.booleans(),
         "rule": st.sampled_from(["chosen", "paper"]),
         "lr": st.sampled_from([0.003, 0.02, 0.1]),
@@ -142,7 +142,7 @@ def test_the_bits_that_stay_are_the_nearest_whole_ones(program, learn_t):
     assert (np.abs(free - free.round()) > 0.05).sum() >= 2 and (free % 1 > 0.5).any()
 
 
-@pytest.mark.parametrize("allocation", ["proportional", "global"])
+@pytest.mark.parametrize("allocation", ["proportional", "global", "chosen"])
 def test_the_largest_k_leaves_one_unit_a_group(program, allocation):
     actual = ge.analyze(program)
     sparsity = actual.max_zero_units / actual.prunable_units
@@ -164,7 +164,7 @@ def test_a_schedule_that_can_zero_nothing_is_refused(small):
 
 
 @pytest.mark.parametrize("weights", [SaliencyWeights(), SaliencyWeights(0, 0, 1, 0, 0)])
-@pytest.mark.parametrize("allocation", ["proportional", "global"])
+@pytest.mark.parametrize("allocation", ["proportional", "global", "chosen"])
 def test_a_unit_that_is_zero_from_the_start_is_one_of_the_k(small, weights, allocation):
     """Of a network that was pruned before: no gradient reaches it, so that it stays zero."""
     qadg, model, opt = start(small, 0.5, allocation=allocation, saliency=weights)

@@ -19,6 +19,7 @@ CASES = {
         "group_divisible": 2,
         "sparsity": 5 / 11,
     },
+    "units and bits chosen together": {"allocation": "chosen", "bits": "2:8", "bops": 0.004},
     "learned t": {"base": BaseOptimizer("adamw", weight_decay=0.01), "learn_t": True},
 }
 
