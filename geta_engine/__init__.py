@@ -23,7 +23,7 @@ _HOMES = {
     "verify": "geta_engine.compact",
     "Certificate": "geta_engine.compact",
     "cost": "geta_engine.cost",
-    "export": "geta_engine.export",
+    "export": "geta_engine.export.files",
 }
 __all__ = list(_HOMES)
 

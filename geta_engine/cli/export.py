@@ -16,8 +16,7 @@ from geta_engine.cli.options import (
 from geta_engine.cli.output import Output, require_folder
 from geta_engine.cli.runs import open_store
 from geta_engine.errors import InputError
-
-EXPORT_FORMATS = ("pt2",)
+from geta_engine.export.formats import require_formats
 
 
 def export(
@@ -29,9 +28,7 @@ def export(
 ) -> None:
     """Write the compact model of a finished run."""
     output = Output(json_path)
-    unknown = [part for part in formats.split(",") if part not in EXPORT_FORMATS]
-    if unknown:
-        raise InputError(f"format {unknown[0]!r} is not there: give --format {','.join(EXPORT_FORMATS)}")
+    require_formats(formats.split(","))
     store, workspace = open_store(store_url)
     record = store.get_run(run_id)
     source = workspace.compact_file(run_id)

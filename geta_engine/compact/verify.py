@@ -18,14 +18,12 @@ from geta_engine.compact.widen import ComputeIn, NoFloat64Form, cast, widen
 from geta_engine.config import units_to_remove
 from geta_engine.documents.analysis import PinnedOp
 from geta_engine.documents.qadg import Qadg
+from geta_engine.documents.runs import TOLERANCE
 from geta_engine.errors import InputError
 from geta_engine.quant.insert import PreparedModel
 from geta_engine.torch_internals import tree_leaves
 from geta_engine.trace import TracedModel
 from geta_engine.trace.traced import retrace
-
-TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
-"""Largest max|difference| / max|output| that passes, by dtype."""
 
 
 @dataclass(frozen=True)
@@ -154,11 +152,12 @@ def certify(
     args, kwargs = cast((args, kwargs), dtype)
     with torch.no_grad():
         absolute, relative = _differences(*(_outputs(module, args, kwargs, dtype) for module in (before, after)))
+    name = str(dtype).removeprefix("torch.")
     return Certificate(
-        ok=bool(np.isfinite(relative)) and relative <= TOLERANCE[dtype],
+        ok=bool(np.isfinite(relative)) and relative <= TOLERANCE[name],
         max_rel_diff=relative,
         max_abs_diff=absolute,
-        dtype=str(dtype).removeprefix("torch."),
+        dtype=name,
         zero_units=zeros,
         prunable_units=qadg.prunable_units,
         params_dense=_count(dense),

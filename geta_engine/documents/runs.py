@@ -10,6 +10,8 @@ from typing_extensions import TypedDict
 from geta_engine.config import RunConfig
 
 Status = Literal["queued", "running", "paused", "stopped", "done", "failed", "dead"]
+TOLERANCE = {"float32": 1e-5, "float64": 1e-10}
+"""Largest max|difference| / max|output| at which two models are the same, by the dtype they were compared in."""
 DEAD_AFTER = 15.0
 """Seconds without a heartbeat after which a queued, running or paused run is shown as dead."""
 

@@ -1,5 +1,1 @@
 """The small model as files."""
-
-from geta_engine.export.files import export
-
-__all__ = ["export"]

@@ -6,10 +6,8 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from geta_engine.errors import InputError
+from geta_engine.export.formats import FORMATS, require_formats
 from geta_engine.trace import TracedModel
-
-FORMATS = ("pt2",)
 
 
 def export(
@@ -19,10 +17,7 @@ def export(
 
     "pt2" is read by `torch.export.load` in plain PyTorch. Raises InputError for a format that is not there.
     """
-    chosen = tuple(formats)
-    unknown = [name for name in chosen if name not in FORMATS]
-    if unknown:
-        raise InputError(f"format {unknown[0]!r} is not known: give one or more of {', '.join(FORMATS)}")
+    require_formats(formats)
     target = Path(directory) / "compact.pt2"
     compact.save(target)
     return (target,)

@@ -12,8 +12,8 @@ from geta_engine.documents.qadg import Qadg
 from geta_engine.errors import InputError
 from geta_engine.qadg.grouping.components import components
 from geta_engine.qadg.grouping.groups import Blocks, group_units
-from geta_engine.qadg.labels.propagate import propagate, protect_labels
 from geta_engine.qadg.labels.space import Value
+from geta_engine.qadg.propagate import propagate, protect_labels
 from geta_engine.qadg.quantizers.branches import find_branches
 from geta_engine.qadg.quantizers.placement import place_quantizers
 from geta_engine.trace import TracedModel

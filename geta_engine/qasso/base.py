@@ -1,4 +1,4 @@
-"""BaseOptimizer methods: SGD, Adam and AdamW directions over lists of tensors."""
+"""Base methods: SGD, Adam and AdamW directions over lists of tensors."""
 
 from __future__ import annotations
 

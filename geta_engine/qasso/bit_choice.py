@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from geta_engine.qasso.bit_program import Widths, choose_bits
+from geta_engine.qasso.bit_program import Widths
+from geta_engine.qasso.bit_program import choose_bits as best_widths
 from geta_engine.qasso.budget import Budget
 from geta_engine.quant.bank import QuantizerBank
 from geta_engine.quant.sensitivity import Sensitivity, SensitivityTensors
@@ -35,7 +36,7 @@ class BitChoice:
         self.sensitivity: Sensitivity | None = None
         self._weights: NDArray[np.float64] | None = None
 
-    def choose(
+    def choose_bits(
         self, measured: Sensitivity, removed: NDArray[np.generic], memory: MutableMapping[Any, dict[str, Any]]
     ) -> None:
         """Give every quantizer its width of the least loss within the budget, and the clip that suits it.
@@ -71,9 +72,9 @@ class BitChoice:
         """The nearest whole widths to those that the bank has come to."""
         bank = self.bank
         self.bits = torch.clamp(bank.bits().round(), bank.lower, bank.upper)
-        self.hold(bank)
+        self.set_steps(bank)
 
-    def hold(self, bank: QuantizerBank) -> None:
+    def set_steps(self, bank: QuantizerBank) -> None:
         """d = d(b) in `bank`, this one's own or that of an average, once there are bits."""
         if self.bits is not None:
             bank.d.copy_(bank.step_sizes(self.bits))
@@ -82,11 +83,11 @@ class BitChoice:
         assert self.sensitivity is not None
         budget, limit = self.budget, self.budget.limit(removed)
         self._weights = limit.cost.weights
-        return choose_bits(self.sensitivity.losses, budget.lower, budget.upper, limit.cost, limit.amount)
+        return best_widths(self.sensitivity.losses, budget.lower, budget.upper, limit.cost, limit.amount)
 
     def _set(self, widths: Widths) -> None:
         self.bits = self.bank.lower.new_tensor(widths)
-        self.hold(self.bank)
+        self.set_steps(self.bank)
 
     def state(self) -> BitChoiceState:
         """Bits and sensitivities as tensors of their own."""

@@ -159,7 +159,7 @@ class QASSO(torch.optim.Optimizer):
         if self.config.allocation == "chosen":
             self.planned = self._chosen_counts(measured)
         if self.bank.quantizers:
-            self.bit_choice.choose(measured, self._removed_shares(self.planned), self.state)
+            self.bit_choice.choose_bits(measured, self._removed_shares(self.planned), self.state)
         self._has_chosen = True
 
     def _chosen_counts(self, measured: Sensitivity) -> list[int]:
@@ -307,7 +307,7 @@ class QASSO(torch.optim.Optimizer):
         if self.frozen_bits is None:
             share = projected_share(self.config.schedule, at)
             bank.project_steps(INITIAL_BITS - share * (INITIAL_BITS - bank.upper))
-        self.bit_choice.hold(bank)
+        self.bit_choice.set_steps(bank)
 
     def _follow_steps(self, logs: list[Tensor]) -> None:
         """With the bits fixed, d = d(b) follows q_m and t: its gradient is theirs (**ours**)."""
@@ -353,7 +353,7 @@ class QASSO(torch.optim.Optimizer):
         named = model.model_parameters(aliases=True)
         parameters = {position: named[name] for name, position in self.slices.position_of.items()}
         self._clear_zero_units([parameters[i] for i in range(len(parameters))], range(len(parameters)))
-        self.bit_choice.hold(model.quantizers)
+        self.bit_choice.set_steps(model.quantizers)
 
     @torch.no_grad()
     def assert_constraints(self) -> None:

@@ -49,7 +49,7 @@ class LoopState(TypedDict):
 
 
 class Loop:
-    """One run of QASSO on one traced model, by one process or as a member of a context.
+    """One run of QASSO on one traced model, by one process or as a rank of several.
 
     Raises InputError before any training when the configuration, data and model do not go together. Everything that
     decides the next step is in `state()`; batches are a pure function of (seed, step), so a restored run ends
@@ -113,7 +113,7 @@ class Loop:
     def events(self) -> Generator[Event, None, None]:
         """Train from where the loop stands to the end; the main process closes the sequence with one ResultEvent.
 
-        A main process that closes the generator before that dismisses its context.
+        A main process that closes the generator before that sends the other ranks home.
         """
         try:
             trained = yield from self._training()
@@ -183,7 +183,7 @@ class Loop:
 
     def _choose_bits(self) -> None:
         """Where they are due. The main process measures on the whole of each batch, and the others take that over, so
-        that a context chooses what one process does."""
+        that several processes choose what one does."""
         if not self.optimizer.needs_bits:
             return
         torch.manual_seed(self.config.seed + self.optimizer.steps)

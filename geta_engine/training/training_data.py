@@ -49,7 +49,7 @@ class TrainingData:
         return min(self._config.batch_size, len(self.dataset.train))
 
     def batch(self, number: int, shard: slice = WHOLE) -> Batch:
-        """The rows `own` of batch `number` of the training split, counted from 0."""
+        """The rows `shard` of batch `number` of the training split, counted from 0."""
         train, config = self.dataset.train, self._config
         rows = batch_indices(len(train), config.batch_size, config.seed, number)
         return self.task.batch(train.take(rows), config.seed, number, shard=shard)

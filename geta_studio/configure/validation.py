@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from geta_engine.config import Bounds, RunConfig, validation_sentences
+from geta_engine.config import STAGES, Bounds, RunConfig, validation_sentences
 from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.errors import InputError
 from geta_studio.configure.budget import Budget, parse_budget
@@ -24,8 +24,7 @@ LABELS = {
     "lr_quant": "quantizer learning rate",
     "projection_periods": "projection periods",
     "joint_periods": "joint periods",
-    "warmup": "warm-up",
-    "cooldown": "cool-down",
+    **STAGES,
 }
 
 

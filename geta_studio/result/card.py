@@ -7,16 +7,13 @@ from collections.abc import Sequence
 from dash import html
 from dash.development.base_component import Component
 
-from geta_engine.documents.runs import MetricValues, RunSummary
+from geta_engine.documents.runs import TOLERANCE, MetricValues, RunSummary
 from geta_studio.result import ids
 from geta_studio.services.services import Services
 from geta_studio.shell.data_attributes import opens
 from geta_studio.shell.format import count, duration, percent
 from geta_studio.shell.format import metric as metric_text
 from geta_studio.shell.run_words import NO_METRIC
-
-VERIFIED = 1e-5
-"""Largest relative difference of outputs at which the compact model counts as the same."""
 
 
 def result_panel() -> Component:
@@ -93,8 +90,8 @@ def _difference(summary: RunSummary) -> float | None:
 
 
 def _is_verified(summary: RunSummary) -> bool:
-    difference = _difference(summary)
-    return difference is not None and difference <= VERIFIED
+    verify, difference = summary.get("verify"), _difference(summary)
+    return verify is not None and difference is not None and difference <= TOLERANCE.get(verify.get("dtype", ""), 0.0)
 
 
 def _difference_text(difference: float | None) -> str:

@@ -8,13 +8,12 @@ from geta_engine.documents.analysis import AnalysisDocument, GraphStage
 from geta_engine.errors import GetaError, InputError
 from geta_engine.runs.workspace import Workspace
 from geta_engine.store import Store
+from geta_engine.zoo.names import DEMO
 from geta_studio.services.analyses import Analyses
 from geta_studio.services.layouts import Layouts
 from geta_studio.services.model_library import ModelLibrary, shortened
 from geta_studio.services.runs import Runs
 from geta_studio.services.series import SeriesCache
-
-DEFAULT_MODEL = "resnet20"
 
 
 class Services:
@@ -24,7 +23,7 @@ class Services:
         self.workspace = workspace
         self.store = Store(workspace.store_url)
         self.library = ModelLibrary(workspace, model)
-        self.first_model = self.library.first or DEFAULT_MODEL
+        self.first_model = self.library.first or DEMO
         self.analyses = Analyses(workspace, self.library, self._models_of_runs)
         self.series = SeriesCache(self.store)
         self.runs = Runs(self.store, workspace, self.library, self.series)

@@ -32,7 +32,6 @@ print(tuple(output.shape), sum(p.numel() for p in program.state_dict.values() if
 PLOTTED = (
     "id => Math.max(0, ...(document.querySelector(`#${id} .js-plotly-plot`)?._fullData ?? []).map(d => d._length ?? 0))"
 )
-COLUMNS = "id => document.querySelector(`#${id} .js-plotly-plot`)?._fullData?.[0]?._length ?? 0"
 
 
 @pytest.mark.timeout(900)

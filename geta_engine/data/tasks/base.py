@@ -29,8 +29,8 @@ class Task(Protocol):
         """Raises InputError unless a model that returns `output` for a few examples can learn `dataset`."""
 
     def batch(self, examples: Split, *key: int, shard: slice = WHOLE) -> Batch:
-        """The rows `own` of the batch made of some examples; what is random in it depends on `key` (numbers from 0 on)
-        and on where a row stands among all of them, so that the parts of a batch are those of the whole."""
+        """The rows `shard` of the batch made of some examples; what is random in it depends on `key` (numbers from 0
+        on) and on where a row stands among all of them, so that the parts of a batch are those of the whole."""
 
     def loss(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Model output and targets of one batch -> scalar in float32, averaged over the batch."""

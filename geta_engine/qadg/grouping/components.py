@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from geta_engine.qadg.labels.propagate import Propagated
 from geta_engine.qadg.labels.space import Labels, LabelSpace, RectangularConstraint, SharedOperand
+from geta_engine.qadg.propagate import Propagated
 
 
 @dataclass(frozen=True)

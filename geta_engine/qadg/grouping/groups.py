@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from geta_engine.documents.qadg import Block, Group, Member, Role
 from geta_engine.qadg.grouping.components import Components, mark
 from geta_engine.qadg.grouping.links import link_members
-from geta_engine.qadg.labels.propagate import Propagated, Source
 from geta_engine.qadg.labels.space import Labels, Value
+from geta_engine.qadg.propagate import Propagated, Source
 
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 

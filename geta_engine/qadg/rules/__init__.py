@@ -9,9 +9,11 @@ from geta_engine.qadg.rules import (
     indexing,
     movement,
     norms,
+    ordering,
     reading,
     recurrent,
     reduction,
+    softmax,
     spatial,
     writing,
 )
@@ -19,5 +21,5 @@ from geta_engine.qadg.rules.registry import find, rule
 
 __all__ = [
     "attention", "contraction", "convolution", "creation", "elementwise", "find", "indexing", "movement", "norms",
-    "reading", "recurrent", "reduction", "rule", "spatial", "writing",
+    "ordering", "reading", "recurrent", "reduction", "rule", "softmax", "spatial", "writing",
 ]  # fmt: skip

@@ -1,17 +1,18 @@
-"""Attention and softmax: heads go together, whatever the scores of a removed head were."""
+"""Attention: heads go together, whatever the scores of a removed head were."""
 
 from __future__ import annotations
 
 import numpy as np
 from torch.fx import Node
 
-from geta_engine.qadg.labels.axes import align, along, not_zero, renumber
+from geta_engine.qadg.labels.axes import align, along, renumber
 from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import all_zero, join, keep_rows
 from geta_engine.qadg.labels.space import Value
-from geta_engine.qadg.rules.contraction import pin_all, product
+from geta_engine.qadg.rules.contraction import product
 from geta_engine.qadg.rules.registry import rule
-from geta_engine.trace.fx_nodes import argument, op_name, shape_of, shapes_of, title
+from geta_engine.qadg.rules.softmax import normalized
+from geta_engine.trace.fx_nodes import argument, shape_of
 
 
 @rule("scaled_dot_product_attention", sums=True)
@@ -32,7 +33,7 @@ def attention(context: Context, node: Node) -> Value:
         position_dims = {len(shape) - 2, len(shape) - 1}
         rows = [keep_rows(context, node, a, position_dims, "compares its place with others") for a in scores.axes]
         scores = scores.with_axes(shape, [a for a in rows if a is not None])
-    weights = _normalized(context, node, scores, len(shape) - 1)
+    weights = normalized(context, node, scores, len(shape) - 1)
     out = product(context, node, weights, v)
     return Value(shape_of(node), out.axes, cause=v.cause)
 
@@ -51,34 +52,3 @@ def _transposed(value: Value) -> Value:
     shape = (*value.shape[:-2], value.shape[-1], value.shape[-2])
     swap = {last: last - 1, last - 1: last}
     return value.with_axes(shape, [renumber(a, lambda d: swap.get(d, d)) for a in value.axes])
-
-
-def _normalized(context: Context, node: Node, value: Value, dim: int) -> Value:
-    rows = [keep_rows(context, node, axes, {dim}, "normalises over it") for axes in value.axes]
-    return Value(value.shape, tuple(not_zero(axes) for axes in rows if axes is not None), cause=title(node))
-
-
-@rule("softmax", "log_softmax", "_softmax", "_log_softmax", "_safe_softmax", "special_softmax")
-def softmax(context: Context, node: Node) -> Value:
-    """Not zero at zero; a softmax over channels changes when one goes."""
-    value = context.input(node)
-    return _normalized(context, node, value, int(node.args[1]) % max(len(value.shape), 1))  # type: ignore[arg-type, call-overload]
-
-
-@rule("topk", "sort", "argsort", "argmax", "argmin", "cummax", "cummin", "kthvalue", "median", "mode", "multinomial")
-def ordered(context: Context, node: Node) -> Value | tuple[Value, ...]:
-    """What is compared with one another stays; other dims carry their labels on, without zeros."""
-    value = context.input(node)
-    position = 2 if op_name(node) in ("topk", "kthvalue") else 1
-    dim = argument(node, position, "dim", None if "arg" in str(node.target) else -1)
-    if dim is None or "multinomial" in str(node.target):
-        return pin_all(context, node)
-    dim = int(dim) % max(len(value.shape), 1)
-    rows = [keep_rows(context, node, axes, {dim}, "compares it with others") for axes in value.axes]
-    kept = [not_zero(axes) for axes in rows if axes is not None]
-    lower = [renumber(axes, lambda d: d - (d > dim)) for axes in kept]
-    results = tuple(
-        Value(shape, tuple(kept if len(shape) == len(value.shape) else lower), cause=title(node))
-        for shape in shapes_of(node)
-    )
-    return results if isinstance(node.meta["val"], (tuple, list)) else results[0]

@@ -13,6 +13,7 @@ from geta_engine.qadg.labels.context import Context
 from geta_engine.qadg.labels.join import keep_rows, reduce_exactly
 from geta_engine.qadg.labels.space import Axes, Value
 from geta_engine.qadg.rules.contraction import not_zero_reason
+from geta_engine.qadg.rules.elementwise import pointwise
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.trace.fx_nodes import argument, normal_dim, op_name, shape_of, shapes_of, title
 
@@ -30,8 +31,6 @@ def reduce(context: Context, node: Node) -> Value | tuple[Value, ...]:
     name = op_name(node)
     value = context.input(node)
     if len(node.all_input_nodes) > 1:
-        from geta_engine.qadg.rules.elementwise import pointwise
-
         result = pointwise(context, node)
         assert result is not None
         return result

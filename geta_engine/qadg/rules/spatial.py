@@ -15,7 +15,6 @@ from geta_engine.qadg.rules.reading import take
 from geta_engine.qadg.rules.registry import rule
 from geta_engine.trace.fx_nodes import argument, normal_dim, op_name, shape_of, shapes_of, title
 
-_SPATIAL = {"1d": 1, "2d": 2, "3d": 3, "pool2d_with_indices": 2, "pool3d_with_indices": 3}
 _POOLS = [f"{kind}_pool{n}d" for kind in ("max", "avg", "adaptive_max", "adaptive_avg") for n in (1, 2, 3)]
 _POOLS += ["_adaptive_avg_pool2d", "_adaptive_avg_pool3d"]
 _POOLS += [f"max_pool{n}d_with_indices" for n in (1, 2, 3)]

@@ -12,8 +12,6 @@ class Launcher(Protocol):
 
     Whatever it starts is `python -m geta_engine.runs.worker --store URL RUN`, which tells all else to the store. So a
     launcher keeps no state: the run is looked up anew in every call, from any process and thread.
-
-    Of the five verbs of a launcher the two that are used are here; signal, logs and adopt come with their first user.
     """
 
     def submit(self, workspace: Workspace, run_id: int) -> None:

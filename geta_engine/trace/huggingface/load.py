@@ -1,6 +1,6 @@
 """`hf:DIR`, a local Hugging Face directory, -> TracedModel: config.json says which of transformers' classes it is.
 
-Nothing that comes with the directory is run or unpickled (see `hf_directory`), and nothing is fetched. Code that an
+Nothing that comes with the directory is run or unpickled (see `directory`), and nothing is fetched. Code that an
 `auto_map` names is ignored: the class is transformers' own, and one that it lacks is refused.
 """
 

@@ -2,7 +2,7 @@
 
 `torch.export.load` says itself that it may unpickle. So the archive is inspected first, and then *copied*: torch reads
 only a fresh archive that holds the entries accepted here - raw tensors, their JSON, a program cleaned by
-`program_json` and example inputs written anew. What was not accepted is not there to be loaded, and two readers of
+`program_schema` and example inputs written anew. What was not accepted is not there to be loaded, and two readers of
 one zip cannot disagree.
 """
 

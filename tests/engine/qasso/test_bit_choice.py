@@ -146,7 +146,7 @@ def test_a_cost_above_the_budget_fails_the_check(small):
     train(model, opt, SCHEDULE.total)
     opt.bit_choice.bits = opt.bank.upper.clone()
     with torch.no_grad():
-        opt.bit_choice.hold(opt.bank)
+        opt.bit_choice.set_steps(opt.bank)
     with pytest.raises(CheckFailed, match="above the budget of"):
         opt.assert_constraints()
 

@@ -10,7 +10,7 @@ SUMMARY: RunSummary = {
     "relative_bops": 0.0213,
     "params_dense": 272_474,
     "params_compact": 98_222,
-    "verify": {"max_rel_diff": 3e-7},
+    "verify": {"max_rel_diff": 3e-7, "dtype": "float32"},
     "quantizers": [
         {"id": "a.weight", "layer": "a", "kind": "weight", "bits": 4, "lower": 4, "upper": 8},
         {"id": "b.weight", "layer": "b", "kind": "weight", "bits": 8, "lower": 4, "upper": 8},
@@ -38,7 +38,8 @@ def test_the_card_says_before_and_after() -> None:
 
 def test_only_equal_outputs_are_called_the_same() -> None:
     assert "same outputs" in text_of(SUMMARY)
-    assert "same outputs" not in text_of({**SUMMARY, "verify": {"max_rel_diff": 2e-5}})
+    assert "same outputs" not in text_of({**SUMMARY, "verify": {"max_rel_diff": 2e-5, "dtype": "float32"}})
+    assert "same outputs" not in text_of({**SUMMARY, "verify": {"max_rel_diff": 3e-7, "dtype": "float64"}})
     assert "same outputs" not in text_of(R2)
 
 

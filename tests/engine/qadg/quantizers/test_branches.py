@@ -253,11 +253,6 @@ def _read_on_the_way(m: Written, x: Tensor) -> object:
     return m.d(levels * m.s), levels
 
 
-def _rows_of_groups(m: Written, x: Tensor) -> Tensor:
-    weight = m.q(m.d.weight.view(4, 2, 2) / m.gamma.view(2, 2, 1).repeat(2, 1, 1))
-    return F.conv2d(m.c(x), weight.view(4, 4, 1, 1))
-
-
 @pytest.mark.parametrize(
     "body",
     [
