@@ -19,6 +19,7 @@ _HOMES = {
     "prepare": "geta_engine.quant",
     "QASSO": "geta_engine.qasso",
     "QASSOConfig": "geta_engine.qasso",
+    "sensitivity": "geta_engine.quant.sensitivity",
     "compact": "geta_engine.compact",
     "verify": "geta_engine.compact",
     "Certificate": "geta_engine.compact",

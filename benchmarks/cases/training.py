@@ -12,9 +12,11 @@ from torch import Tensor, nn
 
 import geta_engine as ge
 from geta_engine.config import Schedule
+from geta_engine.data.tasks.drawn import of_classes
 from geta_engine.qasso.base import BaseOptimizer
 from geta_engine.quant.insert import PreparedModel
 from geta_engine.quant.kernels import Kernels
+from geta_engine.quant.sensitivity import sensitivity
 from geta_engine.trace import TracedModel
 from geta_engine.trace.passes.train_eval import set_training
 from geta_engine.zoo import build
@@ -84,6 +86,9 @@ def qasso_step(case: Case, kernels: Kernels, stage: str) -> Callable[[], None]:
     model, qadg = _prepared(case, kernels, True)
     config = ge.QASSOConfig(SPARSITY, STAGES[stage], BaseOptimizer("sgd", momentum=MOMENTUM))
     optimizer = ge.QASSO(model, qadg, config, lr=LR)
+    if optimizer.needs_bits:
+        drawn_loss = lambda output: of_classes(output["logits"] if isinstance(output, dict) else output)  # noqa: E731
+        optimizer.choose_bits(sensitivity(model, [case.inputs], drawn_loss))
     step = _step(case, model, optimizer)
     if stage == "joint":
         for period in range(1, 5):

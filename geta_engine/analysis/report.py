@@ -119,6 +119,7 @@ def _quantizer(quantizer: Quantizer, shapes: ParameterShapes, costs: Mapping[str
         "source": quantizer.source,
         "readers": list(quantizer.readers),
         "parameters": math.prod(shapes[quantizer.id]) if is_weight else 0,
+        "unsigned": quantizer.unsigned,
         "macs": sum(costs[reader].macs for reader in quantizer.readers if reader in costs),
     }
 

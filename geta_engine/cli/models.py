@@ -20,6 +20,7 @@ from geta_engine.cli.options import (
     Weights,
 )
 from geta_engine.cli.output import Output, require_folder, require_writable
+from geta_engine.cli.sensitivity import measured, show
 from geta_engine.documents.analysis import AnalysisDocument
 from geta_engine.errors import CheckFailed, InputError
 
@@ -62,10 +63,18 @@ def analyze(
     input: Inputs = None,
     dot: Annotated[str | None, typer.Option(metavar="F", help="Write the graph in Graphviz's language.")] = None,
     svg: Annotated[str | None, typer.Option(metavar="F", help="Write the graph as a drawing.")] = None,
+    sensitivity: Annotated[
+        bool, typer.Option("--sensitivity", help="Also what fewer bits and units would cost.")
+    ] = False,
+    data: Annotated[str | None, typer.Option(help="For --sensitivity: what the model is measured on (digits).")] = None,
+    bits: Annotated[str | None, typer.Option(metavar="LOWER:UPPER", help="For --sensitivity: bounds (2:8).")] = None,
+    sparsity: Annotated[float | None, typer.Option(help="For --sensitivity: share of units that goes (0.5).")] = None,
     json_path: JsonPath = None,
 ) -> None:
     """Find what can be pruned together and what is quantized."""
     output = Output(json_path)
+    if not sensitivity and (data, bits, sparsity) != (None, None, None):
+        raise InputError("--data, --bits and --sparsity were given without --sensitivity, which alone measures: add it")
     for option, path in (("--dot", dot), ("--svg", svg)):
         if path is not None:
             require_writable(Path(path), option)
@@ -76,7 +85,8 @@ def analyze(
         traced, weights, activations, tuple(protect or ()), seconds_trace=seconds, spec=spec, granularity=granularity
     )
     _draw(report, dot, svg)
-    output.write_json(report)
+    losses = measured(traced, spec, data, bits, sparsity, tuple(protect or ())) if sensitivity else None
+    output.write_json({**report, "sensitivity": losses} if losses else report)
     groups = report["groups"]
     output.table(
         ("group", "name", "units", "prunable"),
@@ -89,6 +99,8 @@ def analyze(
         f"{report['nodes']} nodes, {sum(group['prunable'] for group in groups)} prunable groups, "
         f"{report['prunable_units']} of {report['total_units']} units prunable, {len(report['quantizers'])} quantizers"
     )
+    if losses:
+        show(losses, output)
 
 
 def _draw(report: AnalysisDocument, dot: str | None, svg: str | None) -> None:

@@ -31,11 +31,12 @@ def run_rows(run: RunRecord, report: RunReport) -> list[tuple[str, object]]:
 
 
 def _budget(budget: BudgetReport | None) -> str | None:
-    """ "0.01254 of 0.0126 relative BOPs"."""
-    if budget is None:
+    """ "0.01254 of 0.0126 relative BOPs", "36,999 of 37,000 bytes"; None where none was given."""
+    if budget is None or not budget["is_given"]:
         return None
-    unit = "relative BOPs" if budget["kind"] == "bops" else "bytes"
-    return f"{display_value(budget['cost'])} of {display_value(budget['amount'])} {unit}"
+    if budget["kind"] == "bytes":
+        return f"{budget['cost']:,.0f} of {budget['amount']:,.0f} bytes"
+    return f"{budget['cost']:.5g} of {budget['amount']:.5g} relative BOPs"
 
 
 def stage_title(stage: str | None) -> str | None:

@@ -98,6 +98,8 @@ def _settings(config: Path | None, spec: str, flags: dict[str, Any]) -> RunConfi
             f"--config was given as {str(config)!r}, which cannot be read ({reason}): give a YAML file"
         ) from None
     given = {key: value for key, value in flags.items() if value is not None}
+    if given.keys() & {"bops", "bytes"} or given.get("rule") == "paper":
+        given = {"bops": None, "bytes": None, **given}  # a flag takes the place of the budget in the file
     settings = RunConfig.from_yaml(text, model=spec, **given)
     sources.check(settings.data)
     return settings.model_copy(update={"data": sources.absolute(settings.data)})

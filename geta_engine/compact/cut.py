@@ -96,7 +96,7 @@ def _bake(module: GraphModule, node: Node, bank: QuantizerBank, position: int) -
         node.replace_all_uses_with(source)
     else:
         with module.graph.inserting_before(node):
-            ops = _plain_quantizer(node, source, d, q_m, t)
+            ops = _plain_quantizer(node, source, d, q_m, t, is_signed=bool(bank.sign[position]))
         stack = _around(next(iter(node.users)))
         stands_for = source.meta.get("stands_for", source.name)
         for op in ops:
@@ -113,13 +113,13 @@ def _around(reader: Node) -> dict[str, Any]:
     return stack
 
 
-def _plain_quantizer(node: Node, x: Node, d: Tensor, q_m: Tensor, t: Tensor | None) -> list[Node]:
+def _plain_quantizer(node: Node, x: Node, d: Tensor, q_m: Tensor, t: Tensor | None, is_signed: bool) -> list[Node]:
     """The activation quantizer in ATen ops with its numbers as constants (t = 1: clamp, divide, round, multiply), in
     order."""
     call = node.graph.call_function
     step, clip = float(d), float(q_m)
     if t is None:
-        first = [call(_aten.clamp.default, (x, -clip, clip))]
+        first = [call(_aten.clamp.default, (x, -clip if is_signed else 0.0, clip))]
     else:
         size = call(_aten.abs.default, (x,))
         magnitude = call(_aten.clamp.default, (size, 0.0, clip))

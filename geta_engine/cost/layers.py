@@ -16,6 +16,7 @@ from torch.fx import GraphModule, Node
 
 from geta_engine.qadg.quantizers.branches import find_branches
 from geta_engine.qadg.quantizers.placement import QUANTIZED_OPS, activation_id, product_operands, varying_nodes
+from geta_engine.quant.insert import own_parameters
 from geta_engine.trace.fx_nodes import layer_of, op_name, shape_of
 
 
@@ -45,8 +46,12 @@ class LayerCost:
         return sum(product.macs for product in self.products)
 
 
-def layer_costs(module: GraphModule) -> tuple[LayerCost, ...]:
-    """Every op that multiplies and adds, in program order."""
+def layer_costs(module: GraphModule, as_it_is: bool = False) -> tuple[LayerCost, ...]:
+    """Every op that multiplies and adds, in program order.
+
+    The quantizers of a product of activations are those that it could have; `as_it_is`, those that it reads through
+    where the program has any.
+    """
     batch = _batch(module)
     unquantized, varying = _Unquantized(module), varying_nodes(module.graph)
     costs = []
@@ -55,7 +60,7 @@ def layer_costs(module: GraphModule) -> tuple[LayerCost, ...]:
         if formula is not None:
             weight = _weight_name(node, unquantized)
             params = math.prod(shape_of(node.args[1])) if weight else 0
-            operands = _operands(node, weight, unquantized, varying)
+            operands = _operands(node, weight, unquantized, varying, as_it_is)
             products = [Product(macs // batch, *pair) for macs, pair in zip(formula(node), operands, strict=True)]
             costs.append(LayerCost(node.name, layer_of(node) or node.name, weight, params, tuple(products)))
     return tuple(costs)
@@ -149,20 +154,61 @@ def _weight_name(node: Node, unquantized: _Unquantized) -> str | None:
 
 
 def _operands(
-    node: Node, weight: str | None, unquantized: _Unquantized, varying: AbstractSet[Node]
+    node: Node, weight: str | None, unquantized: _Unquantized, varying: AbstractSet[Node], as_it_is: bool
 ) -> list[tuple[str, str]]:
     """The quantizers of the two sides of each product: a layer's weight and its input, or two activations.
 
-    A product of activations has those that it reads through; in a program without any, those that it could have. One
-    with a parameter that is no layer's weight has none: it reads its operands as they are, also where a layer
+    A product with a parameter that is no layer's weight has none: it reads its operands as they are, also where a layer
     beside it reads them quantized. Inside a fused attention the scores are float.
     """
     if op_name(node) in QUANTIZED_OPS and weight is not None:
         return [(weight, activation_id(unquantized(node.args[0])))]
     sources = [(operand, unquantized(operand)) for operand in product_operands(node, varying)]
-    ids = [
-        "" if unquantized.has_quantizers and source is operand else activation_id(source) for operand, source in sources
-    ]
+    only_read = as_it_is and unquantized.has_quantizers
+    ids = ["" if only_read and source is operand else activation_id(source) for operand, source in sources]
     if op_name(node) == "scaled_dot_product_attention":
         return [(ids[0], ids[1]), ("", ids[2])] if ids else [("", ""), ("", "")]
     return [(ids[0], ids[1])] if ids else [("", "")]
+
+
+@dataclass(frozen=True)
+class StoredParameter:
+    """One parameter, whatever names it has: the node that reads it ("" where none does), how many numbers it has, and
+    the id of the quantizer whose width they are stored with, "" where they stay float."""
+
+    node: str
+    numbers: int
+    quantizer: str
+
+
+def stored_parameters(module: GraphModule) -> tuple[StoredParameter, ...]:
+    """The parameters of a program, quantizers' own left out. Only what is read as a layer's weight and as nothing else
+    can be packed: an embedding that is tied to one reads the numbers as they are."""
+    branches = find_branches(module.graph)
+    quantizing = {name for branch in branches for name in branch.nodes}
+    nodes: dict[int, list[Node]] = {}
+    for node in module.graph.nodes:
+        if node.op == "get_attr":
+            nodes.setdefault(id(_attribute(module, str(node.target))), []).append(node)
+    stored = []
+    for parameter in own_parameters(module).values():
+        readers = nodes.get(id(parameter), [])
+        users = [(node, user) for node in readers for user in node.users]
+        weights = [
+            node
+            for node, user in users
+            if user.name in quantizing
+            or op_name(user) == "fake_quantize"
+            or (op_name(user) in QUANTIZED_OPS and user.args[1] is node)
+        ]
+        is_packed = bool(weights) and len(weights) == len(users)
+        read_by = [node.name for node in (*weights, *readers)]
+        stored.append(
+            StoredParameter(next(iter(read_by), ""), parameter.numel(), str(weights[0].target) if is_packed else "")
+        )
+    return tuple(stored)
+
+
+def _attribute(module: GraphModule, name: str) -> Any:
+    owner, _, attribute = name.rpartition(".")
+    return getattr(module.get_submodule(owner), attribute, None)

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from torch.fx import GraphModule, Node
 
 from geta_engine.cost.bit_cost import FLOAT_BITS, BitCost
-from geta_engine.cost.layers import layer_costs
+from geta_engine.cost.layers import layer_costs, stored_parameters
 from geta_engine.documents.qadg import Block, Qadg
-from geta_engine.quant.insert import own_parameters
 from geta_engine.trace.fx_nodes import argument, op_name, shape_of
 
 _SUMMED: dict[str, tuple[int, int | None]] = {
@@ -45,11 +44,10 @@ class CostModel:
         self._macs = np.array([p.macs for _, _, p in products], np.float64)
         nodes = {node.name: node for node in module.graph.nodes}
         self._units = [_owners(nodes[layer.node], qadg) for layer in self.layers]
-        names = {str(node.target): node for node in module.graph.nodes if node.op == "get_attr"}
-        parameters = {name: p for name, p in own_parameters(module).items() if name in names}
-        self._parameter = np.array([order.get(name, len(order)) for name in parameters], np.int64)
-        self._numbers = np.array([p.numel() for p in parameters.values()], np.float64)
-        self._parameter_units = [_units(qadg, names[name]) for name in parameters]
+        parameters = stored_parameters(module)
+        self._parameter = np.array([order.get(p.quantizer, len(order)) for p in parameters], np.int64)
+        self._numbers = np.array([p.numbers for p in parameters], np.float64)
+        self._parameter_units = [_units(qadg, p.node) for p in parameters]
 
     def kept_share(self, removed: NDArray[np.generic]) -> NDArray[np.float64]:
         """Share of each layer's MACs that is left, shape [layers]."""
@@ -76,11 +74,13 @@ def _kept(owners_of: Sequence[Sequence[NDArray[np.int32]]], removed: NDArray[np.
 def _owners(node: Node, qadg: Qadg) -> list[NDArray[np.int32]]:
     """Blocks of units that scale the layer's MACs: those of its result, and of the dim it sums over."""
     position, dim = _SUMMED.get(op_name(node), (0, -1))
-    owners = _units(qadg, node)
+    owners = _units(qadg, node.name)
     if dim is not None and _groups(node) == 1:
         source = node.args[position]
-        rank = len(shape_of(source))  # type: ignore[arg-type]
-        owners += _units(qadg, source, (dim % rank,))  # type: ignore[arg-type]
+        if not isinstance(source, Node):  # the equation of an einsum
+            return owners
+        rank = len(shape_of(source))
+        owners += _units(qadg, source.name, (dim % rank,))  # type: ignore[arg-type]
     return owners
 
 
@@ -88,6 +88,6 @@ def _groups(node: Node) -> int:
     return argument(node, 6, "groups", 1) if op_name(node).startswith("conv") else 1
 
 
-def _units(qadg: Qadg, node: Node, dims: tuple[int, ...] | None = None) -> list[NDArray[np.int32]]:
-    blocks = qadg.blocks.get(node.name, ())
+def _units(qadg: Qadg, node: str, dims: tuple[int, ...] | None = None) -> list[NDArray[np.int32]]:
+    blocks = qadg.blocks.get(node, ())
     return [b.units for b in blocks if isinstance(b, Block) and (dims is None or b.dims == dims)]

@@ -10,8 +10,8 @@ from torch import nn
 from torch.fx import GraphModule
 
 from geta_engine.cost.bit_cost import FLOAT_BITS
-from geta_engine.cost.layers import LayerCost, layer_costs
-from geta_engine.quant.insert import PreparedModel, own_parameters
+from geta_engine.cost.layers import LayerCost, layer_costs, stored_parameters
+from geta_engine.quant.insert import PreparedModel
 from geta_engine.trace import TracedModel
 
 
@@ -39,16 +39,16 @@ def cost(model: TracedModel | nn.Module, bits: Mapping[str, float] | None = None
         module = model.graph_module() if isinstance(model, TracedModel) else model
     assert isinstance(module, GraphModule)
     bits = bits or {}
-    layers = layer_costs(module)
+    layers = layer_costs(module, as_it_is=True)
     bops = sum(
         product.macs * bits.get(product.left, FLOAT_BITS) * bits.get(product.right, FLOAT_BITS)
         for layer in layers
         for product in layer.products
     )
-    parameters = own_parameters(module)
-    size = sum(p.numel() * bits.get(name, FLOAT_BITS) / 8 for name, p in parameters.items())
+    parameters = stored_parameters(module)
+    size = sum(p.numbers * bits.get(p.quantizer, FLOAT_BITS) / 8 for p in parameters)
     return Cost(
-        params=sum(p.numel() for p in parameters.values()),
+        params=sum(p.numbers for p in parameters),
         macs=sum(layer.macs for layer in layers),
         bops=round(bops),
         bytes=math.ceil(size),

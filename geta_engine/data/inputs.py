@@ -47,10 +47,14 @@ class ModelInputs:
         placed = dict(zip(self.positions, tensors, strict=True))
         return tuple(placed.get(i, leaf) for i, leaf in enumerate(self.leaves))
 
+    def call_flat(self, model: Callable[..., Any], leaves: Sequence[Any]) -> Any:
+        """`model` on what `flat` gave."""
+        args, kwargs = tree_unflatten(list(leaves), self.spec)
+        return model(*args, **kwargs)
+
     def call(self, model: Callable[..., Any], tensors: Sequence[Tensor]) -> Any:
         """`model` on one tensor for each input."""
-        args, kwargs = tree_unflatten(self.flat(tensors), self.spec)
-        return model(*args, **kwargs)
+        return self.call_flat(model, self.flat(tensors))
 
     @property
     def rows(self) -> int:

@@ -129,6 +129,7 @@ class QuantizerDocument(TypedDict):
     source: str
     readers: Sequence[str]  # the layers that read the quantized tensor
     parameters: int  # numbers in the weight, 0 for an activation
+    unsigned: bool  # proven never to be negative: levels from 0 up
     macs: int  # multiply-adds of its readers
 
 

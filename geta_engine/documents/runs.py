@@ -68,6 +68,8 @@ class BudgetReport(TypedDict):
 
     kind: Literal["bops", "bytes"]
     """Relative BOPs, or bytes of all parameters with packed weights."""
+    is_given: bool
+    """False where it is the usual one: all weights at their lower and all activations at their upper bounds."""
     amount: float
     cost: float
 

@@ -83,7 +83,7 @@ class BitChoice:
         assert self.sensitivity is not None
         budget, limit = self.budget, self.budget.limit(removed)
         self._weights = limit.cost.weights
-        return best_widths(self.sensitivity.losses, budget.lower, budget.upper, limit.cost, limit.amount)
+        return best_widths(self.sensitivity.losses, budget.lower, budget.upper, limit.cost, limit.amount, budget.name)
 
     def _set(self, widths: Widths) -> None:
         self.bits = self.bank.lower.new_tensor(widths)

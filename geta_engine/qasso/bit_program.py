@@ -8,6 +8,7 @@ linear in p_b,b' = z_i,b z_j,b', which the constraints sum_b' p = z_i and sum_b 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -17,11 +18,14 @@ from scipy.sparse import coo_array
 
 from geta_engine.cost.bit_cost import FLOAT_BITS, BitCost
 from geta_engine.errors import InputError
+from geta_engine.qasso.quiet import quiet_stdout
 
 GAP = 1e-3
 """The sum of losses may be this share above the least there is."""
 NODES = 20_000
 """Of the search tree; never a time limit, since a resumed run must choose the same."""
+SOLVER_TOLERANCE = 2e-6
+"""Share of a budget that is held back from the solver, which takes rows for kept that are off by half of that."""
 ROUNDING = 1e-9
 """Share of a budget by which sums of the same numbers may differ."""
 
@@ -36,9 +40,22 @@ def require_affordable(cost: BitCost, lower: Widths, budget: float, name: str) -
     least = cost.of(lower)
     if not fits(least, budget):
         raise InputError(
-            f"a budget of {budget:.4g} {name} was given, and the lower bounds of the bits alone need {least:.4g}: "
-            "give a larger one, lower the bounds, or remove more units"
+            f"a budget of {amount_text(budget)} {name} was given, and the lower bounds of the bits alone need "
+            f"{amount_text(_rounded_up(least))}: give a larger one, lower the bounds, or remove more units"
         )
+
+
+def amount_text(amount: float) -> str:
+    """A share with five digits, or whole bytes."""
+    return f"{amount:.5g}" if amount < 1 else f"{amount:,.0f}"
+
+
+def _rounded_up(amount: float) -> float:
+    """In the last digit that is shown, so that who gives it is not refused again."""
+    if amount >= 1:
+        return math.ceil(amount)
+    unit = 10.0 ** (math.floor(math.log10(max(amount, 1e-300))) - 4)
+    return math.ceil(amount / unit) * unit
 
 
 def fits(value: float, budget: float) -> bool:
@@ -46,12 +63,17 @@ def fits(value: float, budget: float) -> bool:
     return value <= budget * (1 + ROUNDING)
 
 
-def choose_bits(losses: Losses, lower: Widths, upper: Widths, cost: BitCost, budget: float) -> Widths:
+def choose_bits(
+    losses: Losses, lower: Widths, upper: Widths, cost: BitCost, budget: float, name: str = "relative BOPs"
+) -> Widths:
     """The widths of least loss within the budget, of which none can be raised any more.
 
-    Equal inputs give equal widths. Raises InputError where the lower bounds cost more than the budget.
+    Equal inputs give equal widths. `name` is what the budget is a number of.
+
+    Raises:
+        InputError: the lower bounds cost more than the budget.
     """
-    require_affordable(cost, lower, budget, "cost")
+    require_affordable(cost, lower, budget, name)
     if fits(cost.of(upper), budget):
         return upper.copy()
     return raised(_solved(losses, lower, upper, cost, budget), losses, lower, upper, cost, budget)
@@ -88,16 +110,17 @@ def _solved(losses: Losses, lower: Widths, upper: Widths, cost: BitCost, budget:
             ]
     right = (np.arange(len(rows)) < len(columns.z)).astype(float)
     remaining = budget - table.get((none, none), 0.0) * FLOAT_BITS**2
-    solved = milp(
-        objective / max(float(objective.max()), np.finfo(float).tiny),
-        integrality=np.arange(columns.count) <= columns.z[-1][-1],
-        bounds=Bounds(0, 1),
-        constraints=[
-            LinearConstraint(_matrix(rows, columns.count), right, right),
-            LinearConstraint(price[None] / remaining, -np.inf, 1.0),
-        ],
-        options={"mip_rel_gap": GAP, "node_limit": NODES},
-    )
+    with quiet_stdout():
+        solved = milp(
+            objective / max(float(objective.max()), np.finfo(float).tiny),
+            integrality=np.arange(columns.count) <= columns.z[-1][-1],
+            bounds=Bounds(0, 1),
+            constraints=[
+                LinearConstraint(_matrix(rows, columns.count), right, right),
+                LinearConstraint(price[None] / remaining, -np.inf, 1.0 - SOLVER_TOLERANCE),
+            ],
+            options={"mip_rel_gap": GAP, "node_limit": NODES},
+        )
     if solved.x is None:
         return lower.copy()
     chosen = np.array([w[np.argmax(solved.x[z])] for w, z in zip(columns.widths, columns.z, strict=True)], np.int64)

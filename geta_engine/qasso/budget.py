@@ -32,6 +32,7 @@ class Budget:
     def __init__(self, costs: CostModel, bank: QuantizerBank, kind: BudgetKind, amount: float | None) -> None:
         self._costs = costs
         self.kind = kind
+        self.is_given = amount is not None
         self._amount = amount
         is_weight = np.array([q.kind == "weight" for q in bank.quantizers], bool)
         self.lower, self.upper = (b.cpu().numpy().astype(np.int64) for b in (bank.lower, bank.upper))

@@ -256,6 +256,7 @@ class QASSO(torch.optim.Optimizer):
         target = max(units_due(self.config.schedule, at, self.k_target), self._n_removed)
         lost = self._counts(taken)
         self.planned = self._final_counts(lost, self._wanted(taken))
+        self.bit_choice.choose_again(self._removed_shares(self.planned))
         most = self.planned if self.config.allocation == "global" else counts_now(lost, self.planned, target)
         chosen = lowest_units(self.saliency, self.slices, taken, target - self._n_removed, most)
         self._n_removed = target
@@ -393,6 +394,8 @@ class QASSO(torch.optim.Optimizer):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         qasso: QassoState = state_dict["qasso"]
+        if "bit_choice" not in qasso:
+            raise InputError("the checkpoint is of a version that did not choose bits: start the run anew")
         super().load_state_dict({key: value for key, value in state_dict.items() if key != "qasso"})
         self.steps = qasso["steps"]
         self.unit_state = qasso["unit_state"].clone()

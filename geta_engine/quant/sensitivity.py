@@ -116,6 +116,8 @@ def sensitivity(
     """
     training, buffers = model.training, {name: buffer.clone() for name, buffer in model.named_buffers()}
     gradients = {name: p.grad for name, p in model.named_parameters()}
+    for parameter in model.parameters():
+        parameter.grad = None
     model.train()
     try:
         return _averaged(model, batches, drawn_loss, qadg)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from geta_engine.compact.verify import certify_run
-from geta_engine.cost import cost
+from geta_engine.cost import Cost, cost
 from geta_engine.documents.runs import BudgetReport, FinalChecks, QuantizerRow
 from geta_engine.errors import CheckFailed
 from geta_engine.qasso import QASSO
@@ -49,7 +49,7 @@ def final_checks(model: PreparedModel, small: TracedModel, optimizer: QASSO) -> 
     dense = cost(model.origin)
     return {
         "zero_units": certificate.zero_units,
-        "budget": _budget_report(optimizer, whole),
+        "budget": _budget_report(optimizer, whole, size, dense),
         "quantizers": [{**row, "bits": int(row["bits"])} for row in rows],
         "params_dense": certificate.params_dense,
         "params_compact": certificate.params_compact,
@@ -66,12 +66,20 @@ def final_checks(model: PreparedModel, small: TracedModel, optimizer: QASSO) -> 
     }
 
 
-def _budget_report(optimizer: QASSO, bits: Tensor) -> BudgetReport | None:
+def _budget_report(optimizer: QASSO, bits: Tensor, small: Cost, dense: Cost) -> BudgetReport | None:
+    """The budget, counted once more on the compact program itself."""
     if optimizer.config.rule != "chosen":
         return None
     budget = optimizer.bit_choice.budget
     limit = budget.limit(optimizer.removed_units())
-    return {"kind": budget.kind, "amount": limit.amount, "cost": limit.cost.of(bits.numpy())}
+    counted = float(small.bytes) if budget.kind == "bytes" else small.bops / max(1, dense.bops)
+    if counted > limit.amount * (1 + 1e-6) + (budget.kind == "bytes"):
+        raise CheckFailed(
+            f"the compact program costs {counted:.6g} {budget.name}, above the budget of {limit.amount:.6g}: please "
+            "report this model"
+        )
+    cost = limit.cost.of(bits.numpy())
+    return {"kind": budget.kind, "is_given": budget.is_given, "amount": limit.amount, "cost": cost}
 
 
 def state_sha256(model: PreparedModel) -> str:

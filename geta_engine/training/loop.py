@@ -33,7 +33,7 @@ from geta_engine.training.snapshots import is_snapshot_step, snapshots
 from geta_engine.training.training_data import TrainingData, learning_rate_factor
 
 _CALIBRATION_BATCHES = 4
-_SENSITIVITY_BATCHES = 2
+SENSITIVITY_BATCHES = 2
 
 
 class LoopState(TypedDict):
@@ -175,7 +175,8 @@ class Loop:
         """Clips from the weights and the data: when the quantizers come in, and again when the bits begin to come down,
         since a network trained from scratch has moved by then (**ours**)."""
         schedule = self.config.schedule
-        if self.optimizer.steps not in (schedule.pretrain, schedule.pretrain + schedule.warmup):
+        is_due = self.optimizer.steps in (schedule.pretrain, schedule.pretrain + schedule.warmup)
+        if not is_due or self.optimizer.frozen_bits is not None:
             return
         torch.manual_seed(self.config.seed + self.optimizer.steps)
         refresh_weight_clips(self.model)
@@ -186,8 +187,10 @@ class Loop:
         that several processes choose what one does."""
         if not self.optimizer.needs_bits:
             return
+        if not all(bool(p.isfinite().all()) for p in self.model.parameters()):
+            raise CheckFailed(self._blame(self.optimizer.steps, math.nan))
         torch.manual_seed(self.config.seed + self.optimizer.steps)
-        batches = self.training_data.calibration(_SENSITIVITY_BATCHES)
+        batches = self.training_data.calibration(SENSITIVITY_BATCHES)
         units_of = self.qadg if self.config.allocation == "chosen" else None
         measured = sensitivity(self.model, batches, self.training_data.task.drawn_loss, units_of).to_tensors()
         parts = (*measured["losses"], *measured["clips"], measured["units"])

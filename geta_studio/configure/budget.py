@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import NamedTuple
 
@@ -11,7 +12,10 @@ from geta_studio.configure.estimate import Estimate
 from geta_studio.shell.format import percent, size
 
 _BYTES = {"b": 1, "bytes": 1, "kb": 1_000, "mb": 1_000_000}
-_AMOUNT = re.compile(r"\s*([0-9]+(?:[.,][0-9]+)?(?:e-?[0-9]+)?)\s*(%|[a-z]*)\s*", re.IGNORECASE)
+_AMOUNT = re.compile(r"\s*([0-9]*[.,]?[0-9]+(?:e-?[0-9]+)?)\s*(%|[a-z]*)\s*", re.IGNORECASE)
+NEAR = 0.97
+_THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
+"""A comma that parts thousands: 37,000."""
 
 
 class Budget(NamedTuple):
@@ -29,8 +33,8 @@ def parse_budget(typed: object) -> Budget:
     text = "" if typed is None else str(typed)
     if not text.strip():
         return Budget()
-    match = _AMOUNT.fullmatch(text)
-    if match is not None:
+    match = _AMOUNT.fullmatch(_THOUSANDS.sub("", text))
+    if match is not None and math.isfinite(float(match[1].replace(",", "."))):
         amount, unit = float(match[1].replace(",", ".")), match[2].lower()
         if unit == "%" and 0 < amount <= 100:
             return Budget(bops=amount / 100)
@@ -43,12 +47,13 @@ def parse_budget(typed: object) -> Budget:
 
 
 def shortfall(budget: Budget, least: Estimate) -> str | None:
-    """A sentence where even the lower bounds cost more, by the page's own arithmetic."""
+    """A sentence where even the lower bounds cost more. The page's arithmetic has shares of units where a run has whole
+    ones, so what is near is left to the run, which refuses it before it trains."""
     given = needed = None
-    if budget.bops is not None and budget.bops < least.relative_bops[0]:
+    if budget.bops is not None and budget.bops < NEAR * least.relative_bops[0]:
         given, needed = percent(budget.bops, 2), percent(least.relative_bops[0], 2)
-    elif budget.bytes is not None and budget.bytes < least.size[0]:
-        given, needed = size(budget.bytes), size(least.size[0])
+    elif budget.bytes is not None and budget.bytes < NEAR * least.least_size:
+        given, needed = size(budget.bytes), size(least.least_size)
     if given is None:
         return None
     return (
@@ -60,5 +65,5 @@ def shortfall(budget: Budget, least: Estimate) -> str | None:
 def budget_text(config: RunConfig) -> str:
     """What `parse_budget` reads the fields of a configuration from."""
     if config.bops is not None:
-        return f"{100 * config.bops:.6g} %"
+        return f"{100 * config.bops:.12g} %"
     return "" if config.bytes is None else f"{config.bytes} bytes"

@@ -18,13 +18,14 @@ class Estimate(NamedTuple):
     """Ranges (low, high): relative BOPs as a share of the 32 x 32 bit dense model, and bytes of parameters.
 
     `usual_bops` are the relative BOPs of all weights at their lower and all activations at their upper bounds: the
-    budget of a run that is given none.
+    budget of a run that is given none; `least_size` is what the weights alone take at the lower bounds.
     """
 
     relative_bops: tuple[float, float]
     size: tuple[float, float]
     dense_size: float
     usual_bops: float
+    least_size: float
 
 
 class Reach(NamedTuple):
@@ -56,7 +57,8 @@ def estimate(analysis: AnalysisDocument, bounds: Mapping[str, Pair], sparsity: f
     usual = {name: lower if is_weight.get(name) else upper for name, (lower, upper) in bounds.items()}
     low, high, middle = (_costs(analysis, keep, bits) for bits in (lowest, highest, usual))
     dense = analysis["model"]["params"] * FLOAT_BITS / 8
-    return Estimate((low[0], high[0]), (low[1], high[1]), dense, middle[0])
+    floats = max(0.0, analysis["model"]["params"] - sum(layer["params"] for layer in analysis["layers"]))
+    return Estimate((low[0], high[0]), (low[1], high[1]), dense, middle[0], low[1] - floats * FLOAT_BITS / 8)
 
 
 def _costs(

@@ -36,5 +36,5 @@ def _figure(kind: str, subject: Subject, selection: Selection, scheme: Scheme) -
     state = subject.state(str(selection["id"]))
     assert state is not None
     _, d, q_m, t = state
-    signed = subject.quantizers[str(selection["id"])]["kind"] == "weight"
-    return stairs_figure(d, q_m, t, signed, scheme)
+    is_signed = not subject.quantizers[str(selection["id"])]["unsigned"]
+    return stairs_figure(d, q_m, t, is_signed, scheme)

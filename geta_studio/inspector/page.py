@@ -160,13 +160,19 @@ def _neighbours(subject: Subject, node: NodeDocument) -> Component:
     return html.Div([html.H3("Connected"), *lines], className="inspect-section")
 
 
+def _what_is_read(quantizer: QuantizerDocument) -> str:
+    if quantizer["kind"] == "weight":
+        return "weights"
+    return "input activation, unsigned" if quantizer["unsigned"] else "input activation"
+
+
 def quantizer_row(subject: Subject, quantizer: QuantizerDocument) -> Component:
     """One line about a quantizer: kind, bits now, bounds."""
     bits, bounds = subject.bits(quantizer["id"]), subject.bounds.get(quantizer["id"])
     return html.Div(
         [
             html.Span("W" if quantizer["kind"] == "weight" else "A", className=f"mark-letter {quantizer['kind']}"),
-            link("quantizer", quantizer["id"], "weights" if quantizer["kind"] == "weight" else "input activation"),
+            link("quantizer", quantizer["id"], _what_is_read(quantizer)),
             html.Span(className="spacer"),
             html.Strong(f"{bits:.3g} bits" if bits is not None else ""),
             html.Span(f"bounds {bounds[0]}–{bounds[1]}" if bounds else "", className="muted"),

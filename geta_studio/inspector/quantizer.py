@@ -61,17 +61,17 @@ def quantizer_live(subject: Subject, quantizer: QuantizerDocument) -> list[Compo
             ("t", f"{t:.3g}", "exponent"),
         )
     ]
-    return [html.Div(numbers, className="big-numbers"), facts([("bounds", allowed)]), formula(d, q_m, t)]
+    return [html.Div(numbers, className="big-numbers"), facts([("bounds", allowed)]), formula(b, d, q_m, t)]
 
 
-def formula(d: float, q_m: float, t: float) -> Component:
-    """b = log2(q_m^t / d + 1) + 1 with the numbers in it (GETA, eq. 3)."""
+def formula(b: float, d: float, q_m: float, t: float) -> Component:
+    """b = log2(q_m^t / d + 1) + s with the numbers in it; s is what b has beside: a bit for the sign, or none."""
     levels = q_m**t / d
-    value = log2(levels + 1) + 1
+    sign = "" if round(b - log2(levels + 1)) == 0 else " + 1"
     lines = [
-        "b = log₂(q_mᵗ / d + 1) + 1",
-        f"  = log₂({q_m:.4g}^{t:.4g} / {d:.4g} + 1) + 1",
-        f"  = log₂({levels + 1:.4g}) + 1 = {value:.4g}",
+        f"b = log₂(q_mᵗ / d + 1){sign or '      (no sign)'}",
+        f"  = log₂({q_m:.4g}^{t:.4g} / {d:.4g} + 1){sign}",
+        f"  = log₂({levels + 1:.4g}){sign} = {b:.4g}",
     ]
     return html.Pre("\n".join(lines), className="formula")
 

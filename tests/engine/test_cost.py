@@ -108,3 +108,57 @@ def test_only_layers_are_counted_at_the_bits_of_their_quantizers() -> None:
         cost = CostModel(traced.graph_module(), qadg).relative_bops(removed)
         widths = np.array([bits[q.id] for q in qadg.quantizers])
         assert cost.of(widths) == pytest.approx(expected / ((layer + products + other) * 32 * 32))
+
+
+class TiedEnds(nn.Module):
+    """An embedding whose matrix is the last layer's weight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.e, self.mid, self.o = nn.Embedding(50, 16), nn.Linear(16, 16), nn.Linear(16, 50, bias=False)
+        self.o.weight = self.e.weight
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return self.o(torch.relu(self.mid(self.e(tokens))))
+
+
+def test_a_matrix_that_an_embedding_reads_is_stored_as_floats() -> None:
+    """800 numbers at 32 bits, 256 weights at 4, 16 offsets at 32: before and after, and as a budget sees it."""
+    traced = ge.trace(TiedEnds(), (torch.arange(8).view(2, 4),), dynamic_batch=False)
+    qadg = ge.analyze(traced, activations=True)
+    bits = dict.fromkeys((q.id for q in qadg.quantizers), 4)
+    expected = 800 * 4 + 256 * 4 / 8 + 16 * 4
+    model = ge.prepare(traced, qadg, "4:4")
+    removed = np.zeros(qadg.total_units, bool)
+    assert CostModel(traced.graph_module(), qadg).bytes(removed).of(np.full(len(bits), 4)) == pytest.approx(expected)
+    assert ge.cost(traced, bits).bytes == ge.cost(model, bits).bytes == ge.cost(ge.compact(model, qadg), bits).bytes
+    assert ge.cost(traced, bits).bytes == expected
+
+
+class Contracted(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.b = nn.Linear(6, 6), nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.b(torch.einsum("bij,bkj->bik", self.a(x), x) @ x)
+
+
+def test_a_program_with_an_einsum_has_a_cost_model() -> None:
+    traced = ge.trace(Contracted(), inputs((2, 4, 6)), dynamic_batch=False)
+    qadg = ge.analyze(traced, activations=True)
+    removed = np.zeros(qadg.total_units, bool)
+    dense = np.full(len(qadg.quantizers), 32)
+    assert CostModel(traced.graph_module(), qadg).relative_bops(removed).of(dense) == pytest.approx(1.0)
+
+
+def test_a_model_that_brings_a_quantizer_along_has_its_products_counted_alike() -> None:
+    from tests.engine.qadg.quantizers.test_placement import Attention, Quantized
+
+    model = Attention(fused=False)
+    model.qkv = Quantized(8, 24)
+    traced = ge.trace(model, (torch.randn(2, 3, 8),), dynamic_batch=False)
+    qadg = ge.analyze(traced, activations=True)
+    removed, widths = np.zeros(qadg.total_units, bool), np.full(len(qadg.quantizers), 4)
+    relative = CostModel(traced.graph_module(), qadg).relative_bops(removed).of(widths)
+    assert relative == pytest.approx(4 * 4 / (32 * 32))

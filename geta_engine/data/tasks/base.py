@@ -39,6 +39,10 @@ class Task(Protocol):
         """Model output of one batch -> scalar in float32, summed over the batch: minus the log of how likely the model
         holds targets that are drawn from what it says itself."""
 
+    def divergence(self, reference: Any, output: Any) -> Tensor:
+        """Outputs of two models for one batch -> scalar in float32, summed over the batch: how far the second's
+        distribution is from the first's, in nats."""
+
     def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Float64 sums over one batch, from whose total over all batches `value` finds the metric."""
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.inputs import ModelInputs
 from geta_engine.data.tasks.base import Batch
-from geta_engine.data.tasks.drawn import of_classes, of_numbers
+from geta_engine.data.tasks.drawn import divergence_of_classes, divergence_of_numbers, of_classes, of_numbers
 from geta_engine.data.tasks.metrics import hits, r2, share, squares
 from geta_engine.data.tasks.outputs import floats, main
 from geta_engine.errors import InputError
@@ -66,6 +66,10 @@ class LogitDistillation:
         """Cross entropy of choices drawn from the logits."""
         return of_classes(main(output))
 
+    def divergence(self, reference: Any, output: Any) -> Tensor:
+        """Between the distributions of classes."""
+        return divergence_of_classes(main(reference), main(output))
+
     def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Equal choices and choices."""
         return hits(main(output).argmax(-1), targets[0].argmax(-1))
@@ -108,6 +112,11 @@ class FeatureDistillation:
         """Half the squared error of outputs drawn with the teacher's variances around the outputs."""
         pairs = zip(floats(output), self._variances, strict=True)
         return torch.stack([of_numbers(outputs, variance) for outputs, variance in pairs]).sum()
+
+    def divergence(self, reference: Any, output: Any) -> Tensor:
+        """Between outputs of the teacher's variances."""
+        triples = zip(floats(reference), floats(output), self._variances, strict=True)
+        return torch.stack([divergence_of_numbers(*triple) for triple in triples]).sum()
 
     def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Sums of squares, one row an output."""

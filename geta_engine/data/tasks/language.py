@@ -13,7 +13,7 @@ from geta_engine.data.batches import generator_of
 from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.inputs import Input
 from geta_engine.data.tasks.base import Batch
-from geta_engine.data.tasks.drawn import of_classes
+from geta_engine.data.tasks.drawn import divergence_of_classes, of_classes
 from geta_engine.data.tasks.metrics import hits, share
 from geta_engine.data.tasks.outputs import main
 from geta_engine.errors import InputError
@@ -75,6 +75,10 @@ class _Tokens:
     def drawn_loss(self, output: Any) -> Tensor:
         """Cross entropy of a token drawn at each position."""
         return of_classes(main(output))
+
+    def divergence(self, reference: Any, output: Any) -> Tensor:
+        """Between the distributions of classes."""
+        return divergence_of_classes(main(reference), main(output))
 
     def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Hits and positions that were asked for."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from geta_engine.data.dataset import WHOLE, Dataset, Split
 from geta_engine.data.tasks.base import Batch
-from geta_engine.data.tasks.drawn import of_numbers
+from geta_engine.data.tasks.drawn import divergence_of_numbers, of_numbers
 from geta_engine.data.tasks.metrics import r2, squares
 from geta_engine.data.tasks.outputs import main
 from geta_engine.errors import InputError
@@ -43,6 +43,10 @@ class Regression:
     def drawn_loss(self, output: Any) -> Tensor:
         """Half the squared error of numbers drawn with variance 1 around the outputs."""
         return of_numbers(main(output))
+
+    def divergence(self, reference: Any, output: Any) -> Tensor:
+        """Between numbers of variance 1."""
+        return divergence_of_numbers(main(reference), main(output))
 
     def tally(self, output: Any, targets: tuple[Tensor, ...]) -> Tensor:
         """Sums of squares."""

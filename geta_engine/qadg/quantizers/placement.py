@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import torch
 from torch.fx import Graph, GraphModule, Node
 
 from geta_engine.documents.analysis import QuantizerKind
@@ -46,9 +47,17 @@ def varying_nodes(graph: Graph) -> frozenset[Node]:
 
 
 def product_operands(node: Node, varying: AbstractSet[Node]) -> tuple[Node, ...]:
-    """What a product of activations multiplies; () for other ops, and where an operand is the same for every input."""
+    """What a product of activations multiplies; () for other ops, and where an operand is the same for
+    every input, or of whole or complex numbers."""
     operands = tuple(node.args[position] for position in _PRODUCTS.get(op_name(node), ()))
-    return tuple(o for o in operands if isinstance(o, Node)) if all(o in varying for o in operands) else ()
+    if not all(operand in varying and _is_floating(operand) for operand in operands):
+        return ()
+    return tuple(operand for operand in operands if isinstance(operand, Node))
+
+
+def _is_floating(operand: Any) -> bool:
+    value = operand.meta.get("val") if isinstance(operand, Node) else None
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 class Reading(NamedTuple):

@@ -15,14 +15,15 @@ from geta_engine.trace.fx_nodes import argument, op_name
 
 _ALWAYS = frozenset(
     {
-        *("relu", "relu6", "sigmoid", "hardsigmoid", "softmax", "_softmax", "_safe_softmax", "softplus"),
+        *("relu", "relu6", "sigmoid", "hardsigmoid", "softmax", "_softmax", "_safe_softmax"),
         *("abs", "square", "exp", "exp2", "sqrt"),
     }
 )
 """Ops whose result is never negative."""
 _MOVES = frozenset(
     {
-        *("view", "_unsafe_view", "reshape", "flatten", "unflatten", "permute", "transpose", "t"),
+        "view",
+        *("_unsafe_view", "reshape", "flatten", "unflatten", "permute", "transpose", "t"),
         *("squeeze", "unsqueeze", "expand", "expand_as", "repeat", "repeat_interleave", "clone", "contiguous"),
         *("to", "alias", "detach", "slice", "select", "narrow", "index", "index_select", "gather", "cat", "stack"),
         *("chunk", "split", "split_with_sizes", "unbind", "getitem", "flip", "roll"),
@@ -41,8 +42,13 @@ _MEANS = frozenset(
 )
 _KEEP = _MOVES | _MEANS
 """Ops whose result is not negative where none of their tensors is."""
-_BOUNDED = {"clamp": 1, "clamp_min": 1, "hardtanh": 1, "threshold": 2}
-"""Ops that give no less than one of their arguments, whose position stands here; threshold puts its value in place."""
+_BOUNDED = {
+    "clamp": ((1, "min"), (2, "max")),
+    "clamp_min": ((1, "min"),),
+    "hardtanh": ((1, "min_val"), (2, "max_val")),
+    "threshold": ((1, "threshold"), (2, "value")),
+}
+"""Ops that give nothing below the least of these arguments: the first has to be there."""
 _NUMBERS = frozenset({"mul", "div", "add"})
 """Ops of which the same is true of their numbers too; the numbers of those in _KEEP are sizes, dims and shares."""
 
@@ -63,8 +69,13 @@ def _is_nonnegative(node: Node, proven: set[Node]) -> bool:
     if op in _ALWAYS:
         return True
     if op in _BOUNDED:
-        floor = argument(node, _BOUNDED[op], "min")
-        return isinstance(floor, (int, float)) and floor >= 0 and (op != "threshold" or _number(node, 1) >= 0)
+        bounds = [argument(node, position, name) for position, name in _BOUNDED[op]]
+        return isinstance(bounds[0], (int, float)) and all(b is None or _is_number(b) for b in bounds)
+    if op == "softplus":
+        beta = argument(node, 1, "beta", 1)
+        return isinstance(beta, (int, float)) and beta > 0
+    if op == "view" and not isinstance(argument(node, 1, "size"), (list, tuple)):
+        return False  # other numbers of the same bits
     if op == "pow":
         return isinstance(node.args[0], Node) and (_is_even(argument(node, 1, "exponent")) or _keeps(node, proven))
     if op == "mul" and node.args[0] is node.args[1]:
@@ -92,9 +103,9 @@ def _numbers_keep(node: Node) -> bool:
     return all(isinstance(number, (int, float)) and number >= 0 for number in numbers)
 
 
-def _number(node: Node, position: int) -> float:
-    value = node.args[position] if position < len(node.args) else None
-    return float(value) if isinstance(value, (int, float)) else float("-inf")
+def _is_number(value: Any) -> bool:
+    """Whether it is a number that is not negative."""
+    return isinstance(value, (int, float)) and value >= 0
 
 
 def _is_even(exponent: Any) -> bool:

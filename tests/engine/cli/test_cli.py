@@ -89,7 +89,7 @@ def folder(tmp_path: Path) -> Path:
         ("trace mlp -o m.onnx", "ends in .pt2"),
         ("trace mlp -o nowhere/m.pt2", "nowhere/m.pt2"),
         ("verify mlp --sparsity 1", "0 <= sparsity < 1"),
-        ("export 3 --out d --format tflite", "--format pt2"),
+        ("export 3 --out d --format tflite", "give one or more of pt2"),
         ("export 3 --out d", "run 3 is not in this store"),
     ],
 )

@@ -112,6 +112,15 @@ def test_the_model_is_as_it_was(prepared: ge.PreparedModel) -> None:
     assert all(torch.equal(value, before[name]) for name, value in prepared.state_dict().items())
 
 
+def test_gradients_that_are_there_stay_as_they_are(prepared: ge.PreparedModel) -> None:
+    prepared(torch.randn(5, 6)).square().sum().backward()
+    before = {name: p.grad.clone() for name, p in prepared.named_parameters() if p.grad is not None}
+    sensitivity(prepared, batches(1), of_classes)
+    after = {name: p.grad for name, p in prepared.named_parameters() if p.grad is not None}
+    assert before and before.keys() == after.keys() and all(torch.equal(before[n], after[n]) for n in before)
+    prepared.zero_grad(set_to_none=True)
+
+
 def test_losses_fall_as_widths_grow(prepared: ge.PreparedModel) -> None:
     for loss in sensitivity(prepared, batches(1), of_classes).losses:
         assert loss.shape == (5,) and np.all(np.diff(loss) <= 0) and loss[0] > 0

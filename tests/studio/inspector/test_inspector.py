@@ -308,7 +308,8 @@ def test_stairs_worked_number() -> None:
 
 
 def test_formula_of_four_bits() -> None:
-    assert "log₂(8) + 1 = 4" in text(formula(1 / 7, 1.0, 1.0))
+    assert "log₂(8) + 1 = 4" in text(formula(4.0, 1 / 7, 1.0, 1.0))
+    assert "log₂(16) = 4" in text(formula(4.0, 1 / 15, 1.0, 1.0)) and "no sign" in text(formula(4.0, 1 / 15, 1.0, 1.0))
 
 
 def test_bounds_of_a_stored_run(report: Any) -> None:

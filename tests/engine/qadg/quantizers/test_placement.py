@@ -174,3 +174,17 @@ def test_a_product_with_what_no_input_reaches_is_left_alone() -> None:
             return self.fc(x @ self.mix.t())
 
     assert [q.id for q in ge.analyze(traced_of(Fixed()), activations=True).quantizers] == ["fc.weight", "act.matmul"]
+
+
+def test_products_of_whole_numbers_are_left_alone() -> None:
+    class Counts(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.fc = nn.Linear(3, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            positive = (x > 0).long()
+            return self.fc((positive @ positive.transpose(-2, -1)).float())
+
+    traced = ge.trace(Counts(), (torch.randn(2, 3, 8),), dynamic_batch=False)
+    assert {q.layer for q in ge.analyze(traced, activations=True).quantizers} == {"fc"}

@@ -33,6 +33,8 @@ PROVEN: dict[str, Callable[[Tensor], Tensor]] = {
     "product with itself": lambda x: x * x,
     "clamp": lambda x: x.clamp(min=0.0),
     "relu6": F.relu6,
+    "softplus": F.softplus,
+    "clamp between": lambda x: x.clamp(0.0, 1.0),
     "moved": lambda x: x.relu().view(2, 4, 2).transpose(1, 2).flatten(1),
     "sum of two": lambda x: x.relu() + x.sigmoid(),
     "scaled": lambda x: 3 * x.relu() + 0.5,
@@ -59,6 +61,8 @@ UNPROVEN: dict[str, Callable[[Tensor], Tensor]] = {
     "one of two": lambda x: torch.cat([x[:, :4].relu(), x[:, 4:]], 1),
     "leaky": F.leaky_relu,
     "hard swish": F.hardswish,
+    "softplus that falls": lambda x: F.softplus(x, beta=-1.0),
+    "clamp to less than its floor": lambda x: x.clamp(0.0, -1.0),
 }
 X = torch.randn(2, 8, generator=torch.Generator().manual_seed(0)) * 3
 
