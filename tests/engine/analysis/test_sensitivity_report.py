@@ -75,9 +75,7 @@ def test_what_a_group_would_lose_is_what_its_outputs_say(trained: ge.TracedModel
             measured = float(F.kl_div(logits, dense, reduction="batchmean", log_target=True))
             for name, value in kept.items():
                 parameters[name].copy_(value)
-        print(
-            f"{row['name']}: {row['removed']} of {row['size']}, {row['predicted']:.5f} predicted, {measured:.5f} measured"
-        )
+        print(f"{row['name']}, {row['removed']} units: {row['predicted']:.5f} predicted, {measured:.5f} measured")
         assert row["measured"] == pytest.approx(measured, rel=1e-3, abs=1e-7)
 
 
