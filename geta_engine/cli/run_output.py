@@ -32,7 +32,7 @@ def run_rows(run: RunRecord, report: RunReport) -> list[tuple[str, object]]:
 
 def _budget(budget: BudgetReport | None) -> str | None:
     """ "0.01254 of 0.0126 relative BOPs", "36,999 of 37,000 bytes"; None where none was given."""
-    if budget is None or not budget["is_given"]:
+    if budget is None or budget["cost"] is None or not budget["is_given"]:
         return None
     if budget["kind"] == "bytes":
         return f"{budget['cost']:,.0f} of {budget['amount']:,.0f} bytes"

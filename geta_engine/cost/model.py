@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch.fx import GraphModule, Node
 
 from geta_engine.cost.bit_cost import FLOAT_BITS, BitCost
-from geta_engine.cost.layers import layer_costs, stored_parameters
+from geta_engine.cost.layers import LayerCost, layer_costs, stored_parameters
 from geta_engine.documents.qadg import Block, Qadg
 from geta_engine.trace.fx_nodes import argument, op_name, shape_of
 
@@ -57,6 +57,12 @@ class CostModel:
         """BOPs over those of the dense model at 32 x 32 bits."""
         share = self.kept_share(removed)[self._layer]
         weights = self._macs * share / (max(self._macs.sum(), 1) * FLOAT_BITS * FLOAT_BITS)
+        return BitCost(self._left, self._right, weights, self._quantizers)
+
+    def relative_bops_of(self, layers: Sequence[LayerCost]) -> BitCost:
+        """The same, of a program of the same layers as it really is; the names of its tensors play no part."""
+        macs = [product.macs for layer in layers for product in layer.products]
+        weights = np.array(macs, np.float64) / (max(self._macs.sum(), 1) * FLOAT_BITS * FLOAT_BITS)
         return BitCost(self._left, self._right, weights, self._quantizers)
 
     def bytes(self, removed: NDArray[np.generic]) -> BitCost:

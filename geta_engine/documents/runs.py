@@ -48,6 +48,18 @@ class Difference(TypedDict, total=False):
     """The precision that the two were compared in."""
 
 
+class BudgetReport(TypedDict):
+    """What the compressed model was allowed to cost, and what it costs with the bits that were chosen."""
+
+    kind: Literal["bops", "bytes"]
+    """Relative BOPs, or bytes of all parameters with packed weights."""
+    is_given: bool
+    """False where it is the usual one: all weights at their lower and all activations at their upper bounds."""
+    amount: float
+    cost: float | None
+    """None until the run is done."""
+
+
 class RunPlan(TypedDict):
     """What is known of a run before its first step."""
 
@@ -59,19 +71,10 @@ class RunPlan(TypedDict):
     total_units: int
     """How many units can be pruned."""
     quantizers: list[QuantizerRow]
+    budget: BudgetReport | None
+    """None where bits are not chosen."""
     metric: MetricValues
     params_dense: int
-
-
-class BudgetReport(TypedDict):
-    """What the compressed model was allowed to cost, and what it costs with the bits that were chosen."""
-
-    kind: Literal["bops", "bytes"]
-    """Relative BOPs, or bytes of all parameters with packed weights."""
-    is_given: bool
-    """False where it is the usual one: all weights at their lower and all activations at their upper bounds."""
-    amount: float
-    cost: float
 
 
 class FinalChecks(TypedDict):

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-SnapshotKind = Literal["quantizers", "units", "gamma", "cosines", "saliency"]
+SnapshotKind = Literal["quantizers", "units", "gamma", "cosines", "saliency", "bit_losses"]
 BITS = 0
 """The column of the bit width in a snapshot of quantizers."""
 NORM, STATE = 0, 1
@@ -25,7 +25,9 @@ class SnapshotEvent:
     """An array at a step: float32, 2-d.
 
     "quantizers": n_quantizers x [b, d, q_m, t]; "units": n_units x [norm, state]; "gamma": 1 x n_prunable_groups;
-    "cosines": [cos_g, cos_d] x n_prunable_groups; "saliency": 1 x n_units.
+    "cosines": [cos_g, cos_d] x n_prunable_groups; "saliency": 1 x n_units;
+    "bit_losses": n_quantizers x widths 0 to 16, nats an example, NaN where a width is outside the bounds; once, when
+    the bits are chosen.
     """
 
     step: int

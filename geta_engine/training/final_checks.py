@@ -21,6 +21,19 @@ def final_bits(optimizer: QASSO) -> Tensor:
     return optimizer.bank.bits().round() if optimizer.frozen_bits is None else optimizer.frozen_bits
 
 
+def planned_budget(optimizer: QASSO) -> BudgetReport | None:
+    """The budget at the shapes that the run is to end with; None where bits are not chosen."""
+    if optimizer.config.rule != "chosen":
+        return None
+    budget = optimizer.bit_choice.budget
+    return {
+        "kind": budget.kind,
+        "is_given": budget.is_given,
+        "amount": optimizer.planned_limit().amount,
+        "cost": None,
+    }
+
+
 def quantizer_rows(model: PreparedModel, bits: Tensor) -> list[QuantizerRow]:
     """One row a quantizer, with the given bits [quantizers]."""
     bank = model.quantizers
@@ -49,7 +62,7 @@ def final_checks(model: PreparedModel, small: TracedModel, optimizer: QASSO) -> 
     dense = cost(model.origin)
     return {
         "zero_units": certificate.zero_units,
-        "budget": _budget_report(optimizer, whole, size, dense),
+        "budget": _budget_report(optimizer, whole, size),
         "quantizers": [{**row, "bits": int(row["bits"])} for row in rows],
         "params_dense": certificate.params_dense,
         "params_compact": certificate.params_compact,
@@ -66,13 +79,16 @@ def final_checks(model: PreparedModel, small: TracedModel, optimizer: QASSO) -> 
     }
 
 
-def _budget_report(optimizer: QASSO, bits: Tensor, small: Cost, dense: Cost) -> BudgetReport | None:
+def _budget_report(optimizer: QASSO, bits: Tensor, small: Cost) -> BudgetReport | None:
     """The budget, counted once more on the compact program itself."""
     if optimizer.config.rule != "chosen":
         return None
     budget = optimizer.bit_choice.budget
     limit = budget.limit(optimizer.removed_units())
-    counted = float(small.bytes) if budget.kind == "bytes" else small.bops / max(1, dense.bops)
+    if budget.kind == "bytes":
+        counted = float(small.bytes)
+    else:
+        counted = optimizer.costs.relative_bops_of(small.layers).of(bits.numpy())
     if counted > limit.amount * (1 + 1e-6) + (budget.kind == "bytes"):
         raise CheckFailed(
             f"the compact program costs {counted:.6g} {budget.name}, above the budget of {limit.amount:.6g}: please "

@@ -28,8 +28,8 @@ from geta_engine.quant.sensitivity import Sensitivity, sensitivity
 from geta_engine.trace import TracedModel
 from geta_engine.training.baseline import base_optimizer_from, train_dense
 from geta_engine.training.distributed import DistributedContext
-from geta_engine.training.final_checks import final_bits, final_checks, quantizer_rows
-from geta_engine.training.snapshots import is_snapshot_step, snapshots
+from geta_engine.training.final_checks import final_bits, final_checks, planned_budget, quantizer_rows
+from geta_engine.training.snapshots import bit_losses, is_snapshot_step, snapshots
 from geta_engine.training.training_data import TrainingData, learning_rate_factor
 
 _CALIBRATION_BATCHES = 4
@@ -102,6 +102,7 @@ class Loop:
             "zero_units": 0,
             "total_units": self.qadg.prunable_units,
             "quantizers": quantizer_rows(self.model, self.model.quantizers.bits()),
+            "budget": planned_budget(self.optimizer),
             "metric": self._metrics(None, None),
             "params_dense": sum(p.numel() for p in self.model.model_parameters().values()),
         }
@@ -139,10 +140,13 @@ class Loop:
             if not self.context.broadcast_continue():
                 return False
             self._prepare_ranges()
+            had_bits = self.optimizer.frozen_bits is not None
             self._choose_bits()
             step = self._step()
             if is_snapshot_step(self.optimizer):
                 yield from snapshots(self.optimizer)
+            if self.optimizer.bit_choice.sensitivity is not None and not had_bits:
+                yield bit_losses(self.optimizer)
             yield step
             self._seconds += time.perf_counter() - started
             started = time.perf_counter()

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from geta_engine.config import INITIAL_BITS
 from geta_engine.documents.snapshots import SnapshotEvent
 from geta_engine.qasso import QASSO
 
@@ -35,6 +36,16 @@ def snapshots(optimizer: QASSO) -> Iterator[SnapshotEvent]:
         yield SnapshotEvent(done, "gamma", ruled[:1])
         yield SnapshotEvent(done, "cosines", ruled[1:])
         yield SnapshotEvent(done, "saliency", optimizer.saliency.nan_to_num(posinf=0.0)[None].numpy())
+
+
+def bit_losses(optimizer: QASSO) -> SnapshotEvent:
+    """What each quantizer would lose at each width, [quantizers, widths 0 to 16]: what the bits were chosen by."""
+    measured = optimizer.bit_choice.sensitivity
+    assert measured is not None
+    losses = np.full((len(measured.losses), INITIAL_BITS + 1), np.nan, np.float32)
+    for row, lower, values in zip(losses, optimizer.bank.lower.int().tolist(), measured.losses, strict=True):
+        row[lower : lower + len(values)] = values
+    return SnapshotEvent(optimizer.steps, "bit_losses", losses)
 
 
 def _by_group(optimizer: QASSO) -> np.ndarray:

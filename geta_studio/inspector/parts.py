@@ -24,7 +24,7 @@ class Subject:
     """An analysis, and where there is one the run on screen: its newest frames and its bounds.
 
     `bounds` maps quantizer ids to (b_l, b_u); `units` is [n_units, 2] and `quantizers` [n_quantizers, 4] with columns
-    b, d, q_m, t, as in the frames of a run, or None.
+    b, d, q_m, t, as in the frames of a run, or None; `losses` is [n_quantizers, widths], what the bits were chosen by.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class Subject:
         bounds: Mapping[str, tuple[TypedNumber, TypedNumber]] | None = None,
         units: np.ndarray | None = None,
         quantizers: np.ndarray | None = None,
+        losses: np.ndarray | None = None,
     ) -> None:
         self.analysis = analysis
         self.bounds = bounds or {}
@@ -42,6 +43,15 @@ class Subject:
         self.units: dict[int, GroupUnits] = units_by_group(analysis, units)
         fits = quantizers is not None and len(quantizers) == len(self.quantizers)
         self._frames = dict(zip(self.quantizers, quantizers, strict=True)) if fits and quantizers is not None else {}
+
+        self._losses = losses if losses is not None and len(losses) == len(self.quantizers) else None
+
+    def losses_of(self, quantizer: str) -> dict[int, float]:
+        """Width -> nats an example that the quantizer would lose; empty before bits are chosen."""
+        if self._losses is None:
+            return {}
+        row = self._losses[list(self.quantizers).index(quantizer)]
+        return {width: float(loss) for width, loss in enumerate(row) if not np.isnan(loss)}
 
     @cached_property
     def slots(self) -> dict[int, int]:

@@ -11,6 +11,7 @@ from dash import html
 from dash.development.base_component import Component
 
 from geta_engine.documents.analysis import QuantizerDocument
+from geta_studio.inspector.bit_losses import bit_losses
 from geta_studio.inspector.parts import Subject, chips, facts, head, link
 from geta_studio.shell.figure_style import FONT, Figure, ink
 from geta_studio.shell.format import count
@@ -52,6 +53,7 @@ def quantizer_live(subject: Subject, quantizer: QuantizerDocument) -> list[Compo
         note = html.P("d, q_m and t appear once a run has recorded them.", className="muted")
         return [facts([("bounds", allowed)]), note]
     b, d, q_m, t = state
+    losses = bit_losses(subject.losses_of(quantizer["id"]), round(b))
     numbers = [
         html.Div([html.Span(name, className="muted"), html.Strong(value)], className="big-number", title=meaning)
         for name, value, meaning in (
@@ -61,7 +63,7 @@ def quantizer_live(subject: Subject, quantizer: QuantizerDocument) -> list[Compo
             ("t", f"{t:.3g}", "exponent"),
         )
     ]
-    return [html.Div(numbers, className="big-numbers"), facts([("bounds", allowed)]), formula(b, d, q_m, t)]
+    return [html.Div(numbers, className="big-numbers"), facts([("bounds", allowed)]), formula(b, d, q_m, t), *losses]
 
 
 def formula(b: float, d: float, q_m: float, t: float) -> Component:

@@ -20,7 +20,8 @@ def subject_of(services: Services, key: str | None, run_id: int | None, bits: Bi
         return Subject(analysis, bounds_of(bits, analysis) if bits else None)
     units, quantizers = services.runs.snapshot(run_id, "units"), services.runs.snapshot(run_id, "quantizers")
     bounds = run_bounds(services.runs.get(run_id).config, analysis)
-    return Subject(analysis, bounds, values_of(units), values_of(quantizers))
+    losses = services.runs.snapshot(run_id, "bit_losses")
+    return Subject(analysis, bounds, values_of(units), values_of(quantizers), values_of(losses))
 
 
 def run_bounds(config: RunConfig, analysis: AnalysisDocument) -> dict[str, tuple[int, int]]:

@@ -11,7 +11,7 @@ from geta_engine.documents.runs import TOLERANCE, MetricValues, RunSummary
 from geta_studio.result import ids
 from geta_studio.services.services import Services
 from geta_studio.shell.data_attributes import opens
-from geta_studio.shell.format import count, duration, percent
+from geta_studio.shell.format import count, duration, percent, size
 from geta_studio.shell.format import metric as metric_text
 from geta_studio.shell.run_words import NO_METRIC
 
@@ -78,6 +78,7 @@ def _facts(summary: RunSummary, metric: MetricValues) -> list[tuple[str, str]]:
         ("parameters", f"{count(summary['params_dense'])} → {count(summary['params_compact'])}"),
         ("zero units", f"{zero} of {total}, asked {asked}"),
         ("mean bits", _mean_bits(summary)),
+        *_budget(summary),
         ("compact against zeroed", _difference_text(_difference(summary))),
         ("time", duration(summary.get("seconds"))),
     ]
@@ -96,6 +97,15 @@ def _is_verified(summary: RunSummary) -> bool:
 
 def _difference_text(difference: float | None) -> str:
     return "–" if difference is None else f"max relative difference {difference:.1e}"
+
+
+def _budget(summary: RunSummary) -> list[tuple[str, str]]:
+    """What the bits cost of what they might; no line where none was given."""
+    budget = summary.get("budget")
+    if budget is None or budget["cost"] is None or not budget["is_given"]:
+        return []
+    text = size if budget["kind"] == "bytes" else lambda amount: percent(amount, 3)
+    return [("cost of budget", f"{text(budget['cost'])} of {text(budget['amount'])}")]
 
 
 def _mean_bits(summary: RunSummary) -> str:

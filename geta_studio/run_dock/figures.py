@@ -40,15 +40,23 @@ def loss_figure(axis: Axis, loss: Curve, metric: Curve, metric_name: str) -> Fig
     return _figure(axis, traces, {**y_axis(colours), "rangemode": "tozero"}, right)
 
 
-def cost_figure(axis: Axis, relative_bops: Curve, sparsity: Curve) -> Figure:
-    """Relative BOPs on the left axis (share of the 32-bit dense model), sparsity of units on the right."""
+def cost_figure(axis: Axis, relative_bops: Curve, sparsity: Curve, budget: float | None = None) -> Figure:
+    """Relative BOPs on the left axis (share of the 32-bit dense model), sparsity of units on the right; the budget of
+    the bits as a dotted line."""
     colours = ink(axis.scheme)
     traces = [
         _line(*relative_bops, "relative BOPs", colours.accent, "%{y:.2%}", width=2),
         _line(*sparsity, "sparsity", colours.second, "%{y:.1%}", yaxis="y2", shape="hv", width=2),
     ]
+    if budget is not None:
+        ends = np.array([0, axis.steps]), np.array([budget, budget])
+        traces.append({**_line(*ends, "budget", colours.accent, "%{y:.2%}"), "line": _dotted(colours.accent)})
     right = _share_axis(colours)
     return _figure(axis, traces, {**y_axis(colours), "rangemode": "tozero", "tickformat": "~%"}, right)
+
+
+def _dotted(colour: str) -> dict[str, Any]:
+    return {"color": colour, "width": 1, "dash": "dot"}
 
 
 class BitLines(NamedTuple):

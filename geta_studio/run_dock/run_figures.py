@@ -63,7 +63,7 @@ def scalars_view(
     axis = run_axis(run, scheme)
     name = metric_name(run)
     loss = loss_curves(axis, columns, zoom_window(loss_zoom), name)
-    cost = cost_curves(axis, columns, zoom_window(cost_zoom))
+    cost = cost_curves(axis, columns, zoom_window(cost_zoom), bops_budget(run))
     return ScalarsView(zoomed(loss, loss_zoom), zoomed(cost, cost_zoom), loss_now(columns, name), cost_now(columns))
 
 
@@ -112,9 +112,17 @@ def loss_curves(axis: Axis, columns: RunColumns, window: tuple[float, float] | N
     return loss_figure(axis, (step, loss), (columns["step"][measured], columns["metric"][measured]), name)
 
 
-def cost_curves(axis: Axis, columns: RunColumns, window: tuple[float, float] | None) -> Figure:
+def cost_curves(
+    axis: Axis, columns: RunColumns, window: tuple[float, float] | None, budget: float | None = None
+) -> Figure:
     bops = curve(columns["step"], columns["relative_bops"], window)
-    return cost_figure(axis, bops, curve(columns["step"], columns["sparsity"], window))
+    return cost_figure(axis, bops, curve(columns["step"], columns["sparsity"], window), budget)
+
+
+def bops_budget(run: RunRecord) -> float | None:
+    """The relative BOPs that the run may cost; None where its budget is in bytes or there is none."""
+    budget = run.summary.get("budget")
+    return budget["amount"] if budget is not None and budget["kind"] == "bops" else None
 
 
 def loss_now(columns: RunColumns, name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 
+import numpy as np
 import pytest
 import torch
 
@@ -41,6 +42,9 @@ def test_events_tell_the_whole_story(straight):
     frames = {e.kind: e.values.shape for e in events if isinstance(e, SnapshotEvent)}
     units, quantizers = loop.qadg.prunable_units, len(loop.qadg.quantizers)
     assert frames["units"] == (units, 2) and frames["quantizers"] == (quantizers, 4)
+    (chosen,) = [e for e in events if isinstance(e, SnapshotEvent) and e.kind == "bit_losses"]
+    assert chosen.step == 10 and chosen.values.shape == (quantizers, 17)
+    assert ((~np.isnan(chosen.values)).sum(1) == 5).all(), "4 to 8 bits"
     groups = len(loop.qadg.prunable)
     assert frames["gamma"] == (1, groups) and frames["cosines"] == (2, groups) and frames["saliency"] == (1, units)
     assert isinstance(events[-1], ResultEvent)
@@ -55,9 +59,17 @@ def test_result_meets_every_constraint(straight):
     assert abs(result["metric"]["final"] - result["metric"]["compact"]) * result["test_samples"] <= 1
     assert result["macs_compact"] < result["macs_dense"] and result["bytes_compact"] < result["bytes_dense"] / 4
     assert 0 < result["relative_bops"] < 0.07
+    assert result["budget"]["kind"] == "bops" and not result["budget"]["is_given"]
+    assert result["budget"]["cost"] == pytest.approx(result["relative_bops"])
+    assert result["budget"]["cost"] <= result["budget"]["amount"] == pytest.approx(loop_budget(straight))
 
 
-@pytest.mark.parametrize("stop", [2, 4, 9, 12, 16, 19])
+def loop_budget(straight):
+    """What the plan said before the first step."""
+    return straight[0].plan["budget"]["amount"]
+
+
+@pytest.mark.parametrize("stop", [2, 4, 10, 12, 16, 19])
 def test_a_resumed_run_is_the_same_run(traced, straight, stop):
     first = Loop(traced, CONFIG)
     for event in first.events():

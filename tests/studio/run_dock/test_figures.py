@@ -101,6 +101,13 @@ def test_stage_bands_lie_behind_every_figure() -> None:
     assert figure["layout"]["uirevision"] == "run-1"
 
 
+def test_the_budget_is_a_line_over_the_whole_run() -> None:
+    curve = np.array([0, 1]), np.array([0.2, 0.1])
+    line = cost_figure(AXIS, curve, curve, 0.05)["data"][-1]
+    assert line["name"] == "budget" and line["line"]["dash"] == "dot"
+    assert len(cost_figure(AXIS, curve, curve)["data"]) == 2
+
+
 def test_the_axis_of_the_metric_goes_below_zero_with_the_data() -> None:
     step = np.array([1, 2])
 
