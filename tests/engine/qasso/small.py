@@ -70,10 +70,11 @@ def start(
     learn_t: bool = False,
     weights: bool = True,
     activations: bool = True,
+    unsigned: bool = True,
     **config,
 ) -> tuple[ge.Qadg, PreparedModel, ge.QASSO]:
     qadg = ge.analyze(program, weights, activations)
-    model = ge.prepare(program, qadg, bits, layer_bits, learn_t)
+    model = ge.prepare(program, qadg, bits, layer_bits, learn_t, unsigned)
     calibrate(model, [(batch(program, -1)[0],)])
     made = ge.QASSOConfig(sparsity=sparsity, schedule=schedule, base=base or BaseOptimizer(), **config)
     return qadg, model, ge.QASSO(model, qadg, made, lr=lr)

@@ -73,8 +73,7 @@ def test_clips_and_steps_are_those_of_the_chosen_widths(small):
 budgets = st.one_of(st.none(), st.floats(0.0, 1.3))
 
 
-@settings(max_examples=25, deadline=None)
-@given(
+cases = st.tuples(
     st.booleans(),
     st.floats(0, 0.8),
     st.integers(2, 6),
@@ -84,23 +83,39 @@ budgets = st.one_of(st.none(), st.floats(0.0, 1.3))
     st.booleans(),
     st.booleans(),
 )
-def test_runs_keep_their_budget(small, crossed, first, sparsity, low, more, share, allocation, in_bytes, unsigned):
+
+
+def check_budget(small, crossed, case):
     """`share` of the way from the cost at the lower to that at the upper bounds, at the shapes that are planned."""
+    first, sparsity, low, more, share, allocation, in_bytes, unsigned = case
     program = small if first else crossed
     bits = f"{low}:{min(16, low + more)}"
-    _, _, opt = start(program, sparsity, bits=bits)
+    _, _, opt = start(program, sparsity, bits=bits, unsigned=unsigned)
     costs, shares, budget = opt.costs, opt._removed_shares(opt.planned), opt.bit_choice.budget
     cost = costs.bytes(shares) if in_bytes else costs.relative_bops(shares)
     amounts = {}
     if share is not None:
         amount = cost.of(budget.lower) * (1 - share) + cost.of(budget.upper) * share
         amounts = {"bytes": int(amount) + 1} if in_bytes else {"bops": min(1.0, amount * (1 + 1e-6))}
-    qadg, model, opt = start(program, sparsity, bits=bits, allocation=allocation, **amounts)
+    qadg, model, opt = start(program, sparsity, bits=bits, allocation=allocation, unsigned=unsigned, **amounts)
     train(model, opt, SCHEDULE.total)
     opt.assert_constraints()
     assert zeros(model, qadg).sum() == opt.k_target
     limit = opt.bit_choice.budget.limit(opt.removed_units())
     assert limit.cost.of(bit_widths(model).round()) <= limit.amount * (1 + 1e-6)
+
+
+@settings(max_examples=12, deadline=None)
+@given(cases)
+def test_runs_keep_their_budget(small, crossed, case):
+    check_budget(small, crossed, case)
+
+
+@pytest.mark.slow
+@settings(max_examples=400, deadline=None)
+@given(cases)
+def test_runs_keep_their_budget_many_times(small, crossed, case):
+    check_budget(small, crossed, case)
 
 
 def test_a_budget_below_the_lower_bounds_is_refused_with_the_smallest_cost(small):

@@ -113,7 +113,7 @@ def check_constraints(program, configuration, loop):
     assert sum(cut.get_parameter(m.parameter).shape[m.dim] for m in producers) == qadg.prunable_units - k
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.booleans(), configurations, loops)
 def test_the_constraints(small, crossed, first, configuration, loop):
     check_constraints(small if first else crossed, configuration, loop)

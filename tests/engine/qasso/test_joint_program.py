@@ -45,7 +45,7 @@ falls = st.lists(st.floats(0, 1, allow_subnormal=False), min_size=4, max_size=4)
 units = st.lists(st.floats(0, 1, allow_subnormal=False), min_size=3, max_size=6).map(np.array)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(units, units, st.tuples(falls, falls, falls), st.integers(1, 8), st.floats(0.05, 1))
 def test_the_counts_are_no_worse_than_the_start_and_near_the_best(first, second, losses, k, share):
     sizes = [len(first), len(second)]
@@ -61,9 +61,9 @@ def test_the_counts_are_no_worse_than_the_start_and_near_the_best(first, second,
 
 
 def test_most_counts_are_the_best_there_are() -> None:
-    """Over 60 random programs: seldom above the best of all counts, and never far where they are."""
+    """Over 20 random programs: seldom above the best of all counts, and never far where they are."""
     numbers, gaps = np.random.default_rng(0), []
-    for _ in range(60):
+    for _ in range(20):
         units = [numbers.exponential(1, numbers.integers(4, 9)) for _ in range(2)]
         losses = tuple(np.sort(numbers.exponential(1, 4) * 4.0 ** -np.arange(4))[::-1].copy() for _ in range(3))
         sizes = [len(group) for group in units]

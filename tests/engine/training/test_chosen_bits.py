@@ -25,7 +25,9 @@ def summary_of(loop: Loop):
     return end.summary
 
 
-@pytest.mark.parametrize("model", ["resnet20", "vit_tiny", "mobile_tiny", pytest.param("vgg7", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "model", ["resnet20", "vit_tiny", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mobile_tiny", "vgg7"))]
+)
 def test_widths_differ_and_the_budget_is_used_up(model: str) -> None:
     result = summary_of(Loop(ge.load(model), config(model)))
     bits = {kind: [q["bits"] for q in result["quantizers"] if q["kind"] == kind] for kind in ("weight", "activation")}
