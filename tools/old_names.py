@@ -54,9 +54,14 @@ def identifiers(path: Path) -> Iterator[Use]:
 
 
 def uses(names: frozenset[str], root: Path = ROOT) -> list[Use]:
-    """Where the Python files below `root` give one of the names to something, sorted by file and line."""
+    """Where the Python files below `root` give one of the names, or it with an underscore, to something, sorted by file and line."""
     files = sorted(path for folder in FOLDERS for path in (root / folder).rglob("*.py"))
-    return [use for path in files for use in sorted(identifiers(path), key=lambda use: use.line) if use.name in names]
+    return [
+        use
+        for path in files
+        for use in sorted(identifiers(path), key=lambda use: use.line)
+        if use.name.lstrip("_") in names or use.name in names
+    ]
 
 
 def words(root: Path = ROOT) -> list[Use]:

@@ -67,14 +67,14 @@ class Tab:
                 received = json.loads(text)
                 for message in received if isinstance(received, list) else [received]:
                     if message.get("type") == "callback_response":
-                        _settle(self._waiting.pop(message["requestId"]), message["payload"])
+                        _complete(self._waiting.pop(message["requestId"]), message["payload"])
         except ConnectionClosed:
             pass
         for answer in self._waiting.values():
             answer.set_exception(ConnectionError("the server closed the connection"))
 
 
-def _settle(answer: Future[Answer], payload: Mapping[str, Any]) -> None:
+def _complete(answer: Future[Answer], payload: Mapping[str, Any]) -> None:
     if payload.get("status") == "ok":
         answer.set_result(payload["data"].get("response", {}))
     elif payload.get("status") == "prevent_update":

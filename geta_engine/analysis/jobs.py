@@ -120,7 +120,7 @@ class AnalysisJobs:
             request: AnalysisRequest = {"spec": spec, "out": str(self._files.path(key))}
             job = AnalysisJob(key, self._children.submit(request, self._files.log(key)), self._files, *self._limits)
             self._running[key] = job
-        job.when_ended(lambda: self._forget(key, job))
+        job.when_ended(lambda: self._drop(key, job))
         return job
 
     def remove(self, spec: str) -> None:
@@ -144,7 +144,7 @@ class AnalysisJobs:
                 keys.add(analysis_key(spec))
         return keys
 
-    def _forget(self, key: str, job: AnalysisJob) -> None:
+    def _drop(self, key: str, job: AnalysisJob) -> None:
         with self._lock:
             if self._running.get(key) is job:
                 del self._running[key]

@@ -62,12 +62,12 @@ class Job:
             self._child = child
         self.started = True
         try:
-            return child.ask(self.request, self._tell, seconds)
+            return child.ask(self.request, self._report_progress, seconds)
         finally:
             with self._lock:
                 self._child = None
 
-    def _tell(self, progress: Progress) -> None:
+    def _report_progress(self, progress: Progress) -> None:
         self.progress = progress
 
 

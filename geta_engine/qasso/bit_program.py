@@ -79,7 +79,7 @@ def choose_bits(
     return raised(_solved(losses, lower, upper, cost, budget), losses, lower, upper, cost, budget)
 
 
-class _Columns:
+class _Variables:
     """Where the variables stand: z of every quantizer, one after the other, then p of every pair."""
 
     def __init__(self, lower: Widths, upper: Widths, pairs: Sequence[tuple[int, int]]) -> None:
@@ -96,7 +96,7 @@ class _Columns:
 def _solved(losses: Losses, lower: Widths, upper: Widths, cost: BitCost, budget: float) -> Widths:
     table, none = cost.table, cost.quantizers
     pairs = [(i, j) for i, j in table if i != j and j != none]
-    columns = _Columns(lower, upper, pairs)
+    columns = _Variables(lower, upper, pairs)
     price, objective = np.zeros(columns.count), np.zeros(columns.count)
     for i, (z, widths) in enumerate(zip(columns.z, columns.widths, strict=True)):
         objective[z] = losses[i]

@@ -194,7 +194,7 @@ class QASSO(torch.optim.Optimizer):
         return shares
 
     @property
-    def position(self) -> StageStep:
+    def stage_step(self) -> StageStep:
         """Where the next step stands."""
         return stage_at(self.config.schedule, self.steps)
 
@@ -207,7 +207,7 @@ class QASSO(torch.optim.Optimizer):
                 loss = closure()
         if self.needs_bits:
             raise RuntimeError("the projection stage is over and no bits are chosen: call choose_bits first")
-        at, group = self.position, self.param_groups[0]
+        at, group = self.stage_step, self.param_groups[0]
         x: list[Tensor] = group["params"]
         moving = [i for i, p in enumerate(x) if p.grad is not None]
         grads = [p.grad if p.grad is not None else p.new_zeros(()).expand(p.shape) for p in x]
@@ -226,7 +226,7 @@ class QASSO(torch.optim.Optimizer):
             self._set_zero(x)
         self._versions = [version_of(p) for p in x]
         self.steps += 1
-        if at.stage != "cooldown" and self.position.stage == "cooldown":
+        if at.stage != "cooldown" and self.stage_step.stage == "cooldown":
             self._freeze_bits()
         return loss
 

@@ -202,7 +202,7 @@ class Loop:
         self.optimizer.choose_bits(Sensitivity.from_tensors(measured))
 
     def _marks(self) -> Iterator[Event]:
-        at, step = self.optimizer.position, self.optimizer.steps
+        at, step = self.optimizer.stage_step, self.optimizer.steps
         starts = {start: name for name, start, _ in self.config.schedule.stages()}
         if step in starts:
             yield MarkerEvent(step, "stage", starts[step])
@@ -212,12 +212,12 @@ class Loop:
     def _step(self) -> StepEvent:
         step, network = self.optimizer.steps, self.optimizer.param_groups[0]
         network["lr"] = self.config.lr * learning_rate_factor(step, self.total)
-        self.model.quantize(self.optimizer.position.stage != "pretrain").train()
+        self.model.quantize(self.optimizer.stage_step.stage != "pretrain").train()
         self.optimizer.zero_grad(set_to_none=True)
         value = self.training_data.gradients(self._trained, network["params"], step, self.context)
         if not math.isfinite(value):
             raise CheckFailed(self._blame(step, value))
-        ends_period = self.optimizer.position.ends_period
+        ends_period = self.optimizer.stage_step.ends_period
         self.optimizer.step()
         if ends_period:
             self._bops = self._bops_now()

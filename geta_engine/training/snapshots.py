@@ -17,7 +17,7 @@ SNAPSHOTS = 200
 
 def is_snapshot_step(optimizer: QASSO) -> bool:
     """Whether the step just done is recorded."""
-    schedule, done, at = optimizer.config.schedule, optimizer.steps, optimizer.position
+    schedule, done, at = optimizer.config.schedule, optimizer.steps, optimizer.stage_step
     borders = {end for _, _, end in schedule.stages()}
     period = at.stage in ("projection", "joint") and at.starts_period
     return done % max(1, schedule.total // SNAPSHOTS) == 0 or done in borders or period or done == 1
@@ -31,7 +31,7 @@ def snapshots(optimizer: QASSO) -> Iterator[SnapshotEvent]:
     yield SnapshotEvent(done, "quantizers", rows.numpy())
     units = torch.stack([optimizer.unit_norms(), optimizer.unit_state.float()], dim=1)
     yield SnapshotEvent(done, "units", units.numpy())
-    if optimizer.position.stage == "joint" and optimizer.rule is not None:
+    if optimizer.stage_step.stage == "joint" and optimizer.rule is not None:
         ruled = _by_group(optimizer)
         yield SnapshotEvent(done, "gamma", ruled[:1])
         yield SnapshotEvent(done, "cosines", ruled[1:])

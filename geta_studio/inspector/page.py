@@ -75,13 +75,13 @@ def page(subject: Subject | None, selection: Selection | None, stage: str = "gro
     """
     if subject is None or not selection:
         return empty_page()
-    selected_page = _found(subject, selection)
+    selected_page = _page_of(subject, selection)
     if selected_page is None and stage in ("trace", "branches"):
-        selected_page = _found(Subject({**subject.analysis, "graph": graph_at(subject.analysis, "trace")}), selection)
+        selected_page = _page_of(Subject({**subject.analysis, "graph": graph_at(subject.analysis, "trace")}), selection)
     return selected_page or Page(missing_head(subject, selection), [])
 
 
-def _found(subject: Subject, selection: Selection) -> Page | None:
+def _page_of(subject: Subject, selection: Selection) -> Page | None:
     make = {"node": _node_page, "group": _group_page, "quantizer": _quantizer_page, "scope": _scope_page}
     maker = make.get(selection["kind"])
     return maker(subject, str(selection["id"])) if maker else None

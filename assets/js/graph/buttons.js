@@ -20,7 +20,7 @@ export function listen() {
     const element = event.target.closest("[data-graph], [data-kind]");
     if (!element || element.disabled) return;
     if (element.dataset.graph) press(element.dataset.graph);
-    else follow(element.dataset);
+    else activate(element.dataset);
   });
   document.addEventListener("input", (event) => {
     if (event.target.id === "graph-search") forgetPending();
@@ -47,7 +47,7 @@ function press(action) {
   else command(action);
 }
 
-function follow({ kind, id }) {
+function activate({ kind, id }) {
   select({ kind, id: kind === "group" ? Number(id) : id });
   if (kind === "node") reveal(id);
   if (kind === "group") revealGroup(Number(id));

@@ -50,9 +50,9 @@ export const graphCallbacks = {
     return DONE;
   },
 
-  /** The server has found something. */
-  match(found) {
-    search.showFound(found);
+  /** The server has answered a search. */
+  match(answer) {
+    search.showMatches(answer);
     return DONE;
   },
 

@@ -50,7 +50,7 @@ export function zoomBy(cy, factor) {
   cy.zoom({ level: cy.zoom() * factor, renderedPosition: { x: cy.width() / 2, y: cy.height() / 2 } });
 }
 
-/** What `hold` needs to know before a module is opened or closed: where it is, and everything that may stay. */
+/** What `keepInPlace` needs to know before a module is opened or closed: where it is, and everything that may stay. */
 export function grip(cy, node) {
   const places = new Map(cy.nodes(".row").map((row) => [row.id(), row.position("x")]));
   return { x: node.position("x"), wide: node.data("w"), top: topOf(node), places };
@@ -59,7 +59,7 @@ export function grip(cy, node) {
 /** Keep the upper edge of what was opened or closed where it was, and what is above and below it on its line: it grows
  * to both sides. Then bring its title into view: up or down in both cases, sideways only where it was closed. What was
  * opened is left where it grew, for its title may be far to the left of what one looks at. */
-export function hold(cy, node, before) {
+export function keepInPlace(cy, node, before) {
   const after = { id: node.id(), x: node.position("x"), wide: node.data("w") };
   const rows = cy.nodes(".row").map((row) => ({ id: row.id(), x: row.position("x") }));
   const aside = sidewaysShift(rows, before, after);

@@ -56,7 +56,7 @@ function finish(drawn) {
   requestAnimationFrame(() => { // after the view that a narrower graph starts with
     if (scene !== drawn) return;
     startBelowTitle(main);
-    follow(main, compared);
+    mirrorView(main, compared);
     panel().dataset.compared = drawn.model;
   });
 }
@@ -79,15 +79,15 @@ function attach(main, compared) {
   compared.on("mouseover", ".row", (event) => showTip(event.target, leftOf("graph-compared") - leftOf("graph-panel")));
   compared.on("mouseout", ".row", hideTip);
   new ResizeObserver(() => compared.resize()).observe(byId("graph-compared"));
-  main.on("viewport", () => follow(main, compared));
-  compared.on("viewport", () => follow(compared, main));
+  main.on("viewport", () => mirrorView(main, compared));
+  compared.on("viewport", () => mirrorView(compared, main));
 }
 
 function leftOf(id) {
   return byId(id).getBoundingClientRect().left;
 }
 
-function follow(leader, follower) {
+function mirrorView(leader, follower) {
   if (following || !scene) return;
   following = true;
   follower.viewport({ zoom: leader.zoom(), pan: { ...leader.pan() } });

@@ -4,15 +4,15 @@ import { goToHead, middle, showsHead } from "./camera.js";
 import { trailAt } from "./crumb_trail.js";
 import { byId, focusable, scopeOf } from "./dom.js";
 
-let shown = "";
+let lastTrail = "";
 
 /** Show the crumbs for the view of a graph. */
 export function draw(cy) {
   const holder = byId("graph-crumbs"), boxes = around(cy);
   const titles = boxes.map((box) => cy.getElementById(`${box.id()}|toggle`).data("label"));
   const wanted = JSON.stringify(boxes.map((box, at) => [box.id(), titles[at]]));
-  if (!holder || wanted === shown) return;
-  shown = wanted;
+  if (!holder || wanted === lastTrail) return;
+  lastTrail = wanted;
   const held = holder.contains(document.activeElement);
   holder.replaceChildren(...boxes.map((box, at) => crumb(cy, box, titles[at])));
   if (held) focusable().focus(); // a crumb that is pressed has done its work

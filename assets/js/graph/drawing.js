@@ -62,7 +62,7 @@ function aim(cy, scene, held) {
   } else if (!sameModel || !scene.anchor) camera.start(cy, scene);
   else if (held && anchor.nonempty()) {
     const selected = selectedNode(cy);
-    camera.hold(cy, anchor, held);
+    camera.keepInPlace(cy, anchor, held);
     if (held.selectionSeen && selected.nonempty()) camera.keepInView(cy, selected);
   }
 }

@@ -3,20 +3,20 @@
 import { reveal } from "./commands.js";
 import { byId } from "./dom.js";
 import { mainGraph } from "./graphs.js";
-import { NO_SEARCH, countText, entered, found } from "./search_steps.js";
+import { NO_SEARCH, countText, entered, matched } from "./search_steps.js";
 import { select } from "./selection.js";
 import { state } from "./state.js";
 
 let search = NO_SEARCH;
 
-/** Show what the server found: { query, nodes }, or null. */
-export function showFound(answer) {
-  follow(found(search, answer ? answer.query : "", answer ? answer.nodes : []));
+/** Show what the server matched: { query, nodes }, or null. */
+export function showMatches(answer) {
+  apply(matched(search, answer ? answer.query : "", answer ? answer.nodes : []));
 }
 
 /** Enter was pressed, `times` in all. */
 export function step(times) {
-  follow(entered(search, times, byId("graph-search").value));
+  apply(entered(search, times, byId("graph-search").value));
 }
 
 /** What is written changes: an Enter before was meant for what was written then. */
@@ -24,7 +24,7 @@ export function forgetPending() {
   search = { ...search, pending: null };
 }
 
-function follow({ search: next, target }) {
+function apply({ search: next, target }) {
   search = next;
   if (target !== null) {
     reveal(target);

@@ -1,4 +1,4 @@
-// The search as plain data: what is found, which match one is at, and Enters that came before the matches did. Each
+// The search as plain data: what is matched, which match one is at, and Enters that came before the matches did. Each
 // function answers { search, target }: the search afterwards, and the node to go to, or null.
 
 /** A search before anything is written. `entered` counts the Enters so far; `pending` are the steps asked for a query
@@ -6,7 +6,7 @@
 export const NO_SEARCH = { query: "", matches: [], at: -1, entered: 0, pending: null };
 
 /** The matches of a query are there: the search stays at the same match, and goes the steps that are pending. */
-export function found(search, query, matches) {
+export function matched(search, query, matches) {
   const current = query === search.query ? search.matches[search.at] : undefined;
   const next = { ...search, query, matches, at: matches.indexOf(current) };
   const { pending } = search;

@@ -111,14 +111,14 @@ class MaskedLanguageModeling(_Tokens):
     def __init__(self, inputs: Sequence[Input], mask_token: int, scores: int) -> None:
         super().__init__(inputs)
         self._token = mask_token
-        self._known = min(inputs[self._at].vocabulary or scores, scores)
+        self._vocabulary = min(inputs[self._at].vocabulary or scores, scores)
 
     def check(self, dataset: Dataset, output: Any) -> None:
         """Raises InputError as the base does, and where the mask is no token of the model."""
         super().check(dataset, output)
-        if self._token >= self._known:
+        if self._token >= self._vocabulary:
             raise InputError(
-                f"mask_token was given as {self._token} and the model's vocabulary is 0 to {self._known - 1}: "
+                f"mask_token was given as {self._token} and the model's vocabulary is 0 to {self._vocabulary - 1}: "
                 "give the token of the model that hides others"
             )
 
@@ -128,7 +128,7 @@ class MaskedLanguageModeling(_Tokens):
         generator = generator_of(*key, self._token)
         chosen = (torch.rand(tokens.shape, generator=generator) < SELECTED) & allowed
         fate = torch.rand(tokens.shape, generator=generator)
-        other = torch.randint(self._known, tokens.shape, generator=generator).to(tokens.dtype)
+        other = torch.randint(self._vocabulary, tokens.shape, generator=generator).to(tokens.dtype)
         seen = torch.where(chosen & (fate < MASKED), self._token, tokens)
         seen = torch.where(chosen & (fate >= 1 - RANDOM), other, seen)
         inputs = (*examples.inputs[: self._at], seen, *examples.inputs[self._at + 1 :])

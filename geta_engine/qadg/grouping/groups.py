@@ -26,7 +26,7 @@ class Grouped:
 
 
 @dataclass(frozen=True)
-class _Rows:
+class _IndexRows:
     """One row for each index of each parameter dim that belongs to a unit, sorted by component, source and position.
 
     `first[c]` and `count[c]` say where a component's rows are.
@@ -82,11 +82,11 @@ def _parameter_labels(propagated: Propagated, produced: NDArray[np.bool_]) -> ND
     return np.flatnonzero(is_parameter & produced)
 
 
-def _rows(propagated: Propagated, components: Components, is_unit: NDArray[np.bool_]) -> _Rows:
+def _rows(propagated: Propagated, components: Components, is_unit: NDArray[np.bool_]) -> _IndexRows:
     labels = [np.arange(s.start, s.start + s.size) for s in propagated.sources]
     if not labels:
         empty = np.zeros(0, np.int64)
-        return _Rows(empty.astype(np.int32), empty.astype(np.int32), empty, empty, empty, empty)
+        return _IndexRows(empty.astype(np.int32), empty.astype(np.int32), empty, empty, empty, empty)
     label = np.concatenate(labels)
     source = np.repeat(np.arange(len(labels), dtype=np.int32), [s.size for s in propagated.sources])
     position = label - np.array([s.start for s in propagated.sources])[source]
@@ -94,10 +94,10 @@ def _rows(propagated: Propagated, components: Components, is_unit: NDArray[np.bo
     keep = np.flatnonzero(is_unit[component])
     order = keep[np.argsort(component[keep], kind="stable")]
     count = np.bincount(component[order], minlength=components.count)
-    return _Rows(component[order], source[order], position[order], label[order], np.cumsum(count) - count, count)
+    return _IndexRows(component[order], source[order], position[order], label[order], np.cumsum(count) - count, count)
 
 
-def _signatures(rows: _Rows, components: Components, parts: Sequence[Labels]) -> NDArray[np.uint64]:
+def _signatures(rows: _IndexRows, components: Components, parts: Sequence[Labels]) -> NDArray[np.uint64]:
     """A 64-bit hash a component: over the sources of its rows, the parts it is in, and the reason that pins it.
 
     Hashes of rows are added up, so that how often a source occurs counts and its place does not.
@@ -128,7 +128,7 @@ def _by_signature(signature: NDArray[np.uint64]) -> list[NDArray[np.int64]]:
 
 
 def _members(
-    propagated: Propagated, rows: _Rows, batch: NDArray[np.int64], produced: NDArray[np.bool_]
+    propagated: Propagated, rows: _IndexRows, batch: NDArray[np.int64], produced: NDArray[np.bool_]
 ) -> tuple[tuple[Member, ...], list[tuple[int, int]]]:
     """Members of a group, and of its first unit the labels with the number of their member.
 
@@ -188,12 +188,12 @@ class Blocks:
 
     def __init__(self, components: Components, unit_of: NDArray[np.int32]) -> None:
         self._unit = unit_of[components.of]
-        self._known: dict[int, NDArray[np.int32]] = {}
+        self._cached: dict[int, NDArray[np.int32]] = {}
 
     def of(self, value: Value) -> tuple[Block, ...]:
         return tuple(Block(axes.dims, self._units(axes.labels)) for axes in value.axes)
 
     def _units(self, labels: Labels) -> NDArray[np.int32]:
-        if id(labels) not in self._known:
-            self._known[id(labels)] = self._unit[labels]
-        return self._known[id(labels)]
+        if id(labels) not in self._cached:
+            self._cached[id(labels)] = self._unit[labels]
+        return self._cached[id(labels)]

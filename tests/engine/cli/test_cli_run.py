@@ -92,6 +92,7 @@ def test_a_file_trains_as_the_model_it_was_traced_from(folder: Folder) -> None:
     assert named["state_sha256"] == filed["state_sha256"]
 
 
+@pytest.mark.slow
 def test_a_second_process_pauses_resumes_and_stops(folder: Folder) -> None:
     with folder.start() as follower:
         folder.wait_for_step(1)

@@ -87,6 +87,7 @@ def test_toggling_one_module_moves_nothing_else_far(graph_of: Any, model: str) -
         assert all(apart(one, two) for one, two in combinations(after["nodes"], 2)), scope
 
 
+@pytest.mark.slow
 def test_without_the_columns_on_screen_much_would_move(graph_of: Any) -> None:
     graph = graph_of("bert-base")
     opened, scope = default_open(graph), "bert.encoder.layer.0.attention.self"

@@ -106,7 +106,7 @@ def choose_bits_where_due(model: PreparedModel, opt: ge.QASSO) -> None:
 
 
 def gradients(model: PreparedModel, opt: ge.QASSO, accumulate: int = 1) -> None:
-    model.quantize(opt.position.stage != "pretrain").train()
+    model.quantize(opt.stage_step.stage != "pretrain").train()
     opt.zero_grad()
     for micro in range(accumulate):
         x, y = batch(model.origin, opt.steps * accumulate + micro)

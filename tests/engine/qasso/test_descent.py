@@ -30,7 +30,7 @@ def test_every_joint_step_with_negative_cosines_goes_down(program, lr, learn_t):
     met = dict.fromkeys(MET, 0)
     while opt.steps < SCHEDULE.total:
         gradients(model, opt)
-        at = opt.position
+        at = opt.stage_step
         before = {name: p.detach().numpy().copy() for name, p in parameters.items()}
         opt.step()
         if at.stage != "joint" or at.ends_period:
@@ -65,7 +65,7 @@ def test_every_joint_step_goes_down_with_the_bits_that_are_chosen(program, lr, l
     while opt.steps < SCHEDULE.total:
         choose_bits_where_due(model, opt)
         gradients(model, opt)
-        at = opt.position
+        at = opt.stage_step
         before = {name: p.detach().numpy().copy() for name, p in parameters.items()}
         opt.step()
         if at.stage != "joint" or at.ends_period:
@@ -95,7 +95,7 @@ def test_where_the_bounds_leave_d_free_the_inequality_is_met_exactly(program):
     met = 0
     while opt.steps < SCHEDULE.total:
         gradients(model, opt)
-        at, crafted = opt.position, {}
+        at, crafted = opt.stage_step, {}
         if at.stage == "joint" and not at.starts_period and not at.ends_period:
             redundant = np.flatnonzero((opt.unit_state == 1).numpy())
             for name in {name for u in redundant for name in units[u]} & set(numbers):
@@ -144,7 +144,7 @@ def test_the_rules_sums_are_those_of_the_base_direction(small, base):
 def test_a_step_at_learning_rate_zero_leaves_the_bits_alone(small):
     """A scheduler may pass through 0: a rule that moves nothing must not send a layer to its fewest bits."""
     _, model, opt = start(small, 0.5, rule="paper")
-    while opt.position.stage != "joint":
+    while opt.stage_step.stage != "joint":
         gradients(model, opt)
         opt.step()
     before = opt.bank.bits().clone()

@@ -123,6 +123,7 @@ def test_pause_single_steps_and_resume_change_nothing(desk: Desk, straight: tupl
     assert_same_record(desk, run, straight)
 
 
+@pytest.mark.slow
 def test_a_paused_run_keeps_its_heart_beating(desk: Desk) -> None:
     run = desk.start()
     desk.send(run, Pause())

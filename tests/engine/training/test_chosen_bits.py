@@ -26,7 +26,7 @@ def summary_of(loop: Loop):
 
 
 @pytest.mark.parametrize(
-    "model", ["resnet20", "vit_tiny", *(pytest.param(name, marks=pytest.mark.slow) for name in ("mobile_tiny", "vgg7"))]
+    "model", ["resnet20", *(pytest.param(name, marks=pytest.mark.slow) for name in ("vit_tiny", "mobile_tiny", "vgg7"))]
 )
 def test_widths_differ_and_the_budget_is_used_up(model: str) -> None:
     result = summary_of(Loop(ge.load(model), config(model)))
@@ -38,6 +38,7 @@ def test_widths_differ_and_the_budget_is_used_up(model: str) -> None:
     assert result["zero_units"] == result["k_target"] == result["total_units"] // 2
 
 
+@pytest.mark.slow
 def test_a_program_from_a_file_ends_with_the_same_bits(tmp_path) -> None:
     traced = ge.load("resnet8")
     traced.save(tmp_path / "m.pt2")
@@ -45,7 +46,14 @@ def test_a_program_from_a_file_ends_with_the_same_bits(tmp_path) -> None:
     assert [q["bits"] for q in one["quantizers"]] == [q["bits"] for q in other["quantizers"]]
 
 
-@pytest.mark.parametrize("fields", [{"bytes": 9_000}, {"bops": 0.004}, {"allocation": "chosen", "bops": 0.004}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"bytes": 9_000},
+        pytest.param({"bops": 0.004}, marks=pytest.mark.slow),
+        pytest.param({"allocation": "chosen", "bops": 0.004}, marks=pytest.mark.slow),
+    ],
+)
 def test_a_budget_that_is_given_is_kept(fields) -> None:
     result = summary_of(Loop(ge.load("resnet8"), config("resnet8", **fields)))
     budget = result["budget"]
@@ -55,6 +63,7 @@ def test_a_budget_that_is_given_is_kept(fields) -> None:
     assert result["zero_units"] == result["k_target"]
 
 
+@pytest.mark.slow
 def test_the_papers_rule_has_no_budget() -> None:
     result = summary_of(Loop(ge.load("resnet8"), config("resnet8", rule="paper")))
     assert result["budget"] is None

@@ -35,6 +35,7 @@ def show_both(server: Server, page: Any) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_dense_and_compact_side_by_side(site: Server, page: Any) -> None:
     show_both(site, page)
     assert page.evaluate(f"() => {OTHER}.getElementById('conv2d').data('nodes')") == ["conv2d", "batch_norm", "relu"]

@@ -33,6 +33,7 @@ def place_of(page: Any, selector: str) -> tuple[float, float]:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_the_construction_stage_by_stage_and_its_address(on_screen: Any, shared_server: Server) -> None:
     on_screen.click("#graph-stage >> text=Branches")
     on_screen.wait_for_function(

@@ -43,6 +43,7 @@ def wait_focus(page: Any, text: str) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_a_match_is_selected_and_its_menu_opened_and_left(on_screen: Any) -> None:
     tab_to(on_screen, "#graph-search")
     on_screen.keyboard.type("layer1.0.conv1")

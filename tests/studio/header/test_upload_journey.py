@@ -16,6 +16,7 @@ ANALYSIS = "geta_engine.analysis.process"
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.slow
 def test_another_model_can_be_chosen_while_an_upload_is_analysed(server: Server, page: Any, tmp_path: Path) -> None:
     ge.load("lenet").save(str(tmp_path / "mine.pt2"))
     page.goto(server.url)
