@@ -54,7 +54,8 @@ def identifiers(path: Path) -> Iterator[Use]:
 
 
 def uses(names: frozenset[str], root: Path = ROOT) -> list[Use]:
-    """Where the Python files below `root` give one of the names, or it with an underscore, to something, sorted by file and line."""
+    """Where the Python files below `root` give one of the names to something, with an underscore or without; sorted by
+    file and line."""
     files = sorted(path for folder in FOLDERS for path in (root / folder).rglob("*.py"))
     return [
         use
