@@ -52,7 +52,7 @@ export const graphCallbacks = {
 
   /** The server has answered a search. */
   match(answer) {
-    search.showMatches(answer);
+    search.showAnswer(answer);
     return DONE;
   },
 

@@ -10,7 +10,7 @@ import { state } from "./state.js";
 let search = NO_SEARCH;
 
 /** Show what the server matched: { query, nodes }, or null. */
-export function showMatches(answer) {
+export function showAnswer(answer) {
   apply(matched(search, answer ? answer.query : "", answer ? answer.nodes : []));
 }
 
