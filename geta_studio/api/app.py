@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from geta_studio.api import health, models, runs, uploads
+from geta_studio.api import health, models, runs
 from geta_studio.services.services import Services
 
 PREFIX = "/api"
@@ -13,5 +13,5 @@ PREFIX = "/api"
 def register(app: FastAPI, services: Services) -> None:
     """Add the routes of all resources."""
     app.title = "GETA Studio"
-    for router in (health.router(), uploads.router(services), models.router(services), runs.router(services)):
+    for router in (health.router(), models.router(services), runs.router(services)):
         app.include_router(router, prefix=PREFIX)

@@ -1,20 +1,27 @@
-"""GET /models/{key}/...: the analysis of a model, as data and as a drawing."""
+"""/models: a traced model is taken, and the analysis of one is given, as data and as a drawing."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from geta_engine.documents.analysis import AnalysisDocument, GraphStage
+from geta_studio.api.uploads import UploadedModel, receive_model
 from geta_studio.services.model_library import shortened
 from geta_studio.services.services import Services
 
 
 def router(services: Services) -> APIRouter:
-    """The routes of models that are on screen."""
+    """The routes of models."""
     routes = APIRouter(prefix="/models", tags=["models"])
+
+    @routes.post("", status_code=201, responses={413: {}, 422: {}, 507: {}})
+    async def upload(request: Request, name: str = "model.pt2") -> UploadedModel:
+        """Upload a traced model: the body is the .pt2 file itself. A worker inspects it afterwards."""
+        return await receive_model(request, services, Path(name.replace("\\", "/")).name or "model.pt2")
 
     @routes.get("/{key}/graph.json", responses={200: {"model": AnalysisDocument}, 404: {}})
     def graph_json(key: str) -> JSONResponse:

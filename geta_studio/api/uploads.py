@@ -1,4 +1,4 @@
-"""POST /models: a traced model, streamed to disk."""
+"""A traced model that is sent, streamed to disk."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 import uuid
 from pathlib import Path
 
-from fastapi import APIRouter, HTTPException, Request
+from fastapi import HTTPException, Request
 from pydantic import BaseModel
 
 from geta_studio.services.disk import DISK_FULL, is_disk_full
@@ -22,20 +22,12 @@ class UploadedModel(BaseModel):
     name: str
 
 
-def router(services: Services) -> APIRouter:
-    """The route that takes a model."""
-    routes = APIRouter(prefix="/models", tags=["models"])
-
-    @routes.post("", status_code=201, responses={413: {}, 422: {}, 507: {}})
-    async def upload(request: Request, name: str = "model.pt2") -> UploadedModel:
-        """Upload a traced model: the body is the .pt2 file itself. A worker inspects it afterwards."""
-        return await receive_model(request, services, Path(name.replace("\\", "/")).name or "model.pt2")
-
-    return routes
-
-
 async def receive_model(request: Request, services: Services, name: str) -> UploadedModel:
-    """Stream the body to disk under its hash; nothing is left behind when it is too large or breaks off."""
+    """Stream the body to disk under its hash; nothing is left behind when it is too large or breaks off.
+
+    Raises:
+        HTTPException: 413 too large, 422 empty, 507 the disk is full.
+    """
     limit = services.library.upload_limit
     _refuse_beyond(limit, int(request.headers.get("content-length") or 0))
     part = services.workspace.models / f"{uuid.uuid4().hex}.part"

@@ -8,7 +8,7 @@ import { byId, focusable, panel, scopeOf } from "./dom.js";
 import { hostOf } from "./graphs.js";
 import * as hover from "./hover.js";
 import { menuEntries, menuSubject } from "./menu_entries.js";
-import { menuPlace, putAt, sizeOf } from "./placing.js";
+import { menuPlace, putAt, sizeOf } from "./popup_position.js";
 import { select, selectNode } from "./selection.js";
 import { state } from "./state.js";
 

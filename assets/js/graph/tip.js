@@ -1,7 +1,7 @@
 // The tip beside a node: a few lines of what it is.
 
 import { byId, panel } from "./dom.js";
-import { putAt, sizeOf, tipPlace } from "./placing.js";
+import { putAt, sizeOf, tipPlace } from "./popup_position.js";
 
 /** Show the tip of a node in a graph that stands `shift` px from the panel's left edge. */
 export function showTip(node, shift = 0) {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { menuPlace, tipPlace } from "../../assets/js/graph/placing.js";
+import { menuPlace, tipPlace } from "../../assets/js/graph/popup_position.js";
 
 const PANEL = { width: 800, height: 500 }, TIP = { width: 200, height: 60 };
 
