@@ -51,7 +51,7 @@ def shortfall(budget: Budget, least: Estimate) -> str | None:
     ones, so what is near is left to the run, which refuses it before it trains."""
     given = needed = None
     if budget.bops is not None and budget.bops < NEAR * least.relative_bops[0]:
-        given, needed = percent(budget.bops, 2), percent(least.relative_bops[0], 2)
+        given, needed = f"{100 * budget.bops:.3g} %", percent(least.relative_bops[0], 2)
     elif budget.bytes is not None and budget.bytes < NEAR * least.least_size:
         given, needed = size(budget.bytes), size(least.least_size)
     if given is None:
